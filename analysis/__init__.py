@@ -1,0 +1,1 @@
+"""What stored Parquet says: regression surfaces, comparisons, figures, reports."""

@@ -1,0 +1,108 @@
+"""Schedules of alpha, the weight of the count loss, over the course of training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
+
+from softloc_core.errors import ConfigError
+
+__all__ = ["SCHEDULES", "Constant", "Ramp", "Schedule", "schedule_from_spec"]
+
+
+class Schedule(Protocol):
+    """A value that gives alpha for any progress of training; a study file can write and sweep it."""
+
+    def __call__(self, progress: float) -> float:
+        """Alpha at `progress`, the fraction of the iterations done, in [0, 1]."""
+        ...
+
+    def spec(self) -> dict[str, Any]:
+        """The schedule as a study file writes it; `schedule_from_spec` is its inverse."""
+        ...
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same alpha throughout. Source: SoftLoc paper, puffs (0.95).
+
+    Attributes:
+        value: Alpha, in [0, 1].
+    """
+
+    value: float
+    name: ClassVar[str] = "constant"
+
+    def __post_init__(self) -> None:
+        _validate_fraction("alpha: constant", self.value)
+
+    def __call__(self, progress: float) -> float:
+        """Alpha, whatever the progress."""
+        return self.value
+
+    def spec(self) -> dict[str, Any]:
+        """`{constant: value}`."""
+        return {self.name: self.value}
+
+
+@dataclass(frozen=True)
+class Ramp:
+    """From `low` to `high` along a line whose two ends are `start` and `stop` of the training.
+
+    Source: SoftLoc paper, section 5 (drums: 0.2 until a third of the run, 0.9 from four fifths on).
+
+    Attributes:
+        low: Alpha until `start`, in [0, 1].
+        high: Alpha from `stop` on, in [0, 1].
+        start: Fraction of the iterations at which the ramp begins.
+        stop: Fraction at which it ends; above `start`.
+    """
+
+    low: float
+    high: float
+    start: float
+    stop: float
+    name: ClassVar[str] = "ramp"
+
+    def __post_init__(self) -> None:
+        for key, value in asdict(self).items():
+            _validate_fraction(f"alpha: ramp: {key}", value)
+        if not self.start < self.stop:
+            raise ConfigError(f"`alpha: ramp` must start before it stops, but got {self.start} and {self.stop}")
+
+    def __call__(self, progress: float) -> float:
+        """Alpha at that fraction of the training."""
+        position = (progress - self.start) / (self.stop - self.start)
+        return self.low + (self.high - self.low) * min(max(position, 0.0), 1.0)
+
+    def spec(self) -> dict[str, Any]:
+        """`{ramp: {low, high, start, stop}}`."""
+        return {self.name: asdict(self)}
+
+
+SCHEDULES: Mapping[str, type[Constant] | type[Ramp]] = {"constant": Constant, "ramp": Ramp}
+
+
+def schedule_from_spec(spec: Mapping[str, Any]) -> Schedule:
+    """The schedule that a study file writes as `{name: value}` or `{name: {parameter: value, ...}}`.
+
+    Raises:
+        ConfigError: An unknown name, a missing, unknown or out-of-range parameter.
+    """
+    if not isinstance(spec, Mapping) or len(spec) != 1:
+        raise ConfigError(f"`alpha` must be one of {', '.join(SCHEDULES)} with its value, but got {spec}")
+    (name, arguments), *_ = spec.items()
+    if name not in SCHEDULES:
+        raise ConfigError(f"`alpha` must be one of {', '.join(SCHEDULES)}, but got {name}")
+    parameters = dict(arguments) if isinstance(arguments, Mapping) else {"value": arguments}
+    fields = list(SCHEDULES[name].__dataclass_fields__)
+    if set(parameters) != set(fields):
+        raise ConfigError(f"`alpha: {name}` must give {', '.join(fields)}, but got {', '.join(parameters)}")
+    return SCHEDULES[name](**parameters)
+
+
+def _validate_fraction(key: str, value: Any) -> None:
+    """Refuse what is no number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"`{key}` must be a number from 0 to 1, but got {value}")

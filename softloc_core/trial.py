@@ -1,0 +1,186 @@
+"""A trial is a value: TrialConfig in, TrialResult out, through one pure function."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from softloc_core.errors import ConfigError
+from softloc_core.events import EventList
+from softloc_core.losses.schedules import Schedule
+from softloc_core.metrics import Scores
+from softloc_core.tasks import DataRequest
+
+__all__ = ["HistoryPoint", "Options", "TrialConfig", "TrialResult", "trial_id"]
+
+Options = tuple[tuple[str, bool | int | float | str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialConfig:
+    """Everything that decides a trial's result, besides the data. No field has a default.
+
+    Attributes:
+        task: Registered task.
+        data: One of the task's data sources.
+        split: One of the source's splits.
+        fold: Part of the split that is the test set, from 0.
+        features: Name of the front end.
+        network: Registered network.
+        loss: Registered loss.
+        loss_options: The loss's own parameters, sorted by name.
+        measure: Distance that the soft localization loss takes between the smoothed processes.
+        softness_s: Standard deviation of the smoothing kernel in seconds, >= 0; infinity leaves the count alone.
+        alpha: Weight of the count loss over training.
+        noise: Registered kind of label misalignment.
+        noise_options: Its own parameters, sorted by name.
+        label_noise_s: Scale of the label misalignment in seconds, >= 0.
+        iterations: Optimiser steps, >= 1.
+        batch_size: Excerpts a step, >= 1.
+        excerpt_s: Length of an excerpt in seconds, > 0.
+        learning_rate: Peak learning rate, > 0.
+        weight_decay: AdamW's decoupled weight decay, >= 0.
+        gradient_clip: Largest global norm of the gradient, > 0; infinity switches clipping off.
+        gain_db: Standard deviation of the random gain of each training excerpt, in dB, >= 0.
+        band_gain_db: Standard deviation of the random gain of each band of an excerpt, in dB, >= 0.
+        initial_empty_prob: Probability that an untrained network gives to an excerpt without events, in (0, 1);
+            the output bias follows from it (LoCo paper, eq. 15).
+        decoding: Named decoding preset, or `auto`: the one that suits the loss.
+        tolerance_s: Largest accepted time difference in scoring, inclusive, in seconds, > 0.
+        seed: The study's seed; label noise depends on it, the replicate and the recording only.
+        replicate: Which repetition, from 0.
+
+    Raises:
+        ConfigError: A value out of its range.
+    """
+
+    task: str
+    data: str
+    split: str
+    fold: int
+    features: str
+    network: str
+    loss: str
+    loss_options: Options
+    measure: str
+    softness_s: float
+    alpha: Schedule
+    noise: str
+    noise_options: Options
+    label_noise_s: float
+    iterations: int
+    batch_size: int
+    excerpt_s: float
+    learning_rate: float
+    weight_decay: float
+    gradient_clip: float
+    gain_db: float
+    band_gain_db: float
+    initial_empty_prob: float
+    decoding: str
+    tolerance_s: float
+    seed: int
+    replicate: int
+
+    def __post_init__(self) -> None:
+        for name in ("softness_s", "label_noise_s", "weight_decay", "gain_db", "band_gain_db"):
+            _require(self, name, getattr(self, name) >= 0, "at least 0")
+        for name in ("excerpt_s", "learning_rate", "gradient_clip", "tolerance_s"):
+            _require(self, name, getattr(self, name) > 0, "above 0")
+        for name in ("iterations", "batch_size"):
+            _require(self, name, getattr(self, name) >= 1, "at least 1")
+        for name in ("fold", "seed", "replicate"):
+            _require(self, name, getattr(self, name) >= 0, "at least 0")
+        for name in ("label_noise_s", "excerpt_s", "learning_rate", "weight_decay", "tolerance_s"):
+            _require(self, name, math.isfinite(getattr(self, name)), "finite")
+        _require(self, "initial_empty_prob", 0 < self.initial_empty_prob < 1, "between 0 and 1, both excluded")
+
+    def spec(self) -> dict[str, Any]:
+        """The configuration as plain values, in field order; equal configurations give equal specs."""
+        spec = {field.name: getattr(self, field.name) for field in fields(self)}
+        spec["alpha"] = self.alpha.spec()
+        spec["loss_options"] = dict(sorted(self.loss_options))
+        spec["noise_options"] = dict(sorted(self.noise_options))
+        return spec
+
+    def data_request(self) -> DataRequest:
+        """Which data the trial reads; trials with equal requests share one load."""
+        return DataRequest(
+            task=self.task,
+            source=self.data,
+            split=self.split,
+            fold=self.fold,
+            features=self.features,
+            seed=self.seed,
+        )
+
+
+def _require(config: TrialConfig, name: str, holds: bool, rule: str) -> None:
+    """Refuse a field whose rule does not hold."""
+    if not holds:
+        raise ConfigError(f"`{name}` must be {rule}, but got {getattr(config, name)}")
+
+
+def trial_id(config: TrialConfig, *, data_fingerprint: str) -> str:
+    """Identity of a trial: 16 hexadecimal digits of a hash over its configuration and its data, nothing else.
+
+    Floats enter by their shortest exact representation, so that 1 and 1.0 are the same value.
+    """
+    spec = {name: _canonical(value) for name, value in config.spec().items()}
+    text = json.dumps({"config": spec, "data": data_fingerprint}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _canonical(value: Any) -> Any:
+    """Plain JSON values in which equal numbers look equal."""
+    if isinstance(value, Mapping):
+        return {str(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    return repr(float(value))
+
+
+@dataclass(frozen=True)
+class HistoryPoint:
+    """Training as seen after some iterations: means since the last point.
+
+    Attributes:
+        iteration: Optimiser steps done.
+        loss: Mean training loss.
+        terms: Mean of each named term of the loss (`soft_localization`, `count`, ...).
+        alpha: Weight of the count loss at this iteration.
+    """
+
+    iteration: int
+    loss: float
+    terms: Mapping[str, float]
+    alpha: float
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What a trial gives.
+
+    Attributes:
+        config: The configuration it came from.
+        trial_id: Its identity.
+        data_fingerprint: Hash of its data.
+        scores: Of the test recordings.
+        events: Estimated events of each test recording, by its name.
+        history: Training curve.
+        train_s: Wall-clock seconds of training.
+        device: Where it ran, as torch names it.
+    """
+
+    config: TrialConfig
+    trial_id: str
+    data_fingerprint: str
+    scores: Scores
+    events: Mapping[str, EventList]
+    history: tuple[HistoryPoint, ...]
+    train_s: float
+    device: str

@@ -1,0 +1,1 @@
+"""Orchestration: study files, designs, Ray dispatch, the Parquet store, MLflow, the command line."""
