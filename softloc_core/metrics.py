@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Scores"]
+import mir_eval
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.events import EventList
+
+__all__ = ["Scores", "f_measure", "score_events"]
 
 
 @dataclass(frozen=True)
@@ -14,12 +21,12 @@ class Scores:
 
     Attributes:
         f1: Harmonic mean of precision and recall, in [0, 1].
-        precision: Share of the estimated events that are matched.
-        recall: Share of the reference events that are matched.
+        precision: Share of the estimated events that are matched; 0 where nothing is estimated.
+        recall: Share of the reference events that are matched; 0 where there is no reference event.
         n_reference: Number of reference events.
         n_estimated: Number of estimated events.
         n_matched: Number of matched pairs.
-        f1_per_class: F1 of each class by name.
+        f1_per_class: F1 of each class by name; NaN for a class with neither reference nor estimated events.
         timing_mean_s: Mean of estimated minus reference time over the matched pairs; NaN where there are none.
         timing_sd_s: Its standard deviation (n - 1); NaN where there are fewer than two.
     """
@@ -33,3 +40,66 @@ class Scores:
     f1_per_class: Mapping[str, float]
     timing_mean_s: float
     timing_sd_s: float
+
+
+def f_measure(*, n_reference: int, n_estimated: int, n_matched: int) -> float:
+    """2 matched / (reference + estimated); NaN where both are empty, for then there is nothing to judge."""
+    total = n_reference + n_estimated
+    return 2 * n_matched / total if total else math.nan
+
+
+def score_events(
+    pairs: Iterable[tuple[EventList, EventList]], *, channel_names: Sequence[str], tolerance_s: float
+) -> Scores:
+    """Scores of estimated against reference events, matched one to one within each recording and class.
+
+    Matching is `mir_eval.util.match_events`: as many pairs as possible, each within the tolerance, the bound
+    included. Matches are pooled over recordings and classes before anything is divided, so a recording without
+    an event of some class contributes its false alarms to that class and nothing else (a mean over recordings,
+    as in the papers' scores, would have to call it 0 or leave it out).
+
+    Args:
+        pairs: (reference, estimated) of each recording.
+        channel_names: Name of each channel.
+        tolerance_s: Largest accepted time difference in seconds, inclusive.
+    """
+    counts = np.zeros((len(channel_names), 3), dtype=np.int64)
+    errors: list[NDArray[np.float64]] = []
+    for reference, estimated in pairs:
+        for channel in range(len(channel_names)):
+            reference_s, estimated_s = reference.channel_time_s(channel), estimated.channel_time_s(channel)
+            error_s = _matched_errors(reference_s, estimated_s, tolerance_s=tolerance_s)
+            counts[channel] += (len(reference_s), len(estimated_s), len(error_s))
+            errors.append(error_s)
+    return _scores(counts, np.concatenate([np.empty(0), *errors]), channel_names)
+
+
+def _matched_errors(
+    reference_s: NDArray[np.float64], estimated_s: NDArray[np.float64], *, tolerance_s: float
+) -> NDArray[np.float64]:
+    """Estimated minus reference time of each matched pair, [pair] in seconds."""
+    if not len(reference_s) or not len(estimated_s):
+        return np.empty(0)
+    matching = mir_eval.util.match_events(reference_s, estimated_s, tolerance_s)
+    pair = np.asarray(matching, dtype=np.int64).reshape(-1, 2)
+    return estimated_s[pair[:, 1]] - reference_s[pair[:, 0]]
+
+
+def _scores(counts: NDArray[np.int64], error_s: NDArray[np.float64], names: Sequence[str]) -> Scores:
+    """Scores from [channel, (reference, estimated, matched)] counts and the matched pairs' errors."""
+    n_reference, n_estimated, n_matched = (int(n) for n in counts.sum(axis=0))
+    per_class = {
+        name: f_measure(n_reference=int(row[0]), n_estimated=int(row[1]), n_matched=int(row[2]))
+        for name, row in zip(names, counts, strict=True)
+    }
+    return Scores(
+        f1=f_measure(n_reference=n_reference, n_estimated=n_estimated, n_matched=n_matched),
+        precision=n_matched / n_estimated if n_estimated else 0.0,
+        recall=n_matched / n_reference if n_reference else 0.0,
+        n_reference=n_reference,
+        n_estimated=n_estimated,
+        n_matched=n_matched,
+        f1_per_class=per_class,
+        timing_mean_s=float(error_s.mean()) if len(error_s) else math.nan,
+        timing_sd_s=float(error_s.std(ddof=1)) if len(error_s) > 1 else math.nan,
+    )

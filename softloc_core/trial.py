@@ -43,6 +43,9 @@ class TrialConfig:
         batch_size: Excerpts a step, >= 1.
         excerpt_s: Length of an excerpt in seconds, > 0.
         learning_rate: Peak learning rate, > 0.
+        learning_rate_schedule: `constant`, or `one_cycle`: a short linear rise, then a cosine down to zero.
+        weight_averaging: Decay of the running average of the weights that is scored, in [0, 1); 0 scores the
+            last weights.
         weight_decay: AdamW's decoupled weight decay, >= 0.
         gradient_clip: Largest global norm of the gradient, > 0; infinity switches clipping off.
         gain_db: Standard deviation of the random gain of each training excerpt, in dB, >= 0.
@@ -76,6 +79,8 @@ class TrialConfig:
     batch_size: int
     excerpt_s: float
     learning_rate: float
+    learning_rate_schedule: str
+    weight_averaging: float
     weight_decay: float
     gradient_clip: float
     gain_db: float
@@ -97,6 +102,7 @@ class TrialConfig:
             _require(self, name, getattr(self, name) >= 0, "at least 0")
         for name in ("label_noise_s", "excerpt_s", "learning_rate", "weight_decay", "tolerance_s"):
             _require(self, name, math.isfinite(getattr(self, name)), "finite")
+        _require(self, "weight_averaging", 0 <= self.weight_averaging < 1, "in [0, 1)")
         _require(self, "initial_empty_prob", 0 < self.initial_empty_prob < 1, "between 0 and 1, both excluded")
 
     def spec(self) -> dict[str, Any]:
