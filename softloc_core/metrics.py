@@ -27,7 +27,8 @@ class Scores:
         n_estimated: Number of estimated events.
         n_matched: Number of matched pairs.
         f1_per_class: F1 of each class by name; NaN for a class with neither reference nor estimated events.
-        timing_mean_s: Mean of estimated minus reference time over the matched pairs; NaN where there are none.
+        timing_mean_s: Mean of estimated minus reference time over the matched pairs; NaN where there are
+            none.
         timing_sd_s: Its standard deviation (n - 1); NaN where there are fewer than two.
     """
 
@@ -53,10 +54,10 @@ def score_events(
 ) -> Scores:
     """Scores of estimated against reference events, matched one to one within each recording and class.
 
-    Matching is `mir_eval.util.match_events`: as many pairs as possible, each within the tolerance, the bound
-    included. Matches are pooled over recordings and classes before anything is divided, so a recording without
-    an event of some class contributes its false alarms to that class and nothing else (a mean over recordings,
-    as in the papers' scores, would have to call it 0 or leave it out).
+    Matching is `mir_eval.util.match_events`: as many pairs as possible, each within the tolerance, the
+    bound included. Matches are pooled over recordings and classes before anything is divided, so a
+    recording without an event of some class contributes its false alarms to that class and nothing else (a
+    mean over recordings, as in the papers' scores, would have to call it 0 or leave it out).
 
     Args:
         pairs: (reference, estimated) of each recording.

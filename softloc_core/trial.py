@@ -5,17 +5,26 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
+import torch
+
+from softloc_core.decoding import decode, decoder_for
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
+from softloc_core.label_noise import misaligned
+from softloc_core.losses import LOSSES, initial_bias, make_loss
 from softloc_core.losses.schedules import Schedule
-from softloc_core.metrics import Scores
-from softloc_core.tasks import DataRequest
+from softloc_core.metrics import Scores, score_events
+from softloc_core.networks import build_network
+from softloc_core.tasks import DataRequest, TaskData
+from softloc_core.training import HistoryPoint, Optimisation, TrainingSet, event_probabilities, fit
 
-__all__ = ["HistoryPoint", "Options", "TrialConfig", "TrialResult", "trial_id"]
+__all__ = ["HistoryPoint", "Options", "TrialConfig", "TrialResult", "run_trial", "trial_id"]
 
 Options = tuple[tuple[str, bool | int | float | str], ...]
 
@@ -34,7 +43,8 @@ class TrialConfig:
         loss: Registered loss.
         loss_options: The loss's own parameters, sorted by name.
         measure: Distance that the soft localization loss takes between the smoothed processes.
-        softness_s: Standard deviation of the smoothing kernel in seconds, >= 0; infinity leaves the count alone.
+        softness_s: Standard deviation of the smoothing kernel in seconds, >= 0; infinity leaves the count
+            alone.
         alpha: Weight of the count loss over training.
         noise: Registered kind of label misalignment.
         noise_options: Its own parameters, sorted by name.
@@ -50,8 +60,8 @@ class TrialConfig:
         gradient_clip: Largest global norm of the gradient, > 0; infinity switches clipping off.
         gain_db: Standard deviation of the random gain of each training excerpt, in dB, >= 0.
         band_gain_db: Standard deviation of the random gain of each band of an excerpt, in dB, >= 0.
-        initial_empty_prob: Probability that an untrained network gives to an excerpt without events, in (0, 1);
-            the output bias follows from it (LoCo paper, eq. 15).
+        initial_empty_prob: Probability that an untrained network gives to an excerpt without events, in (0,
+            1); the output bias follows from it (LoCo paper, eq. 15).
         decoding: Named decoding preset, or `auto`: the one that suits the loss.
         tolerance_s: Largest accepted time difference in scoring, inclusive, in seconds, > 0.
         seed: The study's seed; label noise depends on it, the replicate and the recording only.
@@ -103,7 +113,9 @@ class TrialConfig:
         for name in ("label_noise_s", "excerpt_s", "learning_rate", "weight_decay", "tolerance_s"):
             _require(self, name, math.isfinite(getattr(self, name)), "finite")
         _require(self, "weight_averaging", 0 <= self.weight_averaging < 1, "in [0, 1)")
-        _require(self, "initial_empty_prob", 0 < self.initial_empty_prob < 1, "between 0 and 1, both excluded")
+        _require(
+            self, "initial_empty_prob", 0 < self.initial_empty_prob < 1, "between 0 and 1, both excluded"
+        )
 
     def spec(self) -> dict[str, Any]:
         """The configuration as plain values, in field order; equal configurations give equal specs."""
@@ -151,23 +163,6 @@ def _canonical(value: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class HistoryPoint:
-    """Training as seen after some iterations: means since the last point.
-
-    Attributes:
-        iteration: Optimiser steps done.
-        loss: Mean training loss.
-        terms: Mean of each named term of the loss (`soft_localization`, `count`, ...).
-        alpha: Weight of the count loss at this iteration.
-    """
-
-    iteration: int
-    loss: float
-    terms: Mapping[str, float]
-    alpha: float
-
-
-@dataclass(frozen=True)
 class TrialResult:
     """What a trial gives.
 
@@ -190,3 +185,116 @@ class TrialResult:
     history: tuple[HistoryPoint, ...]
     train_s: float
     device: str
+
+
+def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> TrialResult:
+    """Train one network on misaligned labels and score it on the test recordings.
+
+    A pure function: the same configuration and data give the same result bit for bit on the same machine
+    and device. Label noise depends on the seed, the replicate and the recording alone, so that trials are
+    compared on the very same wrong labels; weights, batches and dropout are drawn from the trial's own
+    identity, so that neighbouring trials err independently of each other.
+
+    Args:
+        config: What to do.
+        data: Its data, as `TASKS.get(config.task).load(config.data_request(), ...)` gives it.
+        device: Where to train, as torch names it.
+
+    Raises:
+        ConfigError: A name that is not registered, or an excerpt longer than a recording.
+        TrainingError: The loss is no longer finite.
+    """
+    identity = trial_id(config, data_fingerprint=data.fingerprint)
+    with _seeded(identity, device=device) as generator:
+        started = time.perf_counter()
+        network, history = _trained_network(config, data, device=torch.device(device), generator=generator)
+        train_s = time.perf_counter() - started
+        events = _estimated_events(config, data, network, device=torch.device(device))
+    scores = score_events(
+        ((recording.reference, events[recording.name]) for recording in data.test),
+        channel_names=data.channel_names,
+        tolerance_s=config.tolerance_s,
+    )
+    return TrialResult(
+        config=config,
+        trial_id=identity,
+        data_fingerprint=data.fingerprint,
+        scores=scores,
+        events=events,
+        history=history,
+        train_s=train_s,
+        device=device,
+    )
+
+
+@contextmanager
+def _seeded(identity: str, *, device: str) -> Iterator[torch.Generator]:
+    """Torch's global generators (initial weights, dropout) and one for batches, all from the identity."""
+    seed = int(identity, 16) % 2**63
+    devices = [device] if device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield torch.Generator().manual_seed(seed ^ 1)
+
+
+def _trained_network(
+    config: TrialConfig, data: TaskData, *, device: torch.device, generator: torch.Generator
+) -> tuple[torch.nn.Module, tuple[HistoryPoint, ...]]:
+    """A network trained on the noisy labels, with its training curve."""
+    labels = [
+        misaligned(
+            recording.label,
+            noise=config.noise,
+            scale_s=config.label_noise_s,
+            seed=config.seed,
+            replicate=config.replicate,
+            recording=recording.name,
+            options=dict(config.noise_options),
+        )
+        for recording in data.train
+    ]
+    training_set = TrainingSet.from_recordings(
+        data.train, labels, n_channels=len(data.channel_names), excerpt_s=config.excerpt_s, device=device
+    )
+    network = build_network(
+        config.network,
+        n_bands=training_set.features.shape[1],
+        n_channels=len(data.channel_names),
+        initial_logit=initial_bias(config.initial_empty_prob, training_set.excerpt_frames),
+    ).to(device)
+    loss = make_loss(
+        config.loss,
+        softness_frames=config.softness_s / data.hop_s,
+        alpha=config.alpha,
+        measure=config.measure,
+        n_steps=config.iterations,
+        options=dict(config.loss_options),
+    ).to(device)
+    history = fit(network, loss, training_set, _optimisation(config), generator=generator)
+    return network, history
+
+
+def _optimisation(config: TrialConfig) -> Optimisation:
+    """The part of a configuration that the training loop reads."""
+    return Optimisation(**{field.name: getattr(config, field.name) for field in fields(Optimisation)})
+
+
+def _estimated_events(
+    config: TrialConfig, data: TaskData, network: torch.nn.Module, *, device: torch.device
+) -> dict[str, EventList]:
+    """Decoded events of each test recording."""
+    decoder = decoder_for(
+        config.decoding,
+        prediction=LOSSES[config.loss].prediction,
+        softness_frames=config.softness_s / data.hop_s,
+    )
+    probabilities = event_probabilities(network, data.test, device=device)
+    return {
+        recording.name: decode(
+            probabilities[recording.name],
+            decoder,
+            grid=recording.grid,
+            duration_s=recording.reference.duration_s,
+        )
+        for recording in data.test
+    }

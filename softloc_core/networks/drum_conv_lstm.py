@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -17,20 +19,21 @@ _POOLING = (2, 2, 2, 2, 3, 3)
 class DrumConvLstm(nn.Module):
     """Six 3 x 4 (time x frequency) convolutions with pooling over frequency only, LSTM 24, dense 16.
 
-    Source: SoftLoc paper, section 5.1.2, with the layer sizes of its released code (filters 8, 16, 16, 16, 16,
+    Source: SoftLoc paper, section 5.1.2, with the layer sizes of its released code (filters 8, 16, 16, 16,
+        16,
     16; pooling 2, 2, 2, 2, 3, 3; uni-directional LSTM with forget bias 1; sigmoid layers of 16 and 3 with
-    weights from N(0, 1)). Made for 72 mel bands at 200 frames/s, whose per-excerpt mean it removes and to which
-    it appends the difference over time.
+    weights from N(0, 1)). Made for 72 mel bands at 200 frames/s, whose per-excerpt mean it removes and to
+    which it appends the difference over time.
 
-    Deliberate differences: outputs are logits, one a frame (the released code reads probabilities back from the
-    count distribution and so stores them one frame early); the output bias is eq. 15 of the LoCo paper.
+    Deliberate differences: outputs are logits, one a frame (the released code reads probabilities back from
+    the count distribution and so stores them one frame early); the output bias is eq. 15 of the LoCo paper.
     """
 
     def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
         super().__init__()
         sizes = (1, *_FILTERS)
         self.convolutions = nn.ModuleList(
-            nn.Conv2d(n_in, n_out, (3, 4)) for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+            nn.Conv2d(n_in, n_out, (3, 4)) for n_in, n_out in itertools.pairwise(sizes)
         )
         self.lstm = nn.LSTM(_FILTERS[-1] * _pooled(2 * n_bands), 24, batch_first=True)
         self.dense = nn.Linear(24, 16)

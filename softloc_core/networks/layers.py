@@ -11,8 +11,8 @@ __all__ = ["event_output", "with_difference"]
 def with_difference(features: Tensor) -> Tensor:
     """Append the first difference over time, [batch, frame, band] -> [batch, frame, 2 band].
 
-    The first frame's difference is zero. Taken here rather than in the front end, so that gains applied to the
-    static bands stay consistent with it.
+    The first frame's difference is zero. Taken here rather than in the front end, so that gains applied to
+    the static bands stay consistent with it.
     """
     difference = torch.diff(features, dim=1, prepend=features[:, :1])
     return torch.cat([features, difference], dim=2)

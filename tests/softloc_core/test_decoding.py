@@ -1,0 +1,78 @@
+"""Decoding: events come back where they were put, once each."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from softloc_core.decoding import DECODERS, LocalMass, PeakPicking, decode, decoder_for
+from softloc_core.errors import ConfigError
+from softloc_core.events import FrameGrid
+
+HOP_S = 0.01
+LOCAL_MASS = LocalMass(mass=0.5, window_s=0.05)
+
+
+@pytest.mark.parametrize("name", sorted(DECODERS))
+def test_every_decoder_finds_nothing_in_nothing(name):
+    assert len(DECODERS[name](np.zeros(50), hop_s=HOP_S)) == 0
+
+
+@pytest.mark.parametrize("name", sorted(DECODERS))
+@given(positions=st.sets(st.integers(0, 9), max_size=6))
+def test_every_decoder_returns_lone_spikes_where_they_are(name, positions):
+    frames = np.array(sorted(positions), dtype=int) * 12
+    prob = np.zeros(120)
+    prob[frames] = 1.0
+    np.testing.assert_allclose(DECODERS[name](prob, hop_s=HOP_S), frames)
+
+
+@given(st.floats(0, 1), st.integers(2, 40))
+def test_an_event_split_over_two_frames_is_found_once_at_its_centre(share, frame):
+    prob = np.zeros(50)
+    prob[frame], prob[frame + 1] = 1 - share, share
+    np.testing.assert_allclose(LOCAL_MASS(prob, hop_s=HOP_S), [frame + share], atol=1e-9)
+
+
+def test_local_mass_asks_for_enough_of_it():
+    prob = np.zeros(50)
+    prob[20:23] = 0.15
+    assert len(LOCAL_MASS(prob, hop_s=HOP_S)) == 0
+    prob[20:23] = 0.2
+    np.testing.assert_allclose(LOCAL_MASS(prob, hop_s=HOP_S), [21.0])
+
+
+def test_local_mass_tells_events_a_window_apart():
+    prob = np.zeros(50)
+    prob[[20, 25]] = 1.0
+    np.testing.assert_allclose(LOCAL_MASS(prob, hop_s=HOP_S), [20, 25])
+
+
+def test_peak_picking_compares_with_one_smoothed_event():
+    softness_frames = 5.0
+    frame = np.arange(100)
+    smoothed = np.exp(-0.5 * ((frame - 40) / softness_frames) ** 2) / (np.sqrt(2 * np.pi) * softness_frames)
+    decoder = decoder_for("auto", prediction="smeared", softness_frames=softness_frames)
+    np.testing.assert_allclose(decoder(smoothed, hop_s=HOP_S), [40])
+    np.testing.assert_allclose(decoder(0.4 * smoothed, hop_s=HOP_S), [40])
+    assert len(decoder(0.3 * smoothed, hop_s=HOP_S)) == 0
+
+
+def test_auto_follows_what_the_network_predicts():
+    assert isinstance(decoder_for("auto", prediction="point", softness_frames=5), LocalMass)
+    assert isinstance(decoder_for("auto", prediction="frame", softness_frames=5), LocalMass)
+    assert isinstance(decoder_for("auto", prediction="smeared", softness_frames=0), PeakPicking)
+
+
+def test_an_unknown_decoder_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"`decoding` must be one of auto, local_mass, .* but got argmax"):
+        decoder_for("argmax", prediction="point", softness_frames=0)
+
+
+def test_decode_puts_each_channel_on_the_grid_and_inside_the_recording():
+    grid = FrameGrid(hop_s=HOP_S, n_frames=11)
+    prob = np.zeros((2, 11))
+    prob[0, 3], prob[1, 10] = 1.0, 1.0
+    found = decode(prob, LOCAL_MASS, grid=grid, duration_s=0.095)
+    np.testing.assert_allclose(found.time_s, [0.03, 0.095])
+    assert found.channel.tolist() == [0, 1]

@@ -1,0 +1,91 @@
+"""Scores against mir_eval, brute force and what must hold for any input."""
+
+from itertools import permutations
+
+import mir_eval
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from softloc_core.events import EventList
+from softloc_core.metrics import f_measure, score_events
+
+NAMES = ("a", "b")
+
+
+def events(times, channels=None, duration_s=10.0):
+    channels = [0] * len(times) if channels is None else channels
+    return EventList(np.array(times, dtype=float), np.array(channels, dtype=int), duration_s)
+
+
+event_lists = st.lists(st.tuples(st.floats(0, 10), st.integers(0, 1)), max_size=30).map(
+    lambda pairs: events([t for t, _ in pairs], [c for _, c in pairs])
+)
+few_times = st.lists(st.floats(0, 1).map(lambda t: round(t, 2)), max_size=5)
+
+
+@given(event_lists)
+def test_perfect_match_scores_one_and_no_timing_error(reference):
+    scores = score_events([(reference, reference)], channel_names=NAMES, tolerance_s=0.05)
+    assert scores.n_matched == len(reference)
+    if len(reference):
+        assert scores.f1 == scores.precision == scores.recall == 1.0
+        assert scores.timing_mean_s == 0.0
+    else:
+        assert np.isnan(scores.f1)
+
+
+@given(event_lists, event_lists)
+def test_swapping_reference_and_estimate_swaps_precision_and_recall(first, second):
+    forth = score_events([(first, second)], channel_names=NAMES, tolerance_s=0.05)
+    back = score_events([(second, first)], channel_names=NAMES, tolerance_s=0.05)
+    assert (forth.precision, forth.recall) == (back.recall, back.precision)
+    np.testing.assert_equal(forth.f1, back.f1)
+
+
+@given(few_times, few_times)
+def test_matching_is_the_largest_there_is(reference_s, estimated_s):
+    scores = score_events(
+        [(events(reference_s), events(estimated_s))], channel_names=NAMES, tolerance_s=0.105
+    )
+    short, long = sorted((sorted(reference_s), sorted(estimated_s)), key=len)
+    best = max(
+        sum(abs(a - b) <= 0.105 for a, b in zip(short, choice, strict=True))
+        for choice in permutations(long, len(short))
+    )
+    assert scores.n_matched == best
+
+
+@given(few_times.filter(len), few_times.filter(len))
+def test_one_class_agrees_with_mir_eval_onset(reference_s, estimated_s):
+    scores = score_events([(events(reference_s), events(estimated_s))], channel_names=NAMES, tolerance_s=0.05)
+    f1, precision, recall = mir_eval.onset.f_measure(np.sort(reference_s), np.sort(estimated_s), window=0.05)
+    assert (scores.f1, scores.precision, scores.recall) == pytest.approx((f1, precision, recall))
+
+
+def test_classes_and_recordings_are_matched_apart_and_pooled():
+    pairs = [
+        (events([1.0, 2.0], [0, 1]), events([1.01, 2.0], [0, 0])),  # the second is of the other class
+        (events([]), events([5.0])),  # nothing there: one false alarm
+    ]
+    scores = score_events(pairs, channel_names=NAMES, tolerance_s=0.05)
+    assert (scores.n_reference, scores.n_estimated, scores.n_matched) == (2, 3, 1)
+    assert scores.f1 == pytest.approx(2 / 5)
+    assert scores.f1_per_class == {"a": pytest.approx(2 * 1 / (1 + 3)), "b": 0.0}
+    assert scores.timing_mean_s == pytest.approx(0.01)
+    assert np.isnan(scores.timing_sd_s)
+
+
+def test_tolerance_is_inclusive():
+    pair = [(events([1.0]), events([1.25]))]
+    assert score_events(pair, channel_names=NAMES, tolerance_s=0.25).n_matched == 1
+    assert score_events(pair, channel_names=NAMES, tolerance_s=0.2499).n_matched == 0
+
+
+def test_a_class_that_nobody_has_is_undefined_and_empty_predictions_score_zero():
+    scores = score_events([(events([1.0]), events([]))], channel_names=NAMES, tolerance_s=0.05)
+    assert scores.f1 == 0.0
+    assert scores.f1_per_class["a"] == 0.0
+    assert np.isnan(scores.f1_per_class["b"])
+    assert np.isnan(f_measure(n_reference=0, n_estimated=0, n_matched=0))

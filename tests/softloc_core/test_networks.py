@@ -1,0 +1,75 @@
+"""One suite over every registered network."""
+
+import itertools
+import math
+
+import pytest
+import torch
+
+from softloc_core.errors import ConfigError
+from softloc_core.networks import NETWORKS, build_network
+
+N_BANDS = {"compact": 48, "paper": 72}
+
+
+@pytest.fixture(params=sorted(NETWORKS))
+def network(request):
+    torch.manual_seed(0)
+    return build_network(request.param, n_bands=N_BANDS[request.param], n_channels=3, initial_logit=-4.0)
+
+
+def features_for(network, *, batch=2, frames=40):
+    bands = 72 if type(network).__name__ == "DrumConvLstm" else 48
+    return torch.randn(batch, frames, bands, generator=torch.Generator().manual_seed(1)) * 10 - 40
+
+
+def test_gives_one_logit_a_channel_and_frame_and_every_weight_learns(network):
+    logit = network(features_for(network))
+    assert logit.shape == (2, 3, 40)
+    logit.square().sum().backward()
+    for name, weight in network.named_parameters():
+        assert weight.grad is not None and torch.isfinite(weight.grad).all(), name
+
+
+def test_is_independent_of_the_other_excerpts_when_scored(network):
+    network.eval()
+    features = features_for(network)
+    torch.testing.assert_close(network(features)[:1], network(features[:1]), rtol=1e-4, atol=1e-4)
+
+
+def test_survives_silence_and_very_short_excerpts(network):
+    network.eval()
+    assert torch.isfinite(network(torch.full((1, 1, features_for(network).shape[2]), -100.0))).all()
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="`network` must be one of compact, paper, but got resnet"):
+        build_network("resnet", n_bands=1, n_channels=1, initial_logit=0.0)
+
+
+def test_paper_network_has_exactly_the_papers_layers():
+    network = build_network("paper", n_bands=72, n_channels=3, initial_logit=-4.0)
+    sizes = [1, 8, 16, 16, 16, 16, 16]
+    convolutions = sum(12 * i * o + o for i, o in itertools.pairwise(sizes))
+    lstm = 4 * 24 * (16 + 24) + 2 * 4 * 24  # torch keeps two bias vectors where one would do
+    dense = 24 * 16 + 16 + 16 * 3 + 3
+    assert sum(weight.numel() for weight in network.parameters()) == convolutions + lstm + dense
+
+
+def test_paper_network_is_causal_but_for_its_convolutions_look_ahead():
+    network = build_network("paper", n_bands=72, n_channels=3, initial_logit=-4.0).eval()
+    features = torch.randn(1, 60, 72)
+    change = 10 * torch.randn(1, 20, 72)
+    later = features.clone()
+    later[:, 40:] += change - change.mean(
+        dim=1, keepdim=True
+    )  # the excerpt's mean is removed: leave it as it is
+    same = torch.isclose(network(features), network(later), atol=1e-5).all(dim=1)[0]
+    # Six kernels of three frames reach six frames ahead.
+    assert same[: 40 - 6].all()
+    assert not same[34:].any()
+
+
+def test_initial_logit_is_the_output_bias():
+    network = build_network("compact", n_bands=48, n_channels=3, initial_logit=-5.0)
+    assert math.isclose(network.output.bias.mean().item(), -5.0)
