@@ -206,7 +206,7 @@ _PAPER = FrontEnd(
 Window k ends half a hop after `k * hop_s`. With `FrameGrid`'s rounding an event then belongs to the first
 frame whose window ends after it, which is the papers' mapping of labels to frames.
 
-Source: the SoftLoc paper's released code, drum experiment. Deliberate differences: the stride is 5 ms exactly,
+Source: the SoftLoc paper's released code, drum experiment. Deliberate differences: a stride of exactly 5 ms,
 where theirs is 220 samples and drifts by 3.4 ms over 1.5 s; a frame lies at the middle of the 5 ms it stands
 for, where theirs lies at the beginning, so that their times are early by 2.5 ms on average; the pad of quiet
 noise stands at the ends of the recording, not before each excerpt; every power below the floor is raised to
