@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from typing import Any, ClassVar, Protocol
 
 from softloc_core.errors import ConfigError
@@ -69,7 +70,9 @@ class Ramp:
         for key, value in asdict(self).items():
             _validate_fraction(f"alpha: ramp: {key}", value)
         if not self.start < self.stop:
-            raise ConfigError(f"`alpha: ramp` must start before it stops, but got {self.start} and {self.stop}")
+            raise ConfigError(
+                f"`alpha: ramp` must start before it stops, but got {self.start} and {self.stop}"
+            )
 
     def __call__(self, progress: float) -> float:
         """Alpha at that fraction of the training."""
@@ -96,7 +99,7 @@ def schedule_from_spec(spec: Mapping[str, Any]) -> Schedule:
     if name not in SCHEDULES:
         raise ConfigError(f"`alpha` must be one of {', '.join(SCHEDULES)}, but got {name}")
     parameters = dict(arguments) if isinstance(arguments, Mapping) else {"value": arguments}
-    fields = list(SCHEDULES[name].__dataclass_fields__)
+    fields = [field.name for field in dataclass_fields(SCHEDULES[name])]
     if set(parameters) != set(fields):
         raise ConfigError(f"`alpha: {name}` must give {', '.join(fields)}, but got {', '.join(parameters)}")
     return SCHEDULES[name](**parameters)
