@@ -1,0 +1,51 @@
+"""Losses for training event detectors on imperfect labels. Torch and numba are all they need."""
+
+from softloc_core.losses.baselines import (
+    bootstrap_hard_loss,
+    bootstrap_soft_loss,
+    cross_entropy_loss,
+    extended_label,
+    one_sided_smoothing_loss,
+)
+from softloc_core.losses.measures import MEASURES, Measure
+from softloc_core.losses.poisson_binomial import (
+    count_loss,
+    count_pmf,
+    initial_bias,
+    label_count,
+    poisson_binomial_log_prob,
+)
+from softloc_core.losses.reductions import REDUCTIONS
+from softloc_core.losses.registry import LOSSES, LossEntry, LossOption, make_loss, resolve_options
+from softloc_core.losses.schedules import SCHEDULES, Constant, Ramp, Schedule, schedule_from_spec
+from softloc_core.losses.smoothing import smooth
+from softloc_core.losses.softloc import SoftLocLoss, soft_localization_loss
+
+__all__ = [
+    "LOSSES",
+    "MEASURES",
+    "REDUCTIONS",
+    "SCHEDULES",
+    "Constant",
+    "LossEntry",
+    "LossOption",
+    "Measure",
+    "Ramp",
+    "Schedule",
+    "SoftLocLoss",
+    "bootstrap_hard_loss",
+    "bootstrap_soft_loss",
+    "count_loss",
+    "count_pmf",
+    "cross_entropy_loss",
+    "extended_label",
+    "initial_bias",
+    "label_count",
+    "make_loss",
+    "one_sided_smoothing_loss",
+    "poisson_binomial_log_prob",
+    "resolve_options",
+    "schedule_from_spec",
+    "smooth",
+    "soft_localization_loss",
+]

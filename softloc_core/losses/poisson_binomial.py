@@ -1,0 +1,263 @@
+"""The distribution of the number of events (Poisson-binomial), and the count loss that rests on it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+
+from softloc_core.errors import DataError, UserError
+from softloc_core.losses._poisson_binomial_cpu import log_prob_rows
+from softloc_core.losses.reductions import reduce_counts
+from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+__all__ = ["count_loss", "count_pmf", "initial_bias", "label_count", "poisson_binomial_log_prob"]
+
+# Below this many states times frames a second thread costs more than it saves.
+_WORK_PER_THREAD = 100_000
+_POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
+
+
+def poisson_binomial_log_prob(
+    event_logit: Float[Tensor, "*batch frame"],
+    count: Int[Tensor, "*batch"],
+    *,
+    lengths: Int[Tensor, "*batch"] | None = None,
+    check_finite: bool = True,
+) -> Float[Tensor, "*batch"]:
+    """Exact log probability that the frames of each sequence hold `count` events.
+
+    Each frame holds an event with probability sigmoid(event_logit), independently. The value and the gradient
+    come from one compiled pass in float64, whatever the input's type, so that neither underflows. The
+    gradient with respect to a frame's logit is the probability of an event there *given the count*, less the
+    one without.
+
+    Args:
+        event_logit: Log odds of an event in each frame; any finite value, or minus infinity (no event).
+        count: Number of events, from 0 to the length.
+        lengths: Valid frames of each sequence; the rest is ignored and gets no gradient. All by default. May
+            have fewer leading axes than `count`: [batch] goes with [batch, channel].
+        check_finite: Whether NaN in the logits raises; without, it passes through to its sequence.
+
+    Returns:
+        The log probability, at most 0, in the input's type (float32 for half precision).
+
+    Raises:
+        DataError: A count below 0 or above the length, a length out of range, or NaN; the sequence is named.
+
+    Source: LoCo paper, eq. 6 and 9. Deliberate difference: the released code recurses on probabilities in
+        float32 and adds 1e-9 inside the logarithm, which hides underflow and stops the gradient; this is
+        exact.
+    """
+    logit = event_logit if event_logit.dtype in (torch.float32, torch.float64) else event_logit.float()
+    count, lengths = _validated_counts(logit, count, lengths)
+    log_prob: Tensor = _CountLogProb.apply(logit, count, lengths)  # type: ignore[no-untyped-call]
+    if check_finite and not logit.is_meta and bool(torch.isnan(log_prob.detach()).any()):
+        _raise_nan(logit, lengths)
+    return log_prob
+
+
+class _CountLogProb(torch.autograd.Function):
+    """Bridge between autograd and the compiled pass, which gives value and gradient at once."""
+
+    @staticmethod
+    def forward(ctx: Any, logit: Tensor, count: Tensor, lengths: Tensor) -> Tensor:
+        log_prob, gradient = _log_prob_and_gradient(
+            logit, count, lengths, with_gradient=ctx.needs_input_grad[0]
+        )
+        if gradient is not None:
+            ctx.save_for_backward(gradient)
+        return log_prob
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return _FirstDerivative.apply(grad_output, gradient), None, None  # type: ignore[no-untyped-call]
+
+
+class _FirstDerivative(torch.autograd.Function):
+    """The chain rule's product; its own derivative is refused, since the compiled pass does not give it."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, grad_output: Tensor, gradient: Tensor) -> Tensor:
+        return grad_output.unsqueeze(-1) * gradient
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[None, None]:
+        raise NotImplementedError(
+            "`poisson_binomial_log_prob` has a first derivative only, but a second one was asked for; "
+            "leave `create_graph` off for the count loss"
+        )
+
+
+def _log_prob_and_gradient(
+    logit: Tensor, count: Tensor, lengths: Tensor, *, with_gradient: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Run the compiled pass over all sequences, in as many threads as torch uses."""
+    rows = logit.detach().reshape(-1, logit.shape[-1]).contiguous().cpu().numpy()
+    counts = count.reshape(-1).cpu().numpy()
+    n_frames = lengths.reshape(-1).cpu().numpy()
+    log_prob = np.zeros(len(rows))
+    gradient = np.zeros_like(rows) if with_gradient else rows[:1]
+    near_one = 0.05 if rows.dtype == np.float64 else 1e-6
+    chunks = _chunks(len(rows), work=int(((counts + 1) * n_frames).sum()))
+
+    def run(chunk: tuple[int, int]) -> None:
+        log_prob_rows(rows, counts, n_frames, *chunk, near_one, with_gradient, log_prob, gradient)
+
+    if len(chunks) == 1:
+        run(chunks[0])
+    else:
+        list(_pool(len(chunks)).map(run, chunks))
+    value = torch.from_numpy(log_prob).to(logit).reshape(count.shape)
+    return value, torch.from_numpy(gradient).to(logit.device).reshape(logit.shape) if with_gradient else None
+
+
+def _chunks(n_rows: int, *, work: int) -> list[tuple[int, int]]:
+    """Contiguous ranges of sequences, one a thread; each sequence is computed alike whatever the number."""
+    n_threads = max(1, min(torch.get_num_threads(), n_rows, work // _WORK_PER_THREAD))
+    edges = [n_rows * i // n_threads for i in range(n_threads + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def _pool(n_threads: int) -> ThreadPoolExecutor:
+    """Threads of this process; a forked child makes its own."""
+    key = (os.getpid(), n_threads)
+    if key not in _POOLS:
+        _POOLS[key] = ThreadPoolExecutor(n_threads, thread_name_prefix="count-loss")
+    return _POOLS[key]
+
+
+def _validated_counts(logit: Tensor, count: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Counts and lengths as int64, one a sequence; impossible ones are refused by name."""
+    shape = logit.shape[:-1]
+    if count.shape != shape:
+        raise DataError(f"`count` must have shape {list(shape)}, one a sequence, but got {list(count.shape)}")
+    if count.is_floating_point() or count.is_complex():
+        raise DataError(f"`count` must hold integers, but got {count.dtype}")
+    lengths = full_lengths(logit, lengths)
+    count = count.to(device=logit.device, dtype=torch.int64)
+    bad = (count < 0) | (count > lengths)
+    if bool(bad.any()):
+        where = tuple(bad.nonzero()[0].tolist())
+        raise DataError(
+            f"a count must lie between 0 and the {int(lengths[where])} frames of its sequence, "
+            f"but got {int(count[where])} in sequence {list(where)}"
+        )
+    return count, lengths
+
+
+def _raise_nan(logit: Tensor, lengths: Tensor) -> None:
+    """Name the first frame whose logit is NaN."""
+    where = torch.isnan(only_valid(logit.detach(), valid_frames(logit, lengths=lengths))).nonzero()
+    if len(where):
+        *sequence, frame = where[0].tolist()
+        raise DataError(f"`event_logit` must hold numbers, but got NaN in sequence {sequence}, frame {frame}")
+
+
+def count_pmf(event_prob: Float[Tensor, "*batch frame"], *, max_count: int) -> Float[Tensor, "*batch count"]:
+    """Distribution of the number of events; the last bin is "`max_count` or more".
+
+    Differentiable by plain autograd and meant for looking at a model; train with `poisson_binomial_log_prob`,
+    which is many times faster.
+
+    Args:
+        event_prob: Probability of an event in each frame, in [0, 1].
+        max_count: Index of the last bin, >= 1.
+
+    Returns:
+        `max_count + 1` probabilities that sum to one.
+
+    Raises:
+        UserError: When `max_count` is below 1.
+
+    Source: LoCo paper, eq. 9 and 14 (mass thresholding).
+    """
+    if max_count < 1:
+        raise UserError(f"`max_count` must be at least 1, but got {max_count}")
+    mass = torch.zeros(
+        *event_prob.shape[:-1], max_count + 1, dtype=event_prob.dtype, device=event_prob.device
+    )
+    mass[..., 0] = 1.0
+    for prob in event_prob.unsqueeze(-2).unbind(-1):
+        moved = mass[..., :-1] * prob
+        stays = torch.cat([mass[..., :-1] * (1 - prob), mass[..., -1:]], dim=-1)
+        mass = stays + torch.nn.functional.pad(moved, (1, 0))
+    return mass
+
+
+def label_count(
+    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None
+) -> Int[Tensor, "*batch"]:
+    """Number of events in the valid frames of each label.
+
+    Raises:
+        DataError: A label whose sum is no whole number, as after smoothing.
+    """
+    total = only_valid(label, valid_frames(label, lengths=lengths)).sum(dim=-1)
+    count = total.round()
+    if label.is_floating_point() and not bool(torch.isclose(total, count, rtol=0.0, atol=1e-3).all()):
+        off = float(total[(total - count).abs() > 1e-3].reshape(-1)[0])
+        raise DataError(
+            f"a label must hold a whole number of events, but got {off:.6g}; count before smoothing"
+        )
+    return count.to(torch.int64)
+
+
+def count_loss(
+    event_logit: Float[Tensor, "*batch frame"],
+    label: Float[Tensor, "*batch frame"],
+    *,
+    lengths: Tensor | None = None,
+    reduction: str = "mean",
+    check_finite: bool = True,
+) -> Tensor:
+    """Negative log probability of the label's number of events (LoCo loss, mass convergence loss).
+
+    Args:
+        event_logit: Log odds of an event in each frame.
+        label: Events in each frame; only their number matters.
+        lengths: Valid frames, [batch] or one a sequence.
+        reduction: One of `softloc_core.losses.reductions.REDUCTIONS`; its rule for the count loss is used.
+        check_finite: Whether NaN in the logits raises.
+
+    Raises:
+        DataError: See `poisson_binomial_log_prob` and `label_count`.
+        ConfigError: An unknown reduction.
+
+    Source: LoCo paper, eq. 7; SoftLoc paper, eq. 3.
+    """
+    require_same_shape(event_logit, label)
+    count = label_count(label, lengths=lengths)
+    log_prob = poisson_binomial_log_prob(event_logit, count, lengths=lengths, check_finite=check_finite)
+    return reduce_counts(-log_prob, reduction=reduction)
+
+
+def initial_bias(empty_prob: float, n_frames: float) -> float:
+    """Output bias with which an untrained network gives `empty_prob` to `n_frames` frames without any event.
+
+    Args:
+        empty_prob: Probability of no event, in (0, 1); well away from both ends.
+        n_frames: Length of a training excerpt in frames, > 0.
+
+    Raises:
+        UserError: A value out of range.
+
+    Source: LoCo paper, eq. 15. The released drum code uses the square of `empty_prob` instead.
+    """
+    if not 0 < empty_prob < 1:
+        raise UserError(f"`empty_prob` must lie between 0 and 1, both excluded, but got {empty_prob}")
+    if not n_frames > 0:
+        raise UserError(f"`n_frames` must be above 0, but got {n_frames}")
+    log_silent = math.log(empty_prob) / n_frames
+    return math.log(-math.expm1(log_silent)) - log_silent
