@@ -24,7 +24,11 @@ from analysis.surfaces import Bandwidth, fit_regression
 __all__ = ["ESTIMATOR_LABELS", "METRIC_LABELS", "Panel", "StudyMap", "map_study"]
 
 METRIC_LABELS = {"f1": "F1", "precision": "precision", "recall": "recall"}
-ESTIMATOR_LABELS = {"nadaraya_watson": "Nadaraya-Watson", "local_linear": "local linear"}
+ESTIMATOR_LABELS = {
+    "nadaraya_watson": "Nadaraya-Watson",
+    "local_linear": "local linear",
+    "gaussian_process": "Gaussian process",
+}
 _LATTICE = (301, 201)
 
 

@@ -7,7 +7,7 @@ hence on a product grid all sums over trials are matrix products: that makes a m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-__all__ = ["Array", "Grid", "KernelRegression", "Regression"]
+__all__ = ["Array", "Grid", "KernelRegression", "Regression", "coordinates"]
 
 Array = NDArray[np.float64]
 _CHUNK = 4_000_000
@@ -58,6 +58,15 @@ class Regression(Protocol):
         """Effective number of trials that carry the estimate; towards 0 where no trial is in reach."""
         ...
 
+    def draws(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
+        """[draw, point]: surfaces that the trials' noise leaves possible."""
+        ...
+
+    @property
+    def noise_sd(self) -> float:
+        """Standard deviation of a trial of weight 1 around the mean."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class KernelRegression:
@@ -90,14 +99,29 @@ class KernelRegression:
         return self._fit(at)[0]
 
     def standard_error(self, at: Array | Grid) -> Array:
-        """Standard error from the smoother's weights and the noise between trials; leaves the bias out."""
+        """Root of the estimate's variance plus its squared bias.
+
+        The bias is twice what the smoother does to its own fit: that plug-in sees the surface already
+        flattened and so falls short by about half. Without it the bands of a bandwidth chosen by cross
+        validation, which balances bias and variance, cover too little (Wahba 1983; benchmarks/README.md
+        holds the calibration).
+        """
+        bias = 2.0 * (self._refitted.predict(at) - self.predict(at))
+        return np.hypot(self.noise_error(at), bias)
+
+    def noise_error(self, at: Array | Grid) -> Array:
+        """Standard error that the noise between trials alone makes, without the bias."""
         return np.sqrt(self._noise * self._squared_weight(at))
+
+    def draws(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
+        """[draw, point]: the estimate of `n` studies with other noise (parametric bootstrap)."""
+        noise = np.sqrt(self._noise / self.weights) * rng.standard_normal((n, len(self.values)))
+        return np.stack([self._with_values(self.values + one).predict(at) for one in noise])
 
     def support(self, at: Array | Grid) -> Array:
         """Kish's effective number of trials under the kernel, fading beyond two bandwidths from any trial."""
-        reach = self._sums(np.ones((len(self.values), 1)), at, 1.0)[:, 0]
-        total = self._sums(self.weights[:, None], at, 1.0)[:, 0]
-        squared = self._sums(self.weights[:, None] ** 2, at, np.sqrt(0.5))[:, 0]
+        reach, total = self._sums(np.stack([np.ones_like(self.weights), self.weights]), at, 1.0)
+        (squared,) = self._sums(self.weights[None] ** 2, at, np.sqrt(0.5))
         size = np.divide(total**2, squared, out=np.zeros_like(total), where=squared > 0)
         return np.asarray(size * np.minimum(reach / _REACH, 1.0))
 
@@ -108,6 +132,14 @@ class KernelRegression:
             left_out = self.values - (self.values - self.fitted) / (1.0 - leverage)
         return np.where(1.0 - leverage > _DEGENERATE, left_out, np.nan)
 
+    def _with_values(self, values: Array) -> KernelRegression:
+        return replace(self, values=values)
+
+    @cached_property
+    def _refitted(self) -> KernelRegression:
+        """The same smoother on its own fit."""
+        return self._with_values(self.fitted)
+
     @cached_property
     def fitted(self) -> Array:
         """Estimate at each trial."""
@@ -116,12 +148,17 @@ class KernelRegression:
     @cached_property
     def leverage(self) -> Array:
         """Share of each trial in its own estimate (the smoother's diagonal)."""
-        return np.asarray(self._fit(self.points)[1][:, 0] * self.weights)
+        return np.asarray(self._fit(self.points)[1][0] * self.weights)
 
     @cached_property
     def degrees_of_freedom(self) -> float:
         """Trace of the smoother: the number of parameters the surface is worth."""
         return float(self.leverage.sum())
+
+    @property
+    def noise_sd(self) -> float:
+        """Standard deviation of a trial of weight 1 around the mean, from the residuals."""
+        return float(np.sqrt(self._noise))
 
     @cached_property
     def _noise(self) -> float:
@@ -134,30 +171,29 @@ class KernelRegression:
         return residual / max(left, 1.0)
 
     def _fit(self, at: Array | Grid) -> tuple[Array, Array]:
-        """Estimates, and the coefficients [point, 1 + dimension] that give each trial's weight in them."""
-        centre, design = self._design
-        columns = design if self.degree == 0 else _products(design)
-        sums = self._sums(
-            np.hstack([columns, design * self._centred[:, None]]) * self.weights[:, None], at, 1.0
-        )
-        n = columns.shape[1]
-        where = (_coordinates(at) - centre) / self.bandwidth
-        row = _intercept_row(sums[:, :n], where, degree=self.degree)
-        estimate = self._offset + (row * _shifted(sums[:, n:], where, degree=self.degree)).sum(axis=1)
+        """Estimates, and [1 + dimension, point], the coefficients that give each trial's weight in them."""
+        design = self._design
+        columns = _products(design, degree=self.degree)
+        sums = self._sums(np.vstack([columns, design * self._centred]) * self.weights, at, 1.0)
+        where = self._scaled(coordinates(at))
+        row = _intercept_row(_moments(sums[: len(columns)], where, degree=self.degree))
+        values = sums[len(columns) :]
+        estimate = self._offset + row[0] * values[0]
+        for axis in range(1, len(row)):
+            estimate += row[axis] * (values[axis] - where[axis - 1] * values[0])
         unreached = ~np.isfinite(estimate)
         if unreached.any():
-            estimate[unreached] = self.values[self._tree.query(where[unreached])[1]]
+            estimate[unreached] = self.values[self._tree.query(where[:, unreached].T)[1]]
         return estimate, row
 
     def _squared_weight(self, at: Array | Grid) -> Array:
         """Variance of the estimate in units of the noise: the sum of squared weights over the trials' own."""
-        centre, design = self._design
         _, row = self._fit(at)
-        columns = design if self.degree == 0 else _products(design)
-        sums = self._sums(columns * self.weights[:, None], at, np.sqrt(0.5))
-        where = (_coordinates(at) - centre) / self.bandwidth
-        moment = _moment_matrix(sums, where, degree=self.degree)
-        total = np.einsum("mi,mij,mj->m", row, moment, row)
+        sums = self._sums(_products(self._design, degree=self.degree) * self.weights, at, np.sqrt(0.5))
+        moments = _moments(sums, self._scaled(coordinates(at)), degree=self.degree)
+        total = np.zeros(row.shape[1])
+        for (first, second), moment in moments.items():
+            total += row[first] * row[second] * moment * (1.0 if first == second else 2.0)
         return np.where(np.isfinite(total), np.maximum(total, 0.0), np.inf)
 
     @cached_property
@@ -169,26 +205,29 @@ class KernelRegression:
     def _centred(self) -> Array:
         return self.values - self._offset
 
+    def _scaled(self, points: Array) -> Array:
+        """[dimension, point], in bandwidths about the centre of the trials."""
+        return np.asarray(((points - self.points.mean(axis=0)) / self.bandwidth).T)
+
     @cached_property
-    def _design(self) -> tuple[Array, Array]:
-        """Centre of the trials, and [trial, 1 or 1 + dimension], the design in bandwidths about it."""
-        centre = self.points.mean(axis=0)
-        ones = np.ones((len(self.values), 1))
-        scaled = (self.points - centre) / self.bandwidth
-        return centre, ones if self.degree == 0 else np.hstack([ones, scaled])
+    def _design(self) -> Array:
+        """[1 or 1 + dimension, trial]: a constant, and the trials' places."""
+        ones = np.ones((1, len(self.values)))
+        return ones if self.degree == 0 else np.vstack([ones, self._scaled(self.points)])
 
     @cached_property
     def _tree(self) -> cKDTree:
-        return cKDTree((self.points - self._design[0]) / self.bandwidth)
+        return cKDTree(self._scaled(self.points).T)
 
     def _sums(self, columns: Array, at: Array | Grid, width: float) -> Array:
         """Kernel-weighted sums of `columns` over trials; `width` scales the bandwidth."""
         if isinstance(at, Grid) and len(at.axes) == 2:
             return _grid_sums(columns, at, points=self.points, bandwidth=self.bandwidth * width)
-        return _point_sums(columns, _coordinates(at), points=self.points, bandwidth=self.bandwidth * width)
+        return _point_sums(columns, coordinates(at), points=self.points, bandwidth=self.bandwidth * width)
 
 
-def _coordinates(at: Array | Grid) -> Array:
+def coordinates(at: Array | Grid) -> Array:
+    """Points of a grid, or the points themselves, [point, dimension]."""
     return at.points() if isinstance(at, Grid) else np.atleast_2d(np.asarray(at, dtype=np.float64))
 
 
@@ -199,97 +238,102 @@ def _kernel(distance: Array) -> Array:
 def _grid_sums(columns: Array, grid: Grid, *, points: Array, bandwidth: Array) -> Array:
     """Sums on a two-dimensional grid: one matrix product a column, in chunks of trials."""
     first, second = grid.axes
-    total = np.zeros((columns.shape[1], len(first), len(second)))
+    total = np.zeros((len(columns), len(first), len(second)))
     step = max(1, _CHUNK // (len(first) + len(second)))
     for start in range(0, len(points), step):
         part = slice(start, start + step)
         left = _kernel((first[:, None] - points[part, 0]) / bandwidth[0])
         right = _kernel((second[:, None] - points[part, 1]) / bandwidth[1])
-        for index, column in enumerate(columns[part].T):
+        for index, column in enumerate(columns[:, part]):
             total[index] += (left * column) @ right.T
-    return total.reshape(columns.shape[1], -1).T
+    return total.reshape(len(columns), -1)
 
 
 def _point_sums(columns: Array, at: Array, *, points: Array, bandwidth: Array) -> Array:
     """Sums at any points, in chunks of points."""
-    total = np.empty((len(at), columns.shape[1]))
+    total = np.empty((len(columns), len(at)))
     step = max(1, _CHUNK // max(len(points), 1))
     for start in range(0, len(at), step):
         part = at[start : start + step]
         exponent = sum(
             ((part[:, [axis]] - points[:, axis]) / bandwidth[axis]) ** 2 for axis in range(points.shape[1])
         )
-        total[start : start + step] = np.exp(-0.5 * np.asarray(exponent)) @ columns
+        total[:, start : start + step] = columns @ np.exp(-0.5 * np.asarray(exponent)).T
     return total
 
 
-def _products(design: Array) -> Array:
-    """Upper triangle of each row's outer product with itself; the sums of these columns are the moments."""
-    rows, columns = np.triu_indices(design.shape[1])
-    return np.asarray(design[:, rows] * design[:, columns])
+Moments = dict[tuple[int, int], Array]
 
 
-def _moment_matrix(sums: Array, where: Array, *, degree: int) -> Array:
-    """Moments about each point, [point, 1 + dimension, 1 + dimension], from sums about the centre."""
+def _products(design: Array, *, degree: int) -> Array:
+    """Products of the design's rows, upper triangle; the sums of these are the moments about the centre."""
     if degree == 0:
-        return sums[:, :, None]
-    size = where.shape[1] + 1
-    moment = np.empty((len(where), size, size))
-    rows, columns = np.triu_indices(size)
-    moment[:, rows, columns] = sums
-    moment[:, columns, rows] = sums
-    moment[:, 1:, 1:] -= (
-        where[:, :, None] * moment[:, None, 0, 1:] + moment[:, 0, 1:, None] * where[:, None, :]
-    )
-    moment[:, 1:, 1:] += where[:, :, None] * where[:, None, :] * moment[:, 0, 0, None, None]
-    moment[:, 0, 1:] -= where * moment[:, 0, [0]]
-    moment[:, 1:, 0] = moment[:, 0, 1:]
-    return moment
+        return design
+    rows, columns = np.triu_indices(len(design))
+    return np.asarray(design[rows] * design[columns])
 
 
-def _shifted(sums: Array, where: Array, *, degree: int) -> Array:
-    """First moments with the values about each point, from those about the centre."""
+def _moments(sums: Array, where: Array, *, degree: int) -> Moments:
+    """Moments about each point, (i, j) with i <= j -> [point], from the sums about the centre."""
     if degree == 0:
-        return sums
-    return np.hstack([sums[:, :1], sums[:, 1:] - where * sums[:, :1]])
+        return {(0, 0): sums[0]}
+    size = len(where) + 1
+    pairs = [(i, j) for i in range(size) for j in range(i, size)]
+    about = dict(zip(pairs, sums, strict=True))
+    mass = about[0, 0]
+    moments = {(0, 0): mass}
+    for j in range(1, size):
+        moments[0, j] = about[0, j] - where[j - 1] * mass
+        for i in range(1, j + 1):
+            first = where[i - 1] * moments[0, j]
+            moments[i, j] = about[i, j] - where[j - 1] * about[0, i] - first
+    return moments
 
 
-def _intercept_row(sums: Array, where: Array, *, degree: int) -> Array:
-    """First row of the inverse moment matrix; the locally constant one where trials lie on a line."""
-    moment = _moment_matrix(sums, where, degree=degree)
-    mass, row = moment[:, 0, 0], np.zeros(moment.shape[:2])
+def _intercept_row(moments: Moments) -> Array:
+    """First row of the inverse of the moments, [1 + dimension, point].
+
+    Where they are singular (trials on a line) it is that of the locally constant fit.
+    """
+    mass = moments[0, 0]
+    dimensions = max(j for _, j in moments)
+    row = np.zeros((dimensions + 1, len(mass)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        row[:, 0] = 1.0 / np.where(mass > 0, mass, np.nan)
-        if degree == 0:
-            return row
-        cross = moment[:, 0, 1:]
-        slope = _solve(moment[:, 1:, 1:], cross)
-        rest = mass - (cross * slope).sum(axis=1)
-        usable = np.isfinite(slope).all(axis=1) & (rest > _DEGENERATE * mass)
-        row[usable, 0] = 1.0 / rest[usable]
-        row[usable, 1:] = -slope[usable] / rest[usable, None]
+        row[0] = 1.0 / np.where(mass > 0, mass, np.nan)
+        if dimensions:
+            slope = _SOLVERS.get(dimensions, _solve_many)(moments)
+            rest = mass - sum(moments[0, j] * slope[j - 1] for j in range(1, dimensions + 1))
+            usable = np.isfinite(slope).all(axis=0) & (rest > _DEGENERATE * mass)
+            row[0] = np.where(usable, 1.0 / rest, row[0])
+            row[1:] = np.where(usable, -slope / rest, 0.0)
     return row
 
 
-def _solve(matrix: Array, right: Array) -> Array:
-    """Solutions of many small symmetric systems; NaN where one is singular."""
-    scale = np.einsum("mii->m", matrix) / matrix.shape[1]
-    if matrix.shape[1] == 1:
-        determinant, solution = matrix[:, 0, 0], right.copy()
-    elif matrix.shape[1] == 2:
-        (a, b), (_, c) = matrix.transpose(1, 2, 0)
-        determinant = a * c - b * b
-        solution = np.stack([c * right[:, 0] - b * right[:, 1], a * right[:, 1] - b * right[:, 0]], axis=1)
-    else:
-        return _solve_general(matrix, right, scale)
-    singular = determinant <= _DEGENERATE * scale ** matrix.shape[1]
-    return np.where(singular[:, None], np.nan, solution / determinant[:, None])
+def _solve_one(moments: Moments) -> Array:
+    """Slope block into the cross moments, one dimension."""
+    return np.asarray(moments[0, 1] / np.where(moments[1, 1] > 0, moments[1, 1], np.nan))[None]
 
 
-def _solve_general(matrix: Array, right: Array, scale: Array) -> Array:
-    """The same for three dimensions and more."""
+def _solve_two(moments: Moments) -> Array:
+    """The same in two dimensions, by Cramer's rule."""
+    a, b, c = moments[1, 1], moments[1, 2], moments[2, 2]
+    determinant = a * c - b * b
+    determinant = np.where(determinant > _DEGENERATE * (a + c) ** 2, determinant, np.nan)
+    first, second = moments[0, 1], moments[0, 2]
+    return np.stack([c * first - b * second, a * second - b * first]) / determinant
+
+
+def _solve_many(moments: Moments) -> Array:
+    """The same in three dimensions and more."""
+    size = max(j for _, j in moments)
+    pairs = [[moments[min(i, j), max(i, j)] for j in range(1, size + 1)] for i in range(1, size + 1)]
+    matrix = np.moveaxis(np.array(pairs), -1, 0)
+    right = np.stack([moments[0, j] for j in range(1, size + 1)], axis=1)
     solution = np.full_like(right, np.nan)
-    good = scale > 0
+    good = np.einsum("mii->m", matrix) > 0
     good[good] = np.linalg.cond(matrix[good]) < 1.0 / _DEGENERATE
     solution[good] = np.linalg.solve(matrix[good], right[good, :, None])[:, :, 0]
-    return solution
+    return solution.T
+
+
+_SOLVERS = {1: _solve_one, 2: _solve_two}

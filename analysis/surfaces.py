@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from analysis.bandwidths import Criterion, select_bandwidth
+from analysis.gaussian_process import fit_gaussian_process
 from analysis.regression import Array, Grid, KernelRegression, Regression
 from analysis.results import AnalysisError
 
@@ -182,8 +183,23 @@ def _kernel(degree: int) -> Fit:
     return fit
 
 
+def _gaussian_process(
+    points: Array, values: Array, weights: Array, bandwidth: Array | None, criterion: Criterion
+) -> Regression:
+    """The Gaussian process, whose length scales are fitted."""
+    if bandwidth is not None:
+        raise AnalysisError(
+            "`bandwidth` must be left out with gaussian_process, which fits its length scales"
+        )
+    return fit_gaussian_process(points, values, weights)
+
+
 Fit = Callable[[Array, Array, Array, Array | None, Criterion], Regression]
-ESTIMATORS: Mapping[str, Fit] = {"nadaraya_watson": _kernel(0), "local_linear": _kernel(1)}
+ESTIMATORS: Mapping[str, Fit] = {
+    "nadaraya_watson": _kernel(0),
+    "local_linear": _kernel(1),
+    "gaussian_process": _gaussian_process,
+}
 
 
 def _at(function: Callable[[Array | Grid], Array], x: ArrayLike, y: ArrayLike) -> Array:

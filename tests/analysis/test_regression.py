@@ -48,7 +48,7 @@ def test_agrees_with_a_double_loop(degree, dimensions):
     query = np.random.default_rng(1).uniform(10, 90, (20, dimensions))
     estimate, squared = by_double_loop(fit, query)
     np.testing.assert_allclose(fit.predict(query), estimate, rtol=1e-8)
-    np.testing.assert_allclose(fit.standard_error(query) ** 2 / fit._noise, squared, rtol=1e-6)
+    np.testing.assert_allclose((fit.noise_error(query) / fit.noise_sd) ** 2, squared, rtol=1e-6)
 
 
 @DEGREES
@@ -141,4 +141,4 @@ def test_noise_is_recovered():
     rng = np.random.default_rng(3)
     points = rng.uniform(0, 100, (400, 2))
     fit = fitted(points, points[:, 0] / 100 + rng.normal(0, 0.05, 400), degree=1)
-    assert np.sqrt(fit._noise) == pytest.approx(0.05, rel=0.1)
+    assert fit.noise_sd == pytest.approx(0.05, rel=0.1)

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import check_grad
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
+
+from analysis.gaussian_process import KERNELS, _prior, _Search, fit_gaussian_process
+from analysis.regression import Grid
+from analysis.results import AnalysisError
+from analysis.simulation import simulated_f1, uniform_design
+from analysis.surfaces import fit_surface
+
+THEIRS = {"matern": lambda scale: Matern(scale, nu=2.5), "squared_exponential": RBF}
+BOTH_KERNELS = pytest.mark.parametrize("kernel", KERNELS)
+
+
+def trials(n=60, *, surface="wave", noise_sd=0.01, seed=0):
+    rng = np.random.default_rng(seed)
+    points = uniform_design(n, rng)
+    return points, simulated_f1(surface, points, noise_sd=noise_sd, rng=rng), rng.uniform(0.5, 2.0, n)
+
+
+@BOTH_KERNELS
+def test_posterior_agrees_with_scikit_learn(kernel):
+    """There the unknown mean is one more component, of practically infinite variance."""
+    points, values, weights = trials()
+    fit = fit_gaussian_process(points, values, weights, kernels=[kernel])
+    (posterior,) = fit._posteriors
+    covariance = ConstantKernel(1e4) + ConstantKernel(posterior.variance) * THEIRS[kernel](
+        fit.kernels[0].length_scale
+    )
+    oracle = GaussianProcessRegressor(covariance, alpha=fit.noise_sd**2 / weights, optimizer=None)
+    oracle.fit(points, values)
+    query = uniform_design(50, np.random.default_rng(1))
+    mean, sd = oracle.predict(query, return_std=True)
+    np.testing.assert_allclose(fit.predict(query), mean, atol=1e-5)
+    np.testing.assert_allclose(fit.standard_error(query), sd, rtol=1e-3)
+    np.testing.assert_allclose(
+        fit.covariance(query, query), oracle.predict(query, return_cov=True)[1], atol=1e-6
+    )
+
+
+@BOTH_KERNELS
+def test_evidence_agrees_with_scikit_learn(kernel):
+    points, values, weights = trials(30)
+    scaled = points / 100.0
+    search = _Search(kernel, scaled, values - values.mean(), weights)
+
+    def evidence(length_scale, noise_ratio):
+        parameters = np.log([*length_scale, noise_ratio])
+        return -search(parameters)[0] + _prior(parameters)[0]
+
+    def theirs(length_scale, noise_ratio):
+        correlation = THEIRS[kernel](length_scale)(scaled) + np.diag(noise_ratio / weights)
+        inverse = np.linalg.inv(correlation)
+        centred = values - inverse.sum(axis=0) @ values / inverse.sum()
+        scale = centred @ inverse @ centred / 30
+        oracle = GaussianProcessRegressor(
+            ConstantKernel(scale) * THEIRS[kernel](length_scale),
+            alpha=scale * noise_ratio / weights,
+            optimizer=None,
+        )
+        return oracle.fit(scaled, centred).log_marginal_likelihood_value_
+
+    first, second = (([0.3, 0.5], 0.02), ([1.0, 0.2], 0.3))
+    assert evidence(*first) - evidence(*second) == pytest.approx(theirs(*first) - theirs(*second), rel=1e-5)
+
+
+@BOTH_KERNELS
+def test_gradient(kernel):
+    points, values, weights = trials(30)
+    search = _Search(kernel, points / 100.0, values - values.mean(), weights)
+    for start in ([-1.0, 0.2, -3.0], [0.5, -1.5, 0.0]):
+        error = check_grad(lambda at: search(at)[0], lambda at: search(at)[1], np.array(start), epsilon=1e-6)
+        assert error < 1e-3 * np.linalg.norm(search(np.array(start))[1])
+
+
+def test_noise_and_length_scales_are_found():
+    points, values, _ = trials(300, noise_sd=0.02)
+    fit = fit_gaussian_process(points, values, np.ones(300))
+    assert fit.noise_sd == pytest.approx(0.02, rel=0.15)
+    surface = fit_surface(
+        *points.T, 0.5 + points[:, 0] / 1000 + 0.05 * np.sin(points[:, 0] / 15), estimator="gaussian_process"
+    )
+    across, up = surface.regression.kernels[0].length_scale
+    assert up > 5 * across
+
+
+@given(value=st.floats(-10, 10), seed=st.integers(0, 99))
+@settings(max_examples=10, deadline=None)
+def test_constant_in_constant_out(value, seed):
+    points = uniform_design(12, np.random.default_rng(seed))
+    fit = fit_gaussian_process(points, np.full(12, value), np.ones(12))
+    np.testing.assert_allclose(fit.predict(points + 1), value, atol=1e-6)
+
+
+@given(seed=st.integers(0, 99), factor=st.sampled_from([1e-3, 1.0, 60.0]))
+@settings(max_examples=10, deadline=None)
+def test_row_order_and_units_do_not_matter(seed, factor):
+    points, values, weights = trials(25, seed=seed)
+    order = np.random.default_rng(seed).permutation(25)
+    first = fit_gaussian_process(points, values, weights)
+    second = fit_gaussian_process(points[order] * factor, values[order], weights[order])
+    np.testing.assert_allclose(second.predict(points * factor), first.predict(points), atol=2e-3)
+
+
+def test_grid_draws_and_reach():
+    points, values, weights = trials()
+    fit = fit_gaussian_process(points, values, weights)
+    grid = Grid((np.linspace(0, 150, 7), np.linspace(0, 100, 5)))
+    np.testing.assert_allclose(fit.predict(grid), fit.predict(grid.points()))
+    draws = fit.draws(grid, n=4000, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(draws.mean(axis=0), fit.predict(grid), atol=0.002)
+    np.testing.assert_allclose(draws.std(axis=0), fit.standard_error(grid), rtol=0.2)
+    assert fit.support(np.array([[1e4, 1e4]]))[0] < 1e-3 < 1 <= fit.support(points).min()
+
+
+def test_refused():
+    points, values, _ = trials(2001)
+    with pytest.raises(AnalysisError, match="at most 2000 trials, but got 2001: use local_linear"):
+        fit_surface(*points.T, values, estimator="gaussian_process")
+    with pytest.raises(AnalysisError, match="`bandwidth` must be left out with gaussian_process"):
+        fit_surface(*points[:9].T, values[:9], estimator="gaussian_process", bandwidth=3.0)
