@@ -1,9 +1,19 @@
 """Tasks by name; importing this package registers all of them."""
 
 from softloc_core.tasks.base import DataRequest, Recording, SourceInfo, Task, TaskData, TaskRegistry
+from softloc_core.tasks.checks import SourceReport, check_source
 from softloc_core.tasks.drums import DrumTask
 
-__all__ = ["TASKS", "DataRequest", "Recording", "SourceInfo", "Task", "TaskData"]
+__all__ = [
+    "TASKS",
+    "DataRequest",
+    "Recording",
+    "SourceInfo",
+    "SourceReport",
+    "Task",
+    "TaskData",
+    "check_source",
+]
 
 TASKS = TaskRegistry()
 TASKS.register(DrumTask())

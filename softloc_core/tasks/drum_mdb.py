@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
-from softloc_core.audio import AudioFile
 from softloc_core.errors import DataError
-from softloc_core.events import EventList
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.drum_annotations import read_mdb_annotation
-from softloc_core.tasks.drum_recordings import (
-    DrumRecording,
-    Scan,
-    SplitNames,
-    drum_events,
-    existing_data_root,
-)
+from softloc_core.tasks.drum_folders import AnnotatedFolder
+from softloc_core.tasks.drum_recordings import Scan, SplitNames, training_folds
 
 __all__ = ["MdbSource"]
 
@@ -30,18 +22,22 @@ TEST_TRACKS = (
     "Beatles", "Country1", "FreeJazz", "Gospel", "Grunge", "Hendrix", "LatinJazz", "ModalJazz", "Punk",
     "SpeedMetal", "SwingJazz",
 )  # fmt: skip
-ALL_TRACKS = (*TRAIN_TRACKS, *TEST_TRACKS)
 N_TRAINING_FOLDS = 3
-LAYOUT = "audio/drum_only/MusicDelta_*_Drum.wav and annotations/class/MusicDelta_*_class.txt"
 
 
-@dataclass(frozen=True)
-class _Track:
-    """The two files of a track."""
+def _track(name: str) -> str:
+    """A track is its own group, if it is one of MDB Drums'."""
+    if name not in (*TRAIN_TRACKS, *TEST_TRACKS):
+        raise DataError(f"a track must be one of MDB Drums' 23, but got {name}")
+    return name
 
-    name: str
-    audio: Path
-    annotation: Path
+
+FOLDER = AnnotatedFolder(
+    audio="audio/drum_only/MusicDelta_*_Drum.wav",
+    annotation="annotations/class/MusicDelta_*_class.txt",
+    read=read_mdb_annotation,
+    group=_track,
+)
 
 
 class MdbSource:
@@ -62,67 +58,21 @@ class MdbSource:
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
         """`mirex2017`, or `train_cv`: its training tracks dealt into folds, its test tracks left alone."""
-        tracks, problems = _listing(existing_data_root(data_root, layout=LAYOUT))
+        tracks, problems = FOLDER.pairs(data_root)
         if problems:
             raise problems[0]
         train = tuple(name for name in TRAIN_TRACKS if name in tracks)
         test = tuple(name for name in TEST_TRACKS if name in tracks)
         if request.split == "train_cv":
             _require(train, N_TRAINING_FOLDS, f"training tracks of {', '.join(TRAIN_TRACKS)}", data_root)
-            test = train[request.fold :: N_TRAINING_FOLDS]
-            return SplitNames(
-                train=tuple(name for name in train if name not in test), validation=(), test=test
-            )
+            return training_folds(train, fold=request.fold, n_folds=N_TRAINING_FOLDS)
         _require(train, 1, f"training track of {', '.join(TRAIN_TRACKS)}", data_root)
         _require(test, 1, f"test track of {', '.join(TEST_TRACKS)}", data_root)
         return SplitNames(train=train, validation=(), test=test)
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan:
         """Recordings with their events; `seed` plays no part."""
-        tracks, problems = _listing(existing_data_root(data_root, layout=LAYOUT))
-        recordings = []
-        for name in sorted(tracks) if names is None else names:
-            try:
-                recording, faults = _recording(tracks[name])
-            except DataError as error:
-                problems.append(error)
-                continue
-            recordings.append(recording)
-            problems.extend(faults)
-        return Scan(tuple(recordings), tuple(problems))
-
-
-def _listing(root: Path) -> tuple[dict[str, _Track], list[DataError]]:
-    """Complete tracks by name, and what is wrong with the others."""
-    audio = _files(root / "audio" / "drum_only", suffix="_Drum.wav")
-    annotation = _files(root / "annotations" / "class", suffix="_class.txt")
-    if not audio and not annotation:
-        return {}, [DataError(f"`--data-root` must hold {LAYOUT}, but got neither in {root}")]
-    problems = []
-    for name in sorted({*audio, *annotation}):
-        path = audio.get(name) or annotation[name]
-        if name not in ALL_TRACKS:
-            problems.append(DataError(f"a track must be one of MDB Drums' 23, but got {name} in {path}"))
-        elif name not in annotation:
-            problems.append(DataError(f"every recording needs its annotation, but got {path} without one"))
-        elif name not in audio:
-            problems.append(DataError(f"every annotation needs its recording, but got {path} without one"))
-    complete = {*audio} & {*annotation} & {*ALL_TRACKS}
-    return {name: _Track(name, audio[name], annotation[name]) for name in complete}, problems
-
-
-def _files(folder: Path, *, suffix: str) -> dict[str, Path]:
-    """A folder's files by track name."""
-    prefix = "MusicDelta_"
-    return {path.name[len(prefix) : -len(suffix)]: path for path in folder.glob(f"{prefix}*{suffix}")}
-
-
-def _recording(track: _Track) -> tuple[DrumRecording, list[DataError]]:
-    """One track, and what is wrong with its annotation."""
-    audio = AudioFile(track.audio)
-    events, problems = read_mdb_annotation(track.annotation, duration_s=audio.duration_s)
-    hits: EventList = drum_events(events, duration_s=audio.duration_s)
-    return DrumRecording(name=track.name, group=track.name, audio=audio, events=hits), problems
+        return FOLDER.scan(data_root, names=names)
 
 
 def _require(names: tuple[str, ...], least: int, what: str, data_root: Path | None) -> None:

@@ -10,12 +10,12 @@ from typing import Protocol
 import numpy as np
 
 from softloc_core.audio import AudioSource
-from softloc_core.errors import ConfigError, DataError
+from softloc_core.errors import DataError
 from softloc_core.events import EventList
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.drum_annotations import DRUM_CHANNELS, TimedClass
 
-__all__ = ["DrumRecording", "DrumSource", "Scan", "SplitNames", "drum_events", "existing_data_root"]
+__all__ = ["DrumRecording", "DrumSource", "Scan", "SplitNames", "drum_events", "training_folds"]
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,7 @@ def drum_events(events: Iterable[TimedClass], *, duration_s: float) -> EventList
     return EventList(times, np.array([channel for _, channel in kept], dtype=np.int64), duration_s)
 
 
-def existing_data_root(data_root: Path | None, *, layout: str) -> Path:
-    """The folder with recorded data.
-
-    Raises:
-        ConfigError: None was given.
-        DataError: It does not exist.
-    """
-    if data_root is None:
-        raise ConfigError(f"recorded data needs `--data-root`, the folder that holds {layout}, but got none")
-    if not data_root.is_dir():
-        raise DataError(f"`--data-root` must be a folder that holds {layout}, but got {data_root}")
-    return data_root
+def training_folds(names: tuple[str, ...], *, fold: int, n_folds: int) -> SplitNames:
+    """Training recordings dealt in turn into folds, one of which is scored: to choose settings by."""
+    test = names[fold::n_folds]
+    return SplitNames(train=tuple(name for name in names if name not in test), validation=(), test=test)

@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from softloc_core.errors import ConfigError
+from softloc_core.errors import ConfigError, DataError
 from softloc_core.features import FeatureCache, FrontEnd, front_end
 from softloc_core.losses.schedules import Ramp
 from softloc_core.tasks.base import DataRequest, Recording, SourceInfo, TaskData
+from softloc_core.tasks.checks import RecordingSummary, SourceReport
 from softloc_core.tasks.drum_annotations import DRUM_CHANNELS
+from softloc_core.tasks.drum_idmt import IdmtSource
 from softloc_core.tasks.drum_mdb import MdbSource
 from softloc_core.tasks.drum_recordings import DrumRecording, DrumSource, SplitNames
+from softloc_core.tasks.drum_synthetic import SyntheticSource
 
 __all__ = ["DrumTask"]
 
@@ -78,7 +81,7 @@ class DrumTask:
     networks: tuple[str, ...] = tuple(_NETWORK_DEFAULTS)
 
     def __init__(self) -> None:
-        sources: tuple[DrumSource, ...] = (MdbSource(),)
+        sources: tuple[DrumSource, ...] = (MdbSource(), IdmtSource(), SyntheticSource())
         self._sources = {source.info.name: source for source in sources}
         self.sources: Mapping[str, SourceInfo] = {name: source.info for name, source in self._sources.items()}
 
@@ -122,11 +125,43 @@ class DrumTask:
             fingerprint=_fingerprint(split, recordings, keys),
         )
 
+    def check(self, source: str, *, data_root: Path | None) -> SourceReport:
+        """Read every recording and annotation of a source, whole, and collect what is wrong.
+
+        Raises:
+            ConfigError: An unknown source, or no data root where one is needed.
+        """
+        info = self._info(source)
+        request = DataRequest(self.name, source, info.default_split, fold=0, features="", seed=0)
+        recordings: list[RecordingSummary] = []
+        problems: list[str] = []
+        try:
+            scan = self._sources[source].scan(data_root, names=None, seed=request.seed)
+            problems.extend(str(problem) for problem in scan.problems)
+            recordings.extend(self._summary(found) for found in scan.recordings)
+            if info.needs_data_root:
+                problems.extend(problem for found in scan.recordings for problem in _audio_problems(found))
+            self._sources[source].split(request, data_root)
+        except DataError as problem:
+            problems.append(str(problem))
+        return SourceReport(self.name, source, tuple(recordings), tuple(dict.fromkeys(problems)))
+
+    def _summary(self, found: DrumRecording) -> RecordingSummary:
+        """What a user is told of a recording."""
+        n_events = {
+            name: len(found.events.channel_time_s(index)) for index, name in enumerate(self.channel_names)
+        }
+        return RecordingSummary(found.name, found.group, found.audio.duration_s, n_events)
+
+    def _info(self, source: str) -> SourceInfo:
+        """What is known of a source."""
+        if source not in self.sources:
+            raise ConfigError(f"`data` must be one of {', '.join(self.sources)}, but got {source}")
+        return self.sources[source]
+
     def _source(self, request: DataRequest) -> DrumSource:
         """The source a request names, its split and fold checked."""
-        if request.source not in self._sources:
-            raise ConfigError(f"`data` must be one of {', '.join(self._sources)}, but got {request.source}")
-        splits = self.sources[request.source].splits
+        splits = self._info(request.source).splits
         if request.split not in splits:
             raise ConfigError(f"`split` must be one of {', '.join(splits)}, but got {request.split}")
         if not 0 <= request.fold < splits[request.split]:
@@ -135,6 +170,15 @@ class DrumTask:
                 f"`fold` of the split {request.split} must be 0 to {last}, but got {request.fold}"
             )
         return self._sources[request.source]
+
+
+def _audio_problems(found: DrumRecording) -> list[str]:
+    """What only shows when the samples are read."""
+    try:
+        found.audio.load()
+    except DataError as problem:
+        return [str(problem)]
+    return []
 
 
 def _with_features(found: DrumRecording, cache: FeatureCache, bands: FrontEnd) -> Recording:

@@ -1,0 +1,124 @@
+"""Folders of recordings with an annotation each: pairing them, and finding all that is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from softloc_core.audio import AudioFile
+from softloc_core.errors import ConfigError, DataError
+from softloc_core.tasks.drum_annotations import TimedClass
+from softloc_core.tasks.drum_recordings import DrumRecording, Scan, drum_events
+
+__all__ = ["AnnotatedFolder", "FilePair"]
+
+
+class ReadAnnotation(Protocol):
+    """A reader of `drum_annotations`."""
+
+    def __call__(self, path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
+        """Events, and one error for each that cannot be used."""
+        ...
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """A recording and its annotation."""
+
+    audio: Path
+    annotation: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnotatedFolder:
+    """The layout of a data set.
+
+    Attributes:
+        audio: Pattern of the recordings' paths below the root, `*` standing for the name.
+        annotation: The same of the annotations.
+        read: Reads an annotation.
+        group: Whom a name belongs to; raises DataError for a name that the data set does not have.
+        skip: Whether a name is left alone.
+    """
+
+    audio: str
+    annotation: str
+    read: ReadAnnotation
+    group: Callable[[str], str]
+    skip: Callable[[str], bool] = lambda name: False
+
+    @property
+    def layout(self) -> str:
+        """What a data root must hold, for messages."""
+        return f"{self.audio} and {self.annotation}"
+
+    def pairs(self, data_root: Path | None) -> tuple[dict[str, FilePair], list[DataError]]:
+        """Complete pairs by name, in the order of names, and what is wrong with the others.
+
+        Raises:
+            ConfigError: No root was given.
+            DataError: It does not exist or holds nothing of that layout.
+        """
+        root = self._root(data_root)
+        audio, annotation = (self._files(root, pattern) for pattern in (self.audio, self.annotation))
+        if not audio and not annotation:
+            raise DataError(f"`--data-root` must hold {self.layout}, but got neither in {root}")
+        pairs, problems = {}, []
+        for name in sorted({*audio, *annotation}):
+            try:
+                pairs[name] = self._pair(name, audio.get(name), annotation.get(name))
+            except DataError as problem:
+                problems.append(problem)
+        return pairs, problems
+
+    def scan(self, data_root: Path | None, *, names: Iterable[str] | None) -> Scan:
+        """Those recordings, or all, with their events, and everything that is wrong with them.
+
+        Raises:
+            ConfigError: No root was given.
+            DataError: It does not exist or holds nothing of that layout.
+        """
+        pairs, problems = self.pairs(data_root)
+        recordings = []
+        for name in pairs if names is None else names:
+            try:
+                recording, faults = self._recording(name, pairs[name])
+            except DataError as problem:
+                problems.append(problem)
+                continue
+            recordings.append(recording)
+            problems.extend(faults)
+        return Scan(tuple(recordings), tuple(problems))
+
+    def _root(self, data_root: Path | None) -> Path:
+        if data_root is None:
+            raise ConfigError(f"`--data-root` must name the folder that holds {self.layout}, but got none")
+        if not data_root.is_dir():
+            raise DataError(f"`--data-root` must be a folder that holds {self.layout}, but got {data_root}")
+        return data_root
+
+    def _files(self, root: Path, pattern: str) -> dict[str, Path]:
+        """A pattern's files by name."""
+        before, after = Path(pattern).name.split("*")
+        found = {path.name[len(before) : len(path.name) - len(after)]: path for path in root.glob(pattern)}
+        return {name: path for name, path in found.items() if not self.skip(name)}
+
+    def _pair(self, name: str, audio: Path | None, annotation: Path | None) -> FilePair:
+        try:
+            self.group(name)
+        except DataError as problem:
+            raise DataError(f"{problem} in {audio or annotation}") from problem
+        if annotation is None:
+            raise DataError(f"every recording needs its annotation, but got {audio} without one")
+        if audio is None:
+            raise DataError(f"every annotation needs its recording, but got {annotation} without one")
+        return FilePair(audio, annotation)
+
+    def _recording(self, name: str, pair: FilePair) -> tuple[DrumRecording, list[DataError]]:
+        """One recording, and what is wrong with its annotation."""
+        audio = AudioFile(pair.audio)
+        events, problems = self.read(pair.annotation, duration_s=audio.duration_s)
+        hits = drum_events(events, duration_s=audio.duration_s)
+        return DrumRecording(name=name, group=self.group(name), audio=audio, events=hits), problems

@@ -1,0 +1,93 @@
+"""IDMT-SMT-Drums V2: drum loops played, programmed and sampled, with annotated onsets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from softloc_core.errors import DataError
+from softloc_core.tasks.base import DataRequest, SourceInfo
+from softloc_core.tasks.drum_annotations import read_idmt_annotation
+from softloc_core.tasks.drum_folders import AnnotatedFolder
+from softloc_core.tasks.drum_recordings import Scan, SplitNames
+
+__all__ = ["COLLECTIONS", "IdmtSource"]
+
+COLLECTIONS = ("RealDrum", "TechnoDrum", "WaveDrum")
+
+
+def _collection(name: str) -> str:
+    """The collection that a name such as `RealDrum01_00` begins with."""
+    found = re.match(r"[A-Za-z]*", name)
+    assert found is not None, "an empty match is a match"
+    if found[0] not in COLLECTIONS:
+        raise DataError(f"a recording's name must begin with {', '.join(COLLECTIONS)}, but got {name}")
+    return found[0]
+
+
+FOLDER = AnnotatedFolder(
+    audio="audio/*#MIX.wav",
+    annotation="annotation_xml/*#MIX.xml",
+    read=read_idmt_annotation,
+    group=_collection,
+    skip=lambda name: "train" in name.lower(),
+)
+
+
+class IdmtSource:
+    """IDMT-SMT-Drums V2 as its owners publish it; mixes alone, isolated strokes (`train`) are left out.
+
+    Source: Dittmar and Gärtner, "Real-time transcription and separation of drum recordings based on NMF
+    decomposition", DAFx 2014.
+    """
+
+    info = SourceInfo(
+        name="idmt",
+        description="IDMT-SMT-Drums V2, mixes of hi-hat, kick and snare: the papers' drum data",
+        splits={"random": 1, "leave_collection_out": len(COLLECTIONS)},
+        needs_data_root=True,
+        licence="its owner's (Fraunhofer IDMT), see the homepage",
+        homepage="https://www.idmt.fraunhofer.de/en/publications/datasets/drums.html",
+    )
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """`random`: 70 % to train, 15 % to validate, the rest to test; `leave_collection_out`: one tests.
+
+        The random split is drawn from the request's seed over the names alone.
+
+        Source: the SoftLoc paper's released code, drum experiment (*Eval Random*); Wu et al., "A review of
+        automatic drum transcription", 2018 (*Eval Subset*; here without a validation part).
+        """
+        pairs, problems = FOLDER.pairs(data_root)
+        if problems:
+            raise problems[0]
+        names = sorted(pairs)
+        if request.split == "leave_collection_out":
+            left_out = COLLECTIONS[request.fold]
+            test = tuple(name for name in names if _collection(name) == left_out)
+            split = SplitNames(tuple(name for name in names if name not in test), (), test)
+        else:
+            split = _random_split(names, np.random.default_rng(request.seed))
+        for part in ("train", "test"):
+            if not getattr(split, part):
+                needs = f"fold {request.fold} of the split {request.split} needs a recording to {part}"
+                raise DataError(f"{needs}, but got none of {len(names)} in {data_root}")
+        return split
+
+    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan:
+        """Recordings with their events; `seed` plays no part."""
+        return FOLDER.scan(data_root, names=names)
+
+
+def _random_split(names: list[str], rng: np.random.Generator) -> SplitNames:
+    """Shares of 70, 15 and 15 %, the first two cut down to whole recordings."""
+    shuffled = tuple(names[index] for index in rng.permutation(len(names)))
+    n_train, n_validation = int(0.70 * len(names)), int(0.15 * len(names))
+    return SplitNames(
+        train=shuffled[:n_train],
+        validation=shuffled[n_train : n_train + n_validation],
+        test=shuffled[n_train + n_validation :],
+    )

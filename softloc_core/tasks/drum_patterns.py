@@ -1,0 +1,208 @@
+"""Drum parts drawn at random: who is struck when, and how hard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["CHANNEL_OF_VOICE", "STYLES", "DrumPart", "Hit", "Style", "draw_part"]
+
+CHANNEL_OF_VOICE: Mapping[str, str] = {
+    "closed_hat": "HH",
+    "open_hat": "HH",
+    "pedal_hat": "HH",
+    "kick": "KD",
+    "snare": "SD",
+    "sidestick": "SD",
+}
+"""Voices that the task looks for; cymbals, toms and hand percussion are there to be mistaken for them."""
+
+_HAT_OF_MARK = {"x": "closed_hat", "X": "closed_hat", "o": "closed_hat", "O": "open_hat", "p": "pedal_hat"}
+_CHANCE_OF_MARK = {"X": 1.0, "x": 0.95, "O": 0.85, "p": 0.9, "o": 0.45, "g": 0.6}
+_VELOCITY_OF_MARK = {"X": 0.95, "x": 0.75, "O": 0.85, "p": 0.6, "o": 0.6, "g": 0.28}
+_SMALLEST_GAP_S = 0.045
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One stroke.
+
+    Attributes:
+        time_s: When it starts, in seconds.
+        voice: What is struck.
+        velocity: How hard, in (0, 1].
+    """
+
+    time_s: float
+    voice: str
+    velocity: float
+
+
+@dataclass(frozen=True)
+class DrumPart:
+    """A whole recording's strokes, and the beat that they follow."""
+
+    hits: tuple[Hit, ...]
+    beat_s: float
+
+
+@dataclass(frozen=True)
+class Style:
+    """A bar in steps, a mark each: X always and loud, x nearly always, o now and then, g a ghost note.
+
+    Attributes:
+        tempo_bpm: Range of tempi.
+        steps_per_beat: 4, or 3 for triplets.
+        kick: Marks of the kick drum.
+        snare: Marks of the snare drum.
+        hat: Marks of the hi-hat; O open, p with the foot.
+        ride: Marks of the ride cymbal.
+        snare_voice: `snare` or `sidestick`.
+        softness: How much softer than usual it is played, 0 to 1.
+    """
+
+    tempo_bpm: tuple[float, float]
+    steps_per_beat: int
+    kick: str
+    snare: str
+    hat: str
+    ride: str = ""
+    snare_voice: str = "snare"
+    softness: float = 0.0
+
+
+STYLES: Mapping[str, Style] = {
+    "rock": Style((96, 138), 4, "X.....o.X.x...o.", "....X.......X..o", "x.x.x.x.x.x.x.O."),
+    "pop": Style((84, 112), 4, "X..x..o.X.o..x..", "....X..g.g..X..g", "xoxxxoxxxoxxxoxx"),
+    "disco": Style((112, 128), 4, "X...X...X...X..o", "....X.......X...", "x.Oox.Oxx.Oox.Ox"),
+    "half time": Style((70, 92), 4, "X..x...o....o.x.", "..g.....X....g.g", "x.x.x.xxx.x.xoxx"),
+    "funk": Style((88, 110), 4, "X.x..o..o.X..x..", "....X..g.g.gX..g", "xxxxxoxxxxxOxoxx"),
+    "punk": Style((150, 182), 4, "X...o.x.X...o.x.", "..X...X...X...X.", "x.x.x.x.x.x.x.x."),
+    "break": Style((125, 160), 4, "X.X...o...Xo....", "....X..g.g..X..g", "x.x.x.x.x.x.x.x."),
+    "bossa": Style(
+        (66, 84), 4, "X..xX..xX..xX..x", "x..x..x...x..x..", "xxxxxxxxxxxxxxxx", "", "sidestick", 0.3
+    ),
+    "shuffle": Style((88, 130), 3, "X....oX..o..", "...X....gX.g", "x.xx.xx.xx.O"),
+    "swing": Style(
+        (110, 165), 3, "x..o..x..o..", "..g..o.g...o", "...p.....p..", "x..x.xx..x.x", "snare", 0.25
+    ),
+}
+
+
+def draw_part(style: Style, *, duration_s: float, rng: np.random.Generator) -> DrumPart:
+    """A part in that style: a bar of its own, varied from bar to bar, with fills, swing and human timing.
+
+    Args:
+        style: What to draw from.
+        duration_s: Length in seconds; no hit starts within its last quarter of a second.
+        rng: Source of every choice.
+    """
+    beat_s = 60.0 / rng.uniform(*style.tempo_bpm)
+    step_s = beat_s / style.steps_per_beat
+    feel = _Feel.draw(rng, step_s=step_s, straight=style.steps_per_beat == 4)
+    hits = [
+        Hit(feel.time_s(step, voice, rng), voice, feel.velocity(velocity * (1 - style.softness), rng))
+        for step, voice, velocity in _strokes(style, n_bars=int(duration_s / beat_s / 4) + 1, rng=rng)
+    ]
+    within = [hit for hit in sorted(hits, key=lambda hit: hit.time_s) if 0 <= hit.time_s < duration_s - 0.25]
+    return DrumPart(hits=tuple(_without_doubles(within)), beat_s=beat_s)
+
+
+@dataclass(frozen=True)
+class _Feel:
+    """How a player departs from the grid."""
+
+    start_s: float
+    step_s: float
+    swing: float
+    jitter_s: float
+    push_s: Mapping[str, float]
+    spread: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, *, step_s: float, straight: bool) -> _Feel:
+        """A player; only straight steps are swung."""
+        voices = ("kick", "snare", "sidestick", "closed_hat", "open_hat", "pedal_hat")
+        return cls(
+            start_s=rng.uniform(0.05, 0.6),
+            step_s=step_s,
+            swing=rng.uniform(0, 0.22) if straight else 0.0,
+            jitter_s=rng.uniform(0.002, 0.007),
+            push_s={voice: rng.normal(0, 0.004) for voice in voices},
+            spread=rng.uniform(0.08, 0.2),
+        )
+
+    def time_s(self, step: float, voice: str, rng: np.random.Generator) -> float:
+        """When a stroke on that step sounds."""
+        late = self.swing if round(step) % 2 else 0.0
+        human_s = self.push_s.get(voice, 0.0) + rng.normal(0, self.jitter_s)
+        return float(self.start_s + (step + late) * self.step_s + human_s)
+
+    def velocity(self, velocity: float, rng: np.random.Generator) -> float:
+        """How hard a stroke comes out."""
+        return float(np.clip(velocity * (1 + self.spread * rng.standard_normal()), 0.08, 1.0))
+
+
+def _strokes(style: Style, *, n_bars: int, rng: np.random.Generator) -> Iterator[tuple[float, str, float]]:
+    """Step, voice and velocity of each stroke of the part."""
+    bar_steps = 4 * style.steps_per_beat
+    habit = {name: _habit(getattr(style, name), rng) for name in ("kick", "snare", "hat", "ride")}
+    percussion = _percussion(bar_steps, rng)
+    for bar in range(n_bars):
+        fill_steps = 0
+        if bar % 4 == 3 and rng.random() < 0.7:
+            fill_steps = style.steps_per_beat * int(rng.integers(1, 3))
+        if bar % 4 == 0 and rng.random() < 0.6:
+            yield bar * bar_steps, "crash", 0.9
+        for name, marks in habit.items():
+            length = bar_steps if name == "kick" else bar_steps - fill_steps
+            for step, mark in enumerate(marks[:length]):
+                if rng.random() < _CHANCE_OF_MARK.get(mark, 0.015 if name in ("kick", "snare") else 0.0):
+                    voice = _voice(name, mark, style)
+                    yield bar * bar_steps + step, voice, _VELOCITY_OF_MARK.get(mark, 0.35)
+        yield from _fill((bar + 1) * bar_steps - fill_steps, fill_steps, rng)
+        for step, voice, velocity in percussion:
+            yield bar * bar_steps + step, voice, velocity
+
+
+def _habit(marks: str, rng: np.random.Generator) -> str:
+    """The bar that this player keeps coming back to: of what may be played, some is and some is not."""
+    kept = {"o": ("x", "o", "."), "g": ("g", "g", "."), "O": ("O", "O", "x")}
+    return "".join(str(rng.choice(kept[mark])) if mark in kept else mark for mark in marks)
+
+
+def _voice(name: str, mark: str, style: Style) -> str:
+    """What a mark on one of the lines strikes."""
+    if name == "hat":
+        return _HAT_OF_MARK[mark]
+    return style.snare_voice if name == "snare" else name
+
+
+def _fill(first: int, n_steps: int, rng: np.random.Generator) -> Iterator[tuple[float, str, float]]:
+    """A run over snare and toms."""
+    for step in range(n_steps):
+        if rng.random() < 0.85:
+            yield (
+                first + step,
+                str(rng.choice(["snare", "snare", "high_tom", "low_tom"])),
+                rng.uniform(0.5, 0.9),
+            )
+
+
+def _percussion(bar_steps: int, rng: np.random.Generator) -> list[tuple[int, str, float]]:
+    """A bar of hand percussion beside the kit, in two recordings of three."""
+    voice = str(rng.choice(["shaker", "tambourine", "cowbell", "clap", "none", "none"]))
+    chance = {"shaker": 0.7, "tambourine": 0.3, "cowbell": 0.25, "clap": 0.12}.get(voice, 0.0)
+    return [(step, voice, rng.uniform(0.3, 0.8)) for step in range(bar_steps) if rng.random() < chance]
+
+
+def _without_doubles(hits: list[Hit]) -> Iterator[Hit]:
+    """Strokes of one class that follow each other too closely for one drummer are left out."""
+    last_s: dict[str, float] = {}
+    for hit in hits:
+        line = CHANNEL_OF_VOICE.get(hit.voice, hit.voice)
+        if hit.time_s - last_s.get(line, -1.0) >= _SMALLEST_GAP_S:
+            last_s[line] = hit.time_s
+            yield hit
