@@ -1,6 +1,6 @@
 """Small trees of recordings in the layouts that the owners of the data publish."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,8 @@ import pytest
 import soundfile
 
 WriteMdb = Callable[..., Path]
+WriteIdmt = Callable[..., Path]
+IDMT_EVENTS = (("0.25", "HH"), ("0.5", "KD"), ("1.0", "SD"))
 
 
 def write_clicks(path: Path, *, seconds: float = 2.0, rate_hz: int = 44_100, seed: int = 0) -> None:
@@ -29,6 +31,38 @@ def write_mdb(tmp_path: Path) -> WriteMdb:
             annotation = root / "annotations" / "class" / f"MusicDelta_{track}_class.txt"
             annotation.parent.mkdir(parents=True, exist_ok=True)
             annotation.write_text(lines)
+        return root
+
+    return write
+
+
+def idmt_xml(events: Iterable[tuple[str, str]]) -> str:
+    """An annotation as IDMT-SMT-Drums V2 has it; the first event stands on line 8, the next on line 14."""
+    elements = "".join(
+        f"    <event>\n      <pitch>0</pitch>\n      <onsetSec>{time_s}</onsetSec>\n"
+        f"      <offsetSec>{time_s}</offsetSec>\n      <instrument>{instrument}</instrument>\n    </event>\n"
+        for time_s, instrument in events
+    )
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n<instrumentRecording>\n  <globalParameter>\n'
+        "    <audioFileName>a#MIX.wav</audioFileName>\n    <instrument>Drums</instrument>\n"
+        f"  </globalParameter>\n  <transcription>\n{elements}  </transcription>\n</instrumentRecording>\n"
+    )
+
+
+@pytest.fixture
+def write_idmt(tmp_path: Path) -> WriteIdmt:
+    """Writes an IDMT-SMT-Drums tree with those recordings, stems and isolated strokes; gives its root."""
+
+    def write(*names: str, events: Iterable[tuple[str, str]] = IDMT_EVENTS) -> Path:
+        root = tmp_path / "IDMT-SMT-DRUMS-V2"
+        (root / "annotation_xml").mkdir(parents=True, exist_ok=True)
+        for seed, name in enumerate(names):
+            write_clicks(root / "audio" / f"{name}#MIX.wav", seed=seed)
+            (root / "annotation_xml" / f"{name}#MIX.xml").write_text(idmt_xml(events))
+            write_clicks(root / "audio" / f"{name}#HH.wav", seconds=0.1)
+            write_clicks(root / "audio" / f"{name}#KD#train.wav", seconds=0.1)
+            write_clicks(root / "audio" / f"{name}#train#MIX.wav", seconds=0.1)
         return root
 
     return write

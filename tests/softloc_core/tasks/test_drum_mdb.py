@@ -160,7 +160,9 @@ def test_a_wav_cut_in_half_is_named_before_anything_is_computed(write_mdb: Write
 
 def test_missing_roots_and_parts_are_refused(write_mdb: WriteMdb, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ConfigError, match=r"`--data-root` must name the folder that holds audio/drum_only/.*, but got none"):
+    with pytest.raises(
+        ConfigError, match=r"`--data-root` must name the folder that holds audio/.*, but got none"
+    ):
         _load(None, tmp_path)
     with pytest.raises(DataError, match=r"`--data-root` must be a folder that holds .*, but got .*absent"):
         _load(tmp_path / "absent", tmp_path)
