@@ -1,0 +1,218 @@
+"""The `softloc` command: arguments in, an exit status out.
+
+0 done; 1 some trials failed; 2 bad input, nothing started; 130 interrupted, everything finished is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from analysis.results import AnalysisError
+from softloc_core.errors import UserError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Robustness studies for event detectors trained on misaligned labels.",
+    epilog="Begin with: `softloc run quickstart`",
+)
+data_app = typer.Typer(no_args_is_help=True, help="Recorded data: check it before a study runs on it.")
+mlflow_app = typer.Typer(no_args_is_help=True, help="MLflow: write it again from Parquet.")
+app.add_typer(data_app, name="data")
+app.add_typer(mlflow_app, name="mlflow")
+
+StudyFile = Annotated[
+    str, typer.Argument(help="A shipped study by name (see `softloc studies`) or a study file.")
+]
+StudyDir = Annotated[str, typer.Argument(help="A study's folder, as runs/quickstart.")]
+Out = Annotated[str, typer.Option(help="Folder for studies; any address pyarrow opens (s3://...).")]
+DataRoot = Annotated[Path | None, typer.Option(help="Folder of the recorded data.")]
+Source = Annotated[
+    str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
+]
+Trials = Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
+]
+
+
+def _out(text: str = "") -> None:
+    """A line on standard output."""
+    Console(highlight=False, soft_wrap=True, markup=False).print(text)
+
+
+def _cache_dir() -> Path:
+    """Where features are kept."""
+    return Path(os.environ.get("SOFTLOC_CACHE", "~/.cache/softloc")).expanduser()
+
+
+def _load(study: str, *, data: str | None, trials: int | None, overrides: list[str] | None) -> Any:
+    """The study with its overrides."""
+    from sweeps.study import load_study
+
+    short = [f"data={data}"] if data is not None else []
+    short += [f"trials={trials}"] if trials is not None else []
+    return load_study(study, overrides=[*short, *(overrides or [])])
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "- `softloc run quickstart`\n\n"
+    "- `softloc run drums_210 --data mdb --data-root 'MDB Drums'`\n\n"
+    "- `softloc run drums_210 --trials 50 --set loss=cross_entropy --set name=baseline`\n\n"
+    "- `softloc run study.yaml --set 'softness={uniform: [0ms, 50ms]}'`"
+)
+def run(
+    study: StudyFile,
+    out: Out = "runs",
+    data: Source = None,
+    data_root: DataRoot = None,
+    trials: Trials = None,
+    overrides: Overrides = None,
+    cpus: Annotated[int | None, typer.Option(help="Cores to use on this machine; all by default.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster, as auto or ray://HOST:10001.")
+    ] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="An MLflow server, instead of the study's own.")
+    ] = None,
+    mlflow: Annotated[bool, typer.Option(help="Whether MLflow is written.")] = True,
+) -> None:
+    """Run a study; run again, it goes on with what is missing.
+
+    Parquet, MLflow and figures go to OUT/NAME. Ctrl-C keeps what is finished.
+    """
+    from sweeps.drawing import draw_surface
+    from sweeps.runner import RunOptions, run_study
+
+    options = RunOptions(
+        out=out,
+        data_root=data_root,
+        cache_dir=_cache_dir(),
+        address=address,
+        cpus=cpus,
+        mlflow=mlflow,
+        tracking_uri=tracking_uri,
+        draw=draw_surface,
+    )
+    outcome = run_study(_load(study, data=data, trials=trials, overrides=overrides), options)
+    if outcome.text:
+        _out(outcome.text)
+    for path in outcome.figures:
+        _out(str(path))
+    raise typer.Exit(outcome.exit_status)
+
+
+@app.command(epilog="Example: `softloc surface runs/drums_210 --bandwidth 10`")
+def surface(
+    study: StudyDir,
+    out_dir: Annotated[Path | None, typer.Option(help="Where to write; STUDY/figures by default.")] = None,
+    metric: Annotated[str, typer.Option(help="A numeric column of the trials.")] = "f1",
+    estimator: Annotated[str, typer.Option(help="How the trials become a surface.")] = "nadaraya_watson",
+    bandwidth: Annotated[
+        float | None, typer.Option(help="Of the kernel, in ms; chosen from the data if left out.")
+    ] = None,
+) -> None:
+    """Draw the heat map of a study again from its Parquet."""
+    from analysis.report import write_surface
+
+    drawn = write_surface(study, out_dir=out_dir, metric=metric, estimator=estimator, bandwidth=bandwidth)
+    _out(drawn.text)
+    for path in drawn.paths:
+        _out(str(path))
+
+
+@app.command(epilog="Example: `softloc status runs/drums_210`")
+def status(study: StudyDir) -> None:
+    """How far a study is: done, failed, running, expected finish, last errors."""
+    from sweeps.status import status_text
+
+    _out(status_text(study))
+
+
+@app.command(epilog="Example: `softloc dashboard runs/quickstart --port 5001`")
+def dashboard(
+    study: StudyDir,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+) -> None:
+    """Browse a study in MLflow, on this machine alone (127.0.0.1)."""
+    from sweeps.dashboard import serve_dashboard
+
+    raise typer.Exit(serve_dashboard(Path(study), port=port, say=_out))
+
+
+@app.command()
+def studies() -> None:
+    """The studies that ship."""
+    from sweeps.study import shipped_studies, study_from_yaml
+
+    for name, text in shipped_studies().items():
+        study = study_from_yaml(text, name=f"studies/{name}.yaml")
+        _out(f"{name}: {study.description}")
+
+
+@app.command()
+def tasks() -> None:
+    """The tasks, their classes and their data sources."""
+    from softloc_core.tasks import TASKS
+
+    for name, task in sorted(TASKS.tasks.items()):
+        _out(f"{name}: {task.description}")
+        _out(f"  classes {', '.join(task.channel_names)}; tolerance {1000 * task.tolerance_s:g} ms; "
+             f"networks {', '.join(task.networks)}")  # fmt: skip
+        for source in task.sources.values():
+            where = "needs --data-root" if source.needs_data_root else "made here, needs nothing"
+            splits = ", ".join(
+                f"{split} ({folds})" if folds > 1 else split for split, folds in source.splits.items()
+            )
+            licence = f"; {source.licence}" if source.licence else ""
+            homepage = f"; {source.homepage}" if source.homepage else ""
+            _out(f"  --data {source.name}: {source.description}; {where}; splits {splits}{licence}{homepage}")
+
+
+@data_app.command("check", epilog="Example: `softloc data check drums --data mdb --data-root 'MDB Drums'`")
+def data_check(
+    task: Annotated[str, typer.Argument(help="A task, see `softloc tasks`.")],
+    data: Annotated[str, typer.Option("--data", metavar="SOURCE", help="One of the task's data sources.")],
+    data_root: DataRoot = None,
+    split: Annotated[str | None, typer.Option(help="A split of the source; its first by default.")] = None,
+) -> None:
+    """Read everything a study would read, and say what is there or what is wrong with it."""
+    from sweeps.data_check import check_data
+
+    for line in check_data(task, data, data_root=data_root, split=split, cache_dir=_cache_dir()):
+        _out(line)
+
+
+@mlflow_app.command("rebuild", epilog="Example: `softloc mlflow rebuild runs/drums_210`")
+def mlflow_rebuild(
+    study: StudyDir,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="An MLflow server, instead of the study's own.")
+    ] = None,
+) -> None:
+    """Write into MLflow what it lacks of a study's Parquet; twice changes nothing."""
+    from sweeps.dashboard import rebuild_mlflow
+
+    _out(rebuild_mlflow(study, uri=tracking_uri))
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one line and status 2, never a traceback."""
+    try:
+        app()
+    except (UserError, AnalysisError) as error:
+        Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"softloc: {error}")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,42 @@
+"""What a data source holds, or what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from softloc_core.errors import ConfigError
+from softloc_core.tasks import TASKS, Recording, TaskData
+from sweeps.planning import load_data
+from sweeps.study import Study
+
+__all__ = ["check_data"]
+
+
+def check_data(
+    task: str, source: str, *, data_root: Path | None, split: str | None, cache_dir: Path
+) -> Iterator[str]:
+    """Load a source as a study would, and describe it.
+
+    Raises:
+        UserError: An unknown task or source, or data that cannot be used; the message names the file.
+    """
+    known = TASKS.get(task)
+    if source not in known.sources:
+        raise ConfigError(f"`data` must be one of {', '.join(known.sources)}, but got {source}")
+    fixed = {} if split is None else {"split": split}
+    study = Study(name="check", task=task, data=source, design="grid", fixed=fixed)
+    for loaded in load_data(study, data_root=data_root, cache_dir=cache_dir).values():
+        yield f"{task}, {source}: everything can be read; fingerprint {loaded.fingerprint[:16]}"
+        for part in ("train", "validation", "test"):
+            yield _part_text(part, getattr(loaded, part), loaded)
+
+
+def _part_text(part: str, recordings: tuple[Recording, ...], data: TaskData) -> str:
+    """One line on a part of the split."""
+    minutes = sum(recording.reference.duration_s for recording in recordings) / 60
+    counts = [
+        f"{name} {sum(len(recording.reference.channel_time_s(channel)) for recording in recordings)}"
+        for channel, name in enumerate(data.channel_names)
+    ]
+    return f"  {part}: {len(recordings)} recordings, {minutes:.1f} min; events: {', '.join(counts)}"

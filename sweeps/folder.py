@@ -1,0 +1,122 @@
+"""A study's folder, on this machine or on any filesystem that pyarrow opens."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from pyarrow import fs
+
+from softloc_core.errors import ConfigError
+
+__all__ = ["StudyFolder"]
+
+
+class StudyFolder:
+    """Files of one study by relative name; every write is atomic.
+
+    On a local disk a file is written under another name, flushed to the disk and renamed. On an object
+    store a file is one upload, which others see only when it is complete.
+
+    Attributes:
+        location: The folder as given.
+        local: Its local path, or None on another filesystem.
+    """
+
+    def __init__(self, location: str | Path) -> None:
+        self.location = str(location)
+        self.local: Path | None = None
+        if "://" in self.location:
+            try:
+                self._fs, self._base = fs.FileSystem.from_uri(self.location)
+            except (OSError, ValueError) as error:
+                reason = str(error).splitlines()[0]
+                raise ConfigError(
+                    f"--out must be a folder or an address that pyarrow opens, but {location}: {reason}"
+                ) from error
+            if isinstance(self._fs, fs.LocalFileSystem):
+                self.local = Path(self._base)
+        else:
+            self.local = Path(self.location).expanduser().absolute()
+            self._fs, self._base = fs.LocalFileSystem(), str(self.local)
+
+    def __str__(self) -> str:
+        return self.location
+
+    def path(self, name: str) -> str:
+        """Where a file stands, as a person would look for it."""
+        return f"{self.location.rstrip('/')}/{name}"
+
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return bool(self._fs.get_file_info(self._base).type == fs.FileType.Directory)
+
+    def names(self, folder: str, *, suffix: str = "") -> list[str]:
+        """Names of the files in a subfolder, sorted; none where it is not there."""
+        selector = fs.FileSelector(f"{self._base}/{folder}", allow_not_found=True)
+        infos = self._fs.get_file_info(selector)
+        return sorted(info.base_name for info in infos if info.is_file and info.base_name.endswith(suffix))
+
+    def read(self, name: str) -> bytes | None:
+        """Content of a file, or None where it is not there."""
+        try:
+            with self._fs.open_input_file(f"{self._base}/{name}") as source:
+                content: bytes = source.read()
+                return content
+        except FileNotFoundError:
+            return None
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, so that a reader sees the old content or the new one and nothing between.
+
+        Raises:
+            OSError: The disk is full or gone; the old content still stands.
+        """
+        if self.local is not None:
+            _write_local(self.local / name, content)
+            return
+        with self._fs.open_output_stream(f"{self._base}/{name}") as sink:
+            sink.write(content)
+
+    def append(self, name: str, content: bytes) -> None:
+        """Add to a file; not atomic, for logs."""
+        if self.local is not None:
+            target = self.local / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("ab") as sink:
+                sink.write(content)
+            return
+        self.write(name, (self.read(name) or b"") + content)
+
+    def move(self, name: str, new_name: str) -> None:
+        """Rename a file; an older one of the new name is replaced."""
+        if self.local is not None:
+            target = self.local / new_name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (self.local / name).replace(target)
+            return
+        self._fs.move(f"{self._base}/{name}", f"{self._base}/{new_name}")
+
+
+def _write_local(target: Path, content: bytes) -> None:
+    """Temporary name, flush, rename, and the folder's entry flushed as well."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".partial")
+    try:
+        with os.fdopen(descriptor, "wb") as sink:
+            sink.write(content)
+            sink.flush()
+            os.fsync(sink.fileno())
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,318 @@
+"""Runs a study: what is missing goes to Ray, what comes back is kept, shown and drawn."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from softloc_core.errors import ConfigError
+from softloc_core.tasks import DataRequest, TaskData
+from softloc_core.trial import run_trial
+from sweeps.folder import StudyFolder
+from sweeps.lock import study_lock
+from sweeps.planning import Planner, load_data
+from sweeps.progress import Counts, ProgressLine, duration_text
+from sweeps.ray_environment import available_cpus, set_ray_environment
+from sweeps.recorder import Recorder
+from sweeps.records import Provenance, RunTrial, source_provenance
+from sweeps.status import StatusFile
+from sweeps.store import TrialStore
+from sweeps.study import Study
+from sweeps.study_identity import resolved_study, validate_same_study
+from sweeps.tracking import MlflowWriter, TrackerThread, tracking_uri
+from sweeps.trial_source import TrialSource
+
+__all__ = ["Outcome", "RunOptions", "run_study", "study_folder"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """How a study is run; none of it changes a trial's result.
+
+    Attributes:
+        out: Folder that holds the study's folder; any address pyarrow opens.
+        data_root: Recorded data, where the source needs it.
+        cache_dir: Where features are kept.
+        address: A running Ray cluster, or None for this machine.
+        cpus: Cores to use on this machine, or None for all.
+        mlflow: Whether MLflow is written.
+        tracking_uri: MLflow's address, or None for a database in the study's folder.
+        run_trial: The function that runs a trial.
+        draw: Draws the figures of a study's folder and gives their paths and a text; None draws nothing.
+    """
+
+    out: str = "runs"
+    data_root: Path | None = None
+    cache_dir: Path
+    address: str | None = None
+    cpus: int | None = None
+    mlflow: bool = True
+    tracking_uri: str | None = None
+    run_trial: RunTrial = run_trial
+    draw: Callable[[StudyFolder], tuple[list[Path], str]] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a study ended.
+
+    Attributes:
+        counts: Designed, kept, done, failed.
+        figures: What was drawn.
+        text: The figures in words.
+        interrupted: Whether it was stopped before its end.
+    """
+
+    counts: Counts
+    figures: tuple[Path, ...]
+    text: str
+    interrupted: bool
+
+    @property
+    def exit_status(self) -> int:
+        """0 done, 1 some trials failed, 130 interrupted."""
+        return 130 if self.interrupted else 1 if self.counts.failed else 0
+
+
+def study_folder(study: Study, *, out: str) -> StudyFolder:
+    """Where a study stands."""
+    return StudyFolder(f"{out.rstrip('/')}/{study.name}")
+
+
+def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | None = None) -> Outcome:
+    """Run the trials of a study that its folder does not hold yet.
+
+    Everything that a user can get wrong is checked before Ray starts and before anything is written.
+
+    Raises:
+        UserError: A study, data or folder that cannot be run; nothing was started.
+    """
+    data = load_data(study, data_root=options.data_root, cache_dir=options.cache_dir)
+    planner = Planner(study, data)
+    _validate_resources(study, options)
+    folder = study_folder(study, out=options.out)
+    validate_same_study(study, folder)
+    with study_lock(folder), _log_file(folder):
+        store = TrialStore(folder)
+        source = TrialSource(planner, store.load())
+        progress = progress or ProgressLine(Counts(0))
+        progress.counts = Counts(designed=source.n_designed, kept=source.n_kept)
+        _say_start(study, planner, store, progress)
+        folder.write("study.yaml", resolved_study(planner).encode())
+        for loaded in data.values():
+            store.write_references(loaded)
+        return _run(study, options, planner=planner, source=source, store=store, progress=progress, data=data)
+
+
+def _run(
+    study: Study,
+    options: RunOptions,
+    *,
+    planner: Planner,
+    source: TrialSource,
+    store: TrialStore,
+    progress: ProgressLine,
+    data: Mapping[DataRequest, TaskData],
+) -> Outcome:
+    """Run what is missing, then draw and finish MLflow."""
+    started = time.monotonic()
+    tracker = _tracker(study, options, store, progress) if options.mlflow else None
+    recorder = Recorder(store, tracker, progress.counts, say=progress.say)
+    status = StatusFile(store.folder, progress, recorder)
+    interrupted = False
+    try:
+        with progress:
+            try:
+                if source.n_left:
+                    _dispatch(study, options, planner, source, recorder, progress, data, status)
+            except KeyboardInterrupt:
+                interrupted = True
+                progress.say("interrupted: keeping what is finished")
+            recorder.close()
+    finally:
+        status.write("interrupted" if interrupted else "done")
+    figures, text = _draw(options, store.folder, progress) if not interrupted else ([], "")
+    if tracker is not None:
+        _finish(tracker, planner, figures=figures, text=text, interrupted=interrupted, counts=progress.counts)
+    _say_end(progress, time.monotonic() - started, interrupted)
+    return Outcome(progress.counts, tuple(figures), text, interrupted)
+
+
+def _dispatch(
+    study: Study,
+    options: RunOptions,
+    planner: Planner,
+    source: TrialSource,
+    recorder: Recorder,
+    progress: ProgressLine,
+    data: Mapping[DataRequest, TaskData],
+    status: StatusFile,
+) -> None:
+    """Start Ray, put the data into its store, and let Tune run."""
+    set_ray_environment(local=options.address is None)
+    import ray
+
+    from sweeps.dispatch import Dispatch, dispatch
+    from sweeps.ray_session import ray_session
+    from sweeps.trainable import WorkerSettings
+
+    threads = max(1, int(study.resources.cpus))
+    cpus = options.cpus or available_cpus()
+    with ray_session(address=options.address, cpus=cpus, gpus=_gpus(), threads=threads) as tune_folder:
+        settings = WorkerSettings(
+            run_trial=options.run_trial,
+            data={request: ray.put(_in_memory(loaded)) for request, loaded in data.items()},
+            provenance=Provenance(study.name, *source_provenance()),
+            threads=threads,
+            device="cuda" if study.resources.gpus else "cpu",
+            time_limit_s=None if study.time_limit is None else study.time_limit.value / _per_second(study),
+        )
+        work = Dispatch(
+            source=source,
+            settings=settings,
+            resources=study.resources,
+            retries=study.retries,
+            counts=progress.counts,
+            keep=recorder.put,
+            tick=status.tick,
+            pending=max(2, int(ray.cluster_resources().get("CPU", 1) / study.resources.cpus)),  # type: ignore[no-untyped-call]
+        )
+        dispatch(
+            work, fingerprint=lambda trial: planner.data_of(trial.config).fingerprint, folder=tune_folder
+        )
+
+
+def _per_second(study: Study) -> float:
+    """Units of the time limit in a second."""
+    assert study.time_limit is not None
+    return 1000.0 if study.time_limit.unit == "ms" else 1.0
+
+
+def _in_memory(data: TaskData) -> TaskData:
+    """The data with its features as plain arrays, which Ray shares between workers without copies."""
+
+    def plain(recordings: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(dataclasses.replace(item, features=np.asarray(item.features)) for item in recordings)
+
+    return dataclasses.replace(
+        data, train=plain(data.train), validation=plain(data.validation), test=plain(data.test)
+    )
+
+
+def _gpus() -> int:
+    """GPUs of this machine."""
+    import torch
+
+    return int(torch.cuda.device_count())
+
+
+def _validate_resources(study: Study, options: RunOptions) -> None:
+    """Refuse trials that this machine can never hold; a cluster may grow."""
+    if options.address is not None:
+        return
+    cpus, gpus = options.cpus or available_cpus(), _gpus()
+    if options.cpus is not None and options.cpus < 1:
+        raise ConfigError(f"--cpus must be at least 1, but got {options.cpus}")
+    for name, wanted, there in (("cpus", study.resources.cpus, cpus), ("gpus", study.resources.gpus, gpus)):
+        if wanted > there:
+            raise ConfigError(
+                f"`resources.{name}` must be at most the {there} to be had here, but got {wanted:g}"
+                f" in {study.places.get('resources', study.name)}"
+            )
+
+
+@contextlib.contextmanager
+def _log_file(folder: StudyFolder) -> Iterator[None]:
+    """Everything that is logged goes to `logs/driver.log` of the study."""
+    if folder.local is None:
+        yield
+        return
+    (folder.local / "logs").mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(folder.local / "logs" / "driver.log", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    previous = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(previous)
+        handler.close()
+
+
+def _tracker(
+    study: Study, options: RunOptions, store: TrialStore, progress: ProgressLine
+) -> TrackerThread | None:
+    """The thread that feeds MLflow; None where there is no place for its database."""
+    local = store.folder.local
+    uri = options.tracking_uri or (tracking_uri(local) if local is not None else None)
+    if uri is None:
+        progress.say(
+            "MLflow is not written: give --tracking-uri, for its database cannot stand on an object store"
+        )
+        return None
+    root = f"file://{local}/mlartifacts" if options.tracking_uri is None and local is not None else None
+    return TrackerThread(
+        lambda: MlflowWriter(uri=uri, study=study.name, artifact_root=root), store, warn=progress.say
+    )
+
+
+def _finish(
+    tracker: TrackerThread,
+    planner: Planner,
+    *,
+    figures: list[Path],
+    text: str,
+    interrupted: bool,
+    counts: Counts,
+) -> None:
+    """End the tracker."""
+    if interrupted:
+        tracker.abandon()
+        return
+    status = "FAILED" if counts.failed else "FINISHED"
+    tracker.finish(text=text, files=figures, definition=resolved_study(planner), status=status)
+
+
+def _draw(options: RunOptions, folder: StudyFolder, progress: ProgressLine) -> tuple[list[Path], str]:
+    """The study's figures, where they can be drawn."""
+    if options.draw is None:
+        return [], ""
+    try:
+        return options.draw(folder)
+    except ValueError as error:
+        progress.say(f"no heat map: {error}")
+        return [], ""
+
+
+def _say_start(study: Study, planner: Planner, store: TrialStore, progress: ProgressLine) -> None:
+    """What is about to happen."""
+    counts = progress.counts
+    for name in store.set_aside:
+        progress.say(f"a damaged part was set aside, its trial is run again: {store.folder.path(name)}")
+    progress.say(
+        f"{study.name}: {counts.designed} trials "
+        f"({planner.n_points} design points x {planner.runs_a_point}), "
+        f"{counts.kept} there already, {counts.designed - counts.kept} to run; results in {store.folder}"
+    )
+
+
+def _say_end(progress: ProgressLine, elapsed_s: float, interrupted: bool) -> None:
+    """How it ended."""
+    counts = progress.counts
+    text = f"{counts.kept + counts.done} of {counts.designed} trials completed"
+    text += f", {counts.failed} failed (run the study again to try them again)" if counts.failed else ""
+    text += ", interrupted: the same command goes on from here" if interrupted else ""
+    progress.say(f"{text}; {duration_text(elapsed_s)}")

@@ -1,0 +1,159 @@
+"""Every column that a study stores: its type, unit and meaning. Schema version 1.
+
+Four tables, each a folder of Parquet parts. A part of `trials` is written last and marks its trial as kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import pyarrow as pa
+
+from softloc_core.trial import TrialConfig
+
+__all__ = ["SCHEMA_VERSION", "TABLES", "Column", "arrow_schema", "markdown"]
+
+SCHEMA_VERSION = 1
+_TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int64()
+_BY_NAME = pa.map_(pa.string(), pa.float64())
+_TYPES = {"str": _TEXT, "int": _WHOLE, "float": _NUMBER, "Options": _TEXT, "Schedule": _TEXT}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One stored column.
+
+    Attributes:
+        name: Its name; a unit is its suffix.
+        type: Its Arrow type.
+        unit: Unit, or empty.
+        meaning: What it holds.
+        nullable: Whether it may be empty; results are empty in the rows of failed trials.
+    """
+
+    name: str
+    type: pa.DataType
+    unit: str
+    meaning: str
+    nullable: bool = False
+
+
+# What each field of TrialConfig holds; the tables below are built from its fields, so none can be forgotten.
+_CONFIG_MEANING: Mapping[str, str] = {
+    "task": "registered task",
+    "data": "data source of the task",
+    "split": "split of the data source",
+    "fold": "part of the split that is the test set",
+    "features": "front end",
+    "network": "registered network",
+    "loss": "registered loss",
+    "loss_options": "the loss's own parameters, JSON",
+    "measure": "distance in the soft localization loss",
+    "softness_s": "standard deviation of the smoothing kernel; may be infinite",
+    "alpha": "weight of the count loss over training: the schedule's spec, JSON",
+    "noise": "registered kind of label misalignment",
+    "noise_options": "its own parameters, JSON",
+    "label_noise_s": "scale of the label misalignment",
+    "iterations": "optimiser steps",
+    "batch_size": "excerpts a step",
+    "excerpt_s": "length of an excerpt",
+    "learning_rate": "peak learning rate",
+    "learning_rate_schedule": "course of the learning rate over training",
+    "weight_decay": "AdamW's decoupled weight decay",
+    "gradient_clip": "largest global norm of the gradient; may be infinite",
+    "gain_db": "standard deviation of the random gain of an excerpt",
+    "band_gain_db": "standard deviation of the random gain of each band",
+    "initial_empty_prob": "probability an untrained network gives to an excerpt without events",
+    "decoding": "decoding preset, or auto",
+    "tolerance_s": "largest accepted time difference in scoring, inclusive",
+    "seed": "the study's seed",
+    "replicate": "which repetition, from 0",
+}
+
+
+def _unit(name: str) -> str:
+    """The unit that a name's suffix states."""
+    return "s" if name.endswith("_s") else "dB" if name.endswith("_db") else ""
+
+
+_CONFIG = tuple(
+    Column(item.name, _TYPES[str(item.type)], _unit(item.name), _CONFIG_MEANING.get(item.name, item.name))
+    for item in fields(TrialConfig)
+)
+
+_TRIALS = (
+    Column("study", _TEXT, "", "name of the study"),
+    Column("trial_id", _TEXT, "", "identity: hash of the configuration and the data's fingerprint"),
+    Column("status", _TEXT, "", "completed or failed"),
+    Column("error", _TEXT, "", "what a failed trial died of", nullable=True),
+    Column("data_fingerprint", _TEXT, "", "hash of features, annotations and split"),
+    *_CONFIG,
+    Column("f1", _NUMBER, "", "F1, pooled over test recordings and classes", nullable=True),
+    Column("precision", _NUMBER, "", "share of the estimated events that are matched", nullable=True),
+    Column("recall", _NUMBER, "", "share of the reference events that are matched", nullable=True),
+    Column("n_reference", _WHOLE, "events", "reference events", nullable=True),
+    Column("n_estimated", _WHOLE, "events", "estimated events", nullable=True),
+    Column("n_matched", _WHOLE, "events", "matched pairs", nullable=True),
+    Column("f1_per_class", _BY_NAME, "", "F1 of each class, by name", nullable=True),
+    Column(
+        "timing_mean_s", _NUMBER, "s", "mean of estimated minus reference time, matched pairs", nullable=True
+    ),
+    Column("timing_sd_s", _NUMBER, "s", "its standard deviation (n - 1)", nullable=True),
+    Column("train_s", _NUMBER, "s", "wall-clock time of training", nullable=True),
+    Column("host", _TEXT, "", "machine that ran the trial", nullable=True),
+    Column("device", _TEXT, "", "device, as torch names it", nullable=True),
+    Column("started_at", pa.timestamp("us", tz="UTC"), "", "when the trial began"),
+    Column("package_version", _TEXT, "", "version of softloc"),
+    Column("git_commit", _TEXT, "", "commit of the source, -dirty when changed, empty when unknown"),
+    Column("schema_version", pa.int32(), "", "version of this schema"),
+)
+
+TABLES: Mapping[str, tuple[Column, ...]] = {
+    "trials": _TRIALS,
+    "events": (
+        Column("trial_id", _TEXT, "", "trial that estimated the event"),
+        Column("recording", _TEXT, "", "test recording"),
+        Column("channel", _TEXT, "", "class"),
+        Column("time_s", _NUMBER, "s", "estimated time"),
+    ),
+    "history": (
+        Column("trial_id", _TEXT, "", "trial"),
+        Column("iteration", _WHOLE, "", "optimiser steps done"),
+        Column("loss", _NUMBER, "", "mean training loss since the last point"),
+        Column("terms", _BY_NAME, "", "mean of each term of the loss, by name"),
+        Column("alpha", _NUMBER, "", "weight of the count loss"),
+    ),
+    "references": (
+        Column("data_fingerprint", _TEXT, "", "data the recording belongs to"),
+        Column(
+            "recording",
+            _TEXT,
+            "",
+            "test recording; one without events has one row with neither class nor time",
+        ),
+        Column("channel", _TEXT, "", "class", nullable=True),
+        Column("time_s", _NUMBER, "s", "reference time", nullable=True),
+        Column("duration_s", _NUMBER, "s", "length of the recording"),
+    ),
+}
+
+
+def arrow_schema(table: str) -> pa.Schema:
+    """Arrow schema of a table, with units and meanings as field metadata and the version as its own."""
+    columns = [
+        pa.field(
+            column.name,
+            column.type,
+            nullable=column.nullable,
+            metadata={"unit": column.unit, "meaning": column.meaning},
+        )
+        for column in TABLES[table]
+    ]
+    return pa.schema(columns, metadata={"softloc_schema_version": str(SCHEMA_VERSION)})
+
+
+def markdown(table: str) -> str:
+    """A table's columns as a Markdown table, for documentation."""
+    rows = [f"| `{c.name}` | {c.type} | {c.unit} | {c.meaning} |" for c in TABLES[table]]
+    return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *rows])

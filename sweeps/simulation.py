@@ -1,0 +1,130 @@
+"""Trials that train nothing: a known surface, to test and measure everything around a trial."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from softloc_core.errors import ConfigError
+from softloc_core.events import EventList
+from softloc_core.losses.schedules import Constant
+from softloc_core.metrics import Scores
+from softloc_core.tasks import TASKS, DataRequest, Recording, SourceInfo, TaskData
+from softloc_core.training import HistoryPoint
+from softloc_core.trial import TrialConfig, TrialResult, trial_id
+
+__all__ = ["SimulatedTask", "SimulatedTrial", "register_simulated_task"]
+
+_CHANNELS = ("a", "b")
+
+
+class SimulatedTask:
+    """A task of two tiny recordings whose trials `SimulatedTrial` runs."""
+
+    name = "simulated"
+    description = "trials that train nothing, with a known surface"
+    channel_names: tuple[str, ...] = _CHANNELS
+    tolerance_s = 0.05
+    sources: Mapping[str, SourceInfo] = {
+        "plain": SourceInfo("plain", "made here", {"fixed": 1, "other": 2}, needs_data_root=False)
+    }
+    networks: tuple[str, ...] = ("none",)
+
+    def defaults(self, network: str) -> Mapping[str, Any]:
+        """TrialConfig fields that a study file need not write."""
+        return {
+            "features": "none", "network": network, "loss": "softloc", "loss_options": (), "measure": "squared",
+            "softness_s": 0.1, "alpha": Constant(0.5), "noise": "normal", "noise_options": (),
+            "label_noise_s": 0.0, "iterations": 2, "batch_size": 1, "excerpt_s": 0.5, "learning_rate": 1e-3,
+            "learning_rate_schedule": "constant", "weight_averaging": 0.0, "weight_decay": 0.0,
+            "gradient_clip": 1.0, "gain_db": 0.0, "band_gain_db": 0.0, "initial_empty_prob": 0.8,
+            "decoding": "auto", "tolerance_s": 0.05,
+        }  # fmt: skip
+
+    def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:
+        """The two recordings; nothing is read or written."""
+        if request.source not in self.sources:
+            raise ConfigError(f"`data` must be one of {', '.join(self.sources)}, but got {request.source}")
+        recordings = [_recording(name) for name in ("one", "two")]
+        return TaskData(
+            task=self.name,
+            source=request.source,
+            channel_names=_CHANNELS,
+            hop_s=0.01,
+            train=(recordings[0],),
+            validation=(),
+            test=(recordings[1],),
+            fingerprint=f"simulated-{request.split}-{request.fold}-{request.seed}",
+        )
+
+
+def _recording(name: str) -> Recording:
+    """One second, three events."""
+    features = np.zeros((100, 1), dtype=np.float32)
+    features.setflags(write=False)
+    events = EventList(np.array([0.1, 0.4, 0.7]), np.array([0, 1, 0]), 1.0)
+    return Recording(name=name, group=name, features=features, hop_s=0.01, reference=events, label=events)
+
+
+def register_simulated_task() -> None:
+    """Make the task known, where it is not yet."""
+    if SimulatedTask.name not in TASKS.tasks:
+        TASKS.register(SimulatedTask())
+
+
+@dataclass(frozen=True)
+class SimulatedTrial:
+    """A stand-in for `run_trial`: F1 falls with label noise, less so with a softness that fits.
+
+    Attributes:
+        duration_s: How long a trial sleeps.
+        noise_sd: Standard deviation of F1 between trials.
+        fail_below_s: Trials with a label noise below this fail, to try failures; 0 fails none.
+    """
+
+    duration_s: float = 0.0
+    noise_sd: float = 0.01
+    fail_below_s: float = 0.0
+
+    def __call__(self, config: TrialConfig, data: TaskData, *, device: str = "cpu") -> TrialResult:
+        """The result, the same for the same configuration."""
+        started = time.perf_counter()
+        if config.label_noise_s < self.fail_below_s:
+            raise RuntimeError(f"label noise {config.label_noise_s:g} s is below {self.fail_below_s:g} s")
+        time.sleep(self.duration_s)
+        identity = trial_id(config, data_fingerprint=data.fingerprint)
+        draw = np.random.default_rng(int(identity, 16)).standard_normal()
+        softness_s = min(config.softness_s, 1.0)
+        f1 = float(
+            np.clip(0.9 - 4 * config.label_noise_s * abs(softness_s - 0.1) + self.noise_sd * draw, 0, 1)
+        )
+        return TrialResult(
+            config=config,
+            trial_id=identity,
+            data_fingerprint=data.fingerprint,
+            scores=_scores(f1),
+            events={recording.name: recording.reference for recording in data.test},
+            history=(HistoryPoint(1, 1.0, {"count": 0.5}, 0.5), HistoryPoint(2, 0.5, {"count": 0.25}, 0.5)),
+            train_s=time.perf_counter() - started,
+            device=device,
+        )
+
+
+def _scores(f1: float) -> Scores:
+    """Scores with that F1."""
+    return Scores(
+        f1=f1,
+        precision=f1,
+        recall=f1,
+        n_reference=3,
+        n_estimated=3,
+        n_matched=3,
+        f1_per_class=dict.fromkeys(_CHANNELS, f1),
+        timing_mean_s=0.0,
+        timing_sd_s=0.0,
+    )

@@ -1,0 +1,61 @@
+"""Whether a folder holds the very study that is to be run."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import yaml
+
+from softloc_core.errors import ConfigError
+from sweeps.folder import StudyFolder
+from sweeps.planning import Planner
+from sweeps.study import Study
+
+__all__ = ["resolved_study", "validate_same_study"]
+
+# What may change between two runs of one study without making it another study.
+_FREE_KEYS = ("trials", "description", "resources", "retries", "time_limit")
+
+
+def resolved_study(planner: Planner) -> str:
+    """The study with every default written out, as its folder keeps it."""
+    study = planner.study
+    spec = study.spec()
+    spec["fixed"] = {**planner.written_defaults(), **spec["fixed"]}
+    return str(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True))
+
+
+def validate_same_study(study: Study, folder: StudyFolder) -> None:
+    """Refuse a folder that holds another study: its trials would be mixed with ours."""
+    content = folder.read("study.yaml")
+    if content is None:
+        return
+    try:
+        there = yaml.safe_load(content)
+        fixed_there = dict(there["fixed"])
+    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{folder.path('study.yaml')} must be a study, but it cannot be read") from error
+    ours = study.spec()
+    for key, value in ours.items():
+        if key in _FREE_KEYS or key == "fixed":
+            continue
+        if there.get(key) != value:
+            raise _other_study(folder, key, there.get(key), value)
+    for key, value in ours["fixed"].items():
+        if fixed_there.get(key) != value:
+            raise _other_study(folder, f"fixed.{key}", fixed_there.get(key), value)
+
+
+def _other_study(folder: StudyFolder, key: str, there: Any, ours: Any) -> ConfigError:
+    """An error that names the difference and the remedy."""
+    return ConfigError(
+        f"{folder} must hold the same study, but `{key}` is {_short(there)} there and {_short(ours)} here: "
+        "give --set name=NEW or another --out"
+    )
+
+
+def _short(value: Any) -> str:
+    """A value as one short JSON text."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= 120 else f"{text[:117]}..."
