@@ -1,21 +1,85 @@
-"""Compiled count distribution on the CPU: value and gradient of each sequence in one pass."""
+"""Compiled count distribution on the CPU: value and gradient of eight sequences in one pass."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-__all__ = ["log_prob_rows"]
+from softloc_core.losses._lanes import N_LANES, advance, retreat
 
-# States with less mass are dropped: they cost time (subnormal numbers) and change nothing that is
-# representable.
-_NEGLIGIBLE = 1e-220
-# Below this probability the dropped states could matter; the sequence is then tilted.
+__all__ = ["N_LANES", "Group", "log_prob_rows", "new_group"]
+
+# Below this probability, masses that were set to zero could matter; the sequence is then tilted.
 _TRUSTED = 1e-190
-# Reordering of sums is needed to vectorise; NaN and infinity keep their meaning.
-_MATH = {"reassoc", "contract", "nsz"}
+# Tables of more numbers than this are kept at checkpoints only and recomputed from there.
+_MAX_TABLE = 2**18
+# 1/13!, 1/12!, ... 1: exp on [-ln(2)/2, ln(2)/2] to the last bit.
+_TAYLOR = tuple(1.0 / math.factorial(n) for n in range(13, -1, -1))
+_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+
+
+class Group(NamedTuple):
+    """Working memory of eight sequences, the lanes.
+
+    Attributes:
+        target: [lane] the count: of events, or of silent frames where those are fewer.
+        sign: [lane] 1, or -1 where silent frames are counted.
+        log_factor: [lane] what tilting took from the log probability; 0 where it was not needed.
+        total: [lane] P(count).
+        prob: [frame, lane] probability of what is counted.
+        comp: [frame, lane] its complement.
+        both: [frame, lane] P(count, given that the frame counts).
+        table: Flat; masses before each frame of a segment, [frame, state, lane].
+        checkpoint: Flat; masses before each segment.
+        ahead: [state, lane] probability of reaching the count from a state.
+        size: [frame] absolute logits of one lane.
+        small: [frame] exp(-size).
+        bits: [frame] powers of two, as the bits of a float64.
+        power: [frame] the same memory as numbers.
+    """
+
+    target: NDArray[np.int64]
+    sign: NDArray[np.float64]
+    log_factor: NDArray[np.float64]
+    total: NDArray[np.float64]
+    prob: NDArray[np.float64]
+    comp: NDArray[np.float64]
+    both: NDArray[np.float64]
+    table: NDArray[np.float64]
+    checkpoint: NDArray[np.float64]
+    ahead: NDArray[np.float64]
+    size: NDArray[np.float64]
+    small: NDArray[np.float64]
+    bits: NDArray[np.int64]
+    power: NDArray[np.float64]
+
+
+def new_group(n_frames: int, n_states: int) -> Group:
+    """Working memory for sequences of up to that many frames and states, one a thread."""
+    row = (n_states + 2) * N_LANES
+    segment = min(n_frames, max(_MAX_TABLE // row, 2 * math.isqrt(n_frames)))
+    n_segments = -(-n_frames // segment)
+    bits = np.empty(n_frames, np.int64)
+    return Group(
+        target=np.zeros(N_LANES, np.int64),
+        sign=np.ones(N_LANES),
+        log_factor=np.zeros(N_LANES),
+        total=np.ones(N_LANES),
+        prob=np.empty((n_frames, N_LANES)),
+        comp=np.empty((n_frames, N_LANES)),
+        both=np.empty((n_frames, N_LANES)),
+        table=np.empty((segment + 1) * row),
+        checkpoint=np.empty(n_segments * row),
+        ahead=np.empty((n_states + 2, N_LANES)),
+        size=np.empty(n_frames),
+        small=np.empty(n_frames),
+        bits=bits,
+        power=bits.view(np.float64),
+    )
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -28,84 +92,135 @@ def _sigmoid_pair(x):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always")
 def _softplus(x):  # type: ignore[no-untyped-def]
-    """log(1 + exp(x)) without overflow."""
+    """Log(1 + exp(x)) without overflow."""
     return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
 
 
-@njit(cache=True, nogil=True, fastmath=_MATH)
-def _prefix(prob, comp, n_frames, count, table, low, high):  # type: ignore[no-untyped-def]
-    """Fill `table[t, k + 1]` with P(k events in the first t frames); return P(count events in all).
-
-    Only the states from `low[t]` to `high[t]` are kept: those that can still reach the count and hold mass.
-    """
-    table[0, 0] = table[0, 2] = 0.0
-    table[0, 1] = 1.0
-    low[0] = high[0] = 0
+@njit(cache=True, nogil=True, fastmath={"contract"})
+def _exp_of_minus(size, n_frames, out, bits, power):  # type: ignore[no-untyped-def]
+    """Out = exp(-size) for size >= 0, written so that the compiler vectorises it."""
     for t in range(n_frames):
-        p, q = prob[t], comp[t]
-        first = max(low[t], count - (n_frames - t - 1))
-        last = min(high[t] + 1, count)
-        old, new = table[t], table[t + 1]
-        for k in range(first + 1, last + 2):
-            new[k] = q * old[k] + p * old[k - 1]
-        while first < last and new[first + 1] < _NEGLIGIBLE:
-            first += 1
-        while last > first and new[last + 1] < _NEGLIGIBLE:
-            last -= 1
-        new[first] = new[last + 2] = 0.0
-        low[t + 1], high[t + 1] = first, last
-    return table[n_frames, count + 1] if low[n_frames] <= count <= high[n_frames] else 0.0
-
-
-@njit(cache=True, nogil=True, fastmath=_MATH)
-def _posterior(prob, comp, n_frames, count, table, low, high, ahead, total, out):  # type: ignore[no-untyped-def]
-    """Write P(event in frame t | count) to `out`; `ahead[k]` is P(reaching the count from state k)."""
-    ahead[: count + 2] = 0.0
-    ahead[count] = 1.0
-    bottom = top = count
-    scale = 1.0 / total
-    for t in range(n_frames - 1, -1, -1):
-        p, q = prob[t], comp[t]
-        behind = table[t]
-        first, last = max(low[t], bottom - 1), min(high[t], top)
-        both = 0.0
-        for k in range(first, last + 1):
-            both += behind[k + 1] * ahead[k + 1]
-            ahead[k] = q * ahead[k] + p * ahead[k + 1]
-        bottom = min(bottom, first) if first <= last else bottom
-        while bottom < top and ahead[bottom] < _NEGLIGIBLE:
-            ahead[bottom] = 0.0
-            bottom += 1
-        while top > bottom and ahead[top] < _NEGLIGIBLE:
-            ahead[top] = 0.0
-            top -= 1
-        out[t] = p * (both * scale)
+        limited = 708.0 if size[t] > 708.0 else size[t]
+        halvings = math.floor(limited * 1.4426950408889634 + 0.5)
+        rest = halvings * _LN2_LOW - (limited - halvings * _LN2_HIGH)
+        value = 0.0
+        for coefficient in _TAYLOR:
+            value = value * rest + coefficient
+        out[t] = value
+        bits[t] = (1023 - np.int64(halvings)) << 52
+    for t in range(n_frames):
+        out[t] *= power[t]
 
 
 @njit(cache=True, nogil=True)
-def _log_complement(prob, comp, n_frames, count, mass):  # type: ignore[no-untyped-def]
-    """Log P(count) as log(1 - P(any other count)), which keeps its relative precision next to 0."""
-    mass[: count + 1] = 0.0
-    mass[0] = 1.0
-    above = 0.0
+def _load_lane(group, lane, logit, n_frames, shift):  # type: ignore[no-untyped-def]
+    """Fill one lane with the shifted probabilities; frames beyond the end stay silent."""
+    sign, size, small = group.sign[lane], group.size, group.small
     for t in range(n_frames):
-        p, q = prob[t], comp[t]
-        above += p * mass[count]
+        size[t] = abs(sign * np.float64(logit[t]) + shift)
+    _exp_of_minus(size, n_frames, small, group.bits, group.power)
+    for t in range(n_frames):
+        large = 1.0 / (1.0 + small[t])
+        rest = small[t] * large
+        positive = sign * np.float64(logit[t]) + shift >= 0
+        group.prob[t, lane] = large if positive else rest
+        group.comp[t, lane] = rest if positive else large
+    group.prob[n_frames:, lane] = 0.0
+    group.comp[n_frames:, lane] = 1.0
+
+
+@njit(cache=True, nogil=True)
+def _forward(prob, comp, start, stop, n_states, table):  # type: ignore[no-untyped-def]
+    """From the masses in `table[0]` before frame `start` to those before `stop`; count k is in row k + 1."""
+    for t in range(start, stop):
+        i = t - start
+        reached = min(t + 1, n_states - 1)
+        table[i + 1, 0] = 0.0
+        advance(table[i + 1], table[i], prob[t], comp[t], reached + 2)
+        table[i + 1, reached + 2 :] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def _backward(prob, comp, start, stop, n_states, table, ahead, both):  # type: ignore[no-untyped-def]
+    """From frame `stop` back to `start`: `both[t]` is P(count, given an event in frame t)."""
+    for t in range(stop - 1, start - 1, -1):
+        retreat(table[t - start], ahead, prob[t], comp[t], both[t], min(t, n_states - 1) + 1)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _largest(count):  # type: ignore[no-untyped-def]
+    """Largest count of the lanes."""
+    largest = 0
+    for lane in range(N_LANES):
+        largest = max(largest, count[lane])
+    return largest
+
+
+@njit(cache=True, nogil=True)
+def _copy(target, source):  # type: ignore[no-untyped-def]
+    """Copy a row of lanes; numba's own assignment would allocate, and compile for seconds to do so."""
+    for k in range(len(target)):
+        for lane in range(N_LANES):
+            target[k, lane] = source[k, lane]
+
+
+@njit(cache=True, nogil=True)
+def _pass(group, n_frames, with_gradient):  # type: ignore[no-untyped-def]
+    """P(count) of each lane to `total`, and P(count, given that frame t counts) to `both`."""
+    prob, comp, ahead = group.prob, group.comp, group.ahead
+    n_states = _largest(group.target) + 1
+    row = (n_states + 2) * N_LANES
+    segment = min(n_frames, len(group.table) // row - 1)
+    n_segments = (n_frames + segment - 1) // segment
+    table = group.table[: (segment + 1) * row].reshape((segment + 1, n_states + 2, N_LANES))
+    saved = group.checkpoint[: n_segments * row].reshape((n_segments, n_states + 2, N_LANES))
+    table[0] = 0.0
+    table[0, 1] = 1.0
+    for start in range(0, n_frames, segment):
+        if start > 0:
+            _copy(table[0], table[segment])
+        _copy(saved[start // segment], table[0])
+        _forward(prob, comp, start, min(start + segment, n_frames), n_states, table)
+    last = n_frames - segment * (n_segments - 1)
+    ahead[: n_states + 1] = 0.0
+    for lane in range(N_LANES):
+        group.total[lane] = table[last, group.target[lane] + 1, lane]
+        ahead[group.target[lane], lane] = 1.0
+    if not with_gradient:
+        return
+    for s in range(n_segments - 1, -1, -1):
+        start, stop = s * segment, min((s + 1) * segment, n_frames)
+        if s < n_segments - 1:
+            _copy(table[0], saved[s])
+            _forward(prob, comp, start, stop, n_states, table)
+        _backward(prob, comp, start, stop, n_states, table, ahead, group.both)
+
+
+@njit(cache=True, nogil=True)
+def _log_complement(group, lane, n_frames):  # type: ignore[no-untyped-def]
+    """Log P(count) as log(1 - P(any other count)), which keeps its relative precision next to 0."""
+    count, mass = group.target[lane], group.table
+    for k in range(count + 1):
+        mass[k] = 0.0
+    mass[0] = 1.0
+    others = 0.0
+    for t in range(n_frames):
+        p, q = group.prob[t, lane], group.comp[t, lane]
+        others += p * mass[count]
         for k in range(count, 0, -1):
             mass[k] = q * mass[k] + p * mass[k - 1]
         mass[0] *= q
-    below = 0.0
     for k in range(count):
-        below += mass[k]
-    return math.log1p(-(above + below))
+        others += mass[k]
+    return math.log1p(-others)
 
 
 @njit(cache=True, nogil=True)
-def _tilt(logit, n_frames, count):  # type: ignore[no-untyped-def]
-    """The shift of all logits at which the expected count is within half an event of `count`."""
+def _tilt(logit, n_frames, sign, count):  # type: ignore[no-untyped-def]
+    """The shift of all logits at which the expected count is `count`, to a hundredth of an event."""
     smallest, largest = np.inf, -np.inf
     for t in range(n_frames):
-        x = np.float64(logit[t])
+        x = sign * np.float64(logit[t])
         if math.isfinite(x):
             smallest, largest = min(smallest, x), max(largest, x)
     margin = math.log(n_frames) + 2.0
@@ -114,7 +229,7 @@ def _tilt(logit, n_frames, count):  # type: ignore[no-untyped-def]
     for _ in range(200):
         excess = -float(count)
         for t in range(n_frames):
-            excess += _sigmoid_pair(np.float64(logit[t]) + shift)[0]
+            excess += _sigmoid_pair(sign * np.float64(logit[t]) + shift)[0]
         if abs(excess) < 0.01:
             break
         if excess > 0:
@@ -126,12 +241,12 @@ def _tilt(logit, n_frames, count):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _tilt_log_factor(logit, n_frames, count, shift):  # type: ignore[no-untyped-def]
+def _tilt_log_factor(logit, n_frames, sign, count, shift):  # type: ignore[no-untyped-def]
     """Log P(count) less log P(count) under the tilted logits, by a compensated sum."""
     total, lost = 0.0, 0.0
     per_frame = shift * (count / n_frames)
     for t in range(n_frames):
-        x = np.float64(logit[t])
+        x = sign * np.float64(logit[t])
         if x == np.inf:
             gain = shift
         elif x == -np.inf:
@@ -146,73 +261,112 @@ def _tilt_log_factor(logit, n_frames, count, shift):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True)
-def _certain_count(logit, prob, comp, n_frames, count, with_gradient, gradient):  # type: ignore[no-untyped-def]
-    """Closed forms of the counts 0 and `n_frames`: every frame is silent, or every frame holds an event."""
-    total = 0.0
+def _silence(group, lane, logit, n_frames, with_gradient, gradient):  # type: ignore[no-untyped-def]
+    """Log probability that no frame counts, and its gradient, for a lane whose count is 0.
+
+    The product of the complements and one less that product are carried along, both without cancellation.
+    """
+    value, silent, heard = 0.0, 1.0, 0.0
     for t in range(n_frames):
-        x = np.float64(logit[t])
-        total -= _softplus(x if count == 0 else -x)
+        p, q = group.prob[t, lane], group.comp[t, lane]
         if with_gradient:
-            gradient[t] = -prob[t] if count == 0 else comp[t]
-    return total
+            gradient[t] = -group.sign[lane] * p
+        if p < 0.5:
+            heard += p * silent
+            silent *= q
+        else:
+            value -= _softplus(group.sign[lane] * np.float64(logit[t]))
+        if silent < 0.5:
+            heard, silent, value = 0.0, 1.0, value + math.log(silent)
+    return value + math.log1p(-heard)
 
 
 @njit(cache=True, nogil=True)
-def _sequence(  # type: ignore[no-untyped-def]
-    logit, n_frames, count, with_gradient, gradient, near_one, prob, comp, table, low, high, ahead, posterior
-):
-    """Log probability of one sequence's count; its gradient with respect to the logits goes to `gradient`."""
-    for t in range(n_frames):
-        prob[t], comp[t] = _sigmoid_pair(np.float64(logit[t]))
-    if count == 0 or count == n_frames:
-        return _certain_count(logit, prob, comp, n_frames, count, with_gradient, gradient)
-    total = _prefix(prob, comp, n_frames, count, table, low, high)
-    log_factor, tilted = 0.0, not total > _TRUSTED
-    if tilted:
-        shift = _tilt(logit, n_frames, count)
-        for t in range(n_frames):
-            prob[t], comp[t] = _sigmoid_pair(np.float64(logit[t]) + shift)
-        total = _prefix(prob, comp, n_frames, count, table, low, high)
-        log_factor = _tilt_log_factor(logit, n_frames, count, shift)
-    value = math.log(total) + log_factor if total > 0 or math.isnan(total) else -np.inf
+def _counted(group, lane, logit, n_frames, near_one, with_gradient, gradient):  # type: ignore[no-untyped-def]
+    """Log probability of a lane's count from what the pass left, and its gradient."""
+    sign, total, log_factor = group.sign[lane], group.total[lane], group.log_factor[lane]
+    possible = not total <= 0
     if with_gradient:
-        _posterior(prob, comp, n_frames, count, table, low, high, ahead, total, posterior)
+        scale = sign / total if possible else 0.0
         for t in range(n_frames):
-            gradient[t] = posterior[t] - (_sigmoid_pair(np.float64(logit[t]))[0] if tilted else prob[t])
-    if not tilted and 1.0 - total < near_one:
-        value = _log_complement(prob, comp, n_frames, count, ahead)
-    return value
+            prior = group.prob[t, lane]
+            if log_factor != 0:
+                prior = _sigmoid_pair(sign * np.float64(logit[t]))[0]
+            gradient[t] = group.prob[t, lane] * group.both[t, lane] * scale - sign * prior
+    if log_factor == 0 and 1.0 - total < near_one:
+        return _log_complement(group, lane, n_frames)
+    return log_factor + (math.log(total) if possible else -np.inf)
 
 
 @njit(cache=True, nogil=True)
-def log_prob_rows(logit, count, length, start, stop, near_one, with_gradient, log_prob, gradient):  # type: ignore[no-untyped-def]
-    """Log probability of the counts of sequences `start` to `stop`, and its gradient where that is wanted.
+def _load(group, rows, logit, count, length):  # type: ignore[no-untyped-def]
+    """Fill all lanes; those without a sequence repeat the last one and count nothing. Returns the frames."""
+    n_frames = 0
+    for lane in range(N_LANES):
+        i = rows[min(lane, len(rows) - 1)]
+        silent = length[i] - count[i]
+        group.target[lane] = min(count[i], silent) if lane < len(rows) else 0
+        group.sign[lane] = 1.0 if count[i] <= silent else -1.0
+        group.log_factor[lane] = 0.0
+        n_frames = max(n_frames, length[i])
+        _load_lane(group, lane, logit[i], length[i], 0.0)
+    return n_frames
+
+
+@njit(cache=True, nogil=True)
+def _tilt_where_needed(group, rows, logit, length):  # type: ignore[no-untyped-def]
+    """Shift the lanes whose count is too unlikely for the plain recursion; whether there was one."""
+    any_tilted = False
+    for lane in range(len(rows)):
+        if group.total[lane] > _TRUSTED or math.isnan(group.total[lane]):
+            continue
+        i, count, sign = rows[lane], group.target[lane], group.sign[lane]
+        shift = _tilt(logit[i], length[i], sign, count)
+        group.log_factor[lane] = _tilt_log_factor(logit[i], length[i], sign, count, shift)
+        _load_lane(group, lane, logit[i], length[i], shift)
+        any_tilted = True
+    return any_tilted
+
+
+@njit(cache=True, nogil=True)
+def log_prob_rows(  # type: ignore[no-untyped-def]
+    group, logit, count, length, order, first_group, group_step, near_one, with_gradient, log_prob, gradient
+):
+    """Log probability of the counts of every `group_step`-th group of eight sequences, and its gradient.
 
     The plain recursion (LoCo paper, eq. 9) runs on probabilities. Where the count is so unlikely that it
     could underflow, all logits are first shifted so that the count becomes the expected one (exponential
     tilting); that changes the probability by a known factor and the probability of an event *given the
-    count* not at all.
+    count* not at all. Counts above half the frames are taken as counts of silent frames. What is computed
+    of a sequence does not depend on which others share its group.
 
     Args:
+        group: Working memory, large enough for all sequences.
         logit: [sequence, frame] float32 or float64.
         count: [sequence] int64, from 0 to the length.
         length: [sequence] int64, valid frames.
-        start: First sequence.
-        stop: One past the last sequence.
+        order: [sequence] int64, the order in which sequences are grouped; by count wastes least.
+        first_group: First group to take.
+        group_step: Every which group to take, for threads.
         near_one: Probabilities nearer to 1 than this are computed from their complement.
         with_gradient: Whether to fill `gradient`.
         log_prob: [sequence] float64, written.
         gradient: [sequence, frame] of the logit's type, written in the valid frames; zero beforehand.
     """
-    n_frames, n_states = 0, 0
-    for i in range(start, stop):
-        n_frames, n_states = max(n_frames, length[i]), max(n_states, count[i] + 1)
-    prob, comp, posterior = np.empty(n_frames), np.empty(n_frames), np.empty(n_frames)
-    table, ahead = np.empty((n_frames + 1, n_states + 2)), np.zeros(n_states + 2)
-    low, high = np.empty(n_frames + 1, np.int64), np.empty(n_frames + 1, np.int64)
-    for i in range(start, stop):
-        row = gradient[i] if with_gradient else gradient[0]
-        log_prob[i] = _sequence(
-            logit[i], length[i], count[i], with_gradient, row, near_one,
-            prob, comp, table, low, high, ahead, posterior,
-        )  # fmt: skip
+    for start in range(first_group * N_LANES, len(order), group_step * N_LANES):
+        rows = order[start : start + N_LANES]
+        n_frames = _load(group, rows, logit, count, length)
+        if _largest(group.target) > 0:
+            _pass(group, n_frames, with_gradient)
+            for lane in range(N_LANES):
+                if group.target[lane] == 0:
+                    group.total[lane] = 1.0
+            if _tilt_where_needed(group, rows, logit, length):
+                _pass(group, n_frames, with_gradient)
+        for lane in range(len(rows)):
+            i = rows[lane]
+            row = gradient[i] if with_gradient else gradient[0]
+            if group.target[lane] == 0:
+                log_prob[i] = _silence(group, lane, logit[i], length[i], with_gradient, row)
+            else:
+                log_prob[i] = _counted(group, lane, logit[i], length[i], near_one, with_gradient, row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
 from softloc_core.errors import DataError, UserError
-from softloc_core.losses._poisson_binomial_cpu import log_prob_rows
+from softloc_core.losses._poisson_binomial_cpu import N_LANES, log_prob_rows, new_group
 from softloc_core.losses.reductions import reduce_counts
 from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["count_loss", "count_pmf", "initial_bias", "label_count", "poisson_binomial_log_prob"]
 
 # Below this many states times frames a second thread costs more than it saves.
-_WORK_PER_THREAD = 100_000
+_WORK_PER_THREAD = 1_000_000
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 
@@ -105,29 +104,42 @@ def _log_prob_and_gradient(
 ) -> tuple[Tensor, Tensor | None]:
     """Run the compiled pass over all sequences, in as many threads as torch uses."""
     rows = logit.detach().reshape(-1, logit.shape[-1]).contiguous().cpu().numpy()
-    counts = count.reshape(-1).cpu().numpy()
-    n_frames = lengths.reshape(-1).cpu().numpy()
+    counts = np.ascontiguousarray(count.reshape(-1).cpu().numpy())
+    n_frames = np.ascontiguousarray(lengths.reshape(-1).cpu().numpy())
     log_prob = np.zeros(len(rows))
-    gradient = np.zeros_like(rows) if with_gradient else rows[:1]
+    gradient = np.zeros_like(rows) if with_gradient else np.empty((1, 1), rows.dtype)
     near_one = 0.05 if rows.dtype == np.float64 else 1e-6
-    chunks = _chunks(len(rows), work=int(((counts + 1) * n_frames).sum()))
+    states = np.minimum(counts, n_frames - counts) + 1
+    order = np.argsort(states, kind="stable")
+    n_threads = _n_threads(len(rows), work=int((states * n_frames).sum()))
 
-    def run(chunk: tuple[int, int]) -> None:
-        log_prob_rows(rows, counts, n_frames, *chunk, near_one, with_gradient, log_prob, gradient)
+    def run(thread: int) -> None:
+        group = new_group(max(1, int(n_frames.max())), int(states.max()))
+        log_prob_rows(
+            group,
+            rows,
+            counts,
+            n_frames,
+            order,
+            thread,
+            n_threads,
+            near_one,
+            with_gradient,
+            log_prob,
+            gradient,
+        )
 
-    if len(chunks) == 1:
-        run(chunks[0])
-    else:
-        list(_pool(len(chunks)).map(run, chunks))
+    if n_threads == 1 and len(rows):
+        run(0)
+    elif n_threads > 1:
+        list(_pool(n_threads).map(run, range(n_threads)))
     value = torch.from_numpy(log_prob).to(logit).reshape(count.shape)
     return value, torch.from_numpy(gradient).to(logit.device).reshape(logit.shape) if with_gradient else None
 
 
-def _chunks(n_rows: int, *, work: int) -> list[tuple[int, int]]:
-    """Contiguous ranges of sequences, one a thread; each sequence is computed alike whatever the number."""
-    n_threads = max(1, min(torch.get_num_threads(), n_rows, work // _WORK_PER_THREAD))
-    edges = [n_rows * i // n_threads for i in range(n_threads + 1)]
-    return list(itertools.pairwise(edges))
+def _n_threads(n_rows: int, *, work: int) -> int:
+    """Threads to use; each sequence is computed alike whatever their number."""
+    return max(1, min(torch.get_num_threads(), -(-n_rows // N_LANES), work // _WORK_PER_THREAD))
 
 
 def _pool(n_threads: int) -> ThreadPoolExecutor:

@@ -1,0 +1,97 @@
+"""Two steps of the count recursion for eight sequences at once, as vector instructions.
+
+Numba's own loops stay scalar here: the compiler cannot know that the arrays do not overlap, and eight
+iterations are too few for it to check. Both functions work on rows of eight float64 values and know nothing
+else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+__all__ = ["N_LANES", "advance", "retreat"]
+
+N_LANES = 8
+_VECTOR = ir.VectorType(ir.DoubleType(), N_LANES)
+# Smaller masses become 0: subnormal numbers are slow and nothing that is representable depends on them.
+_NEGLIGIBLE = ir.Constant(_VECTOR, [1e-220] * N_LANES)
+_ZERO = ir.Constant(_VECTOR, [0.0] * N_LANES)
+
+
+def _rows(context: Any, builder: Any, array_type: Any, value: Any) -> Any:
+    """Pointer to an array's first row of lanes."""
+    data = context.make_array(array_type)(context, builder, value).data
+    return builder.bitcast(data, _VECTOR.as_pointer())
+
+
+def _load(builder: Any, rows: Any, row: Any) -> Any:
+    return builder.load(builder.gep(rows, [row]), align=8)
+
+
+def _store(builder: Any, value: Any, rows: Any, row: Any) -> None:
+    builder.store(value, builder.gep(rows, [row]), align=8)
+
+
+def _mixed(builder: Any, comp: Any, stays: Any, prob: Any, moves: Any) -> Any:
+    """Comp * stays + prob * moves, with what is negligible set to zero; NaN passes through."""
+    flags = ("contract",)
+    mass = builder.fadd(builder.fmul(comp, stays, flags), builder.fmul(prob, moves, flags), flags)
+    return builder.select(builder.fcmp_ordered("<", mass, _NEGLIGIBLE), _ZERO, mass)
+
+
+@intrinsic
+def advance(typingctx, new, old, prob, comp, n_rows):  # type: ignore[no-untyped-def]
+    """new[k] = comp * old[k] + prob * old[k - 1] for k in 1 ... n_rows - 1, in every lane."""
+    signature = types.void(new, old, prob, comp, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        new_rows, old_rows, prob_row, comp_row = (
+            _rows(context, builder, signature.args[i], arguments[i]) for i in range(4)
+        )
+        first = ir.Constant(ir.IntType(64), 0)
+        one = ir.Constant(ir.IntType(64), 1)
+        p, q = _load(builder, prob_row, first), _load(builder, comp_row, first)
+        below = cgutils.alloca_once_value(builder, _load(builder, old_rows, first))
+        with cgutils.for_range_slice(builder, one, arguments[4], one) as (row, _):
+            here = _load(builder, old_rows, row)
+            _store(builder, _mixed(builder, q, here, p, builder.load(below)), new_rows, row)
+            builder.store(here, below)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def retreat(typingctx, behind, ahead, prob, comp, both, n_rows):  # type: ignore[no-untyped-def]
+    """Both = sum of behind[k + 1] * ahead[k + 1], then ahead[k] = comp * ahead[k] + prob * ahead[k + 1].
+
+    k runs from 0 to n_rows - 1; `both` is taken from `ahead` as it was.
+    """
+    signature = types.void(behind, ahead, prob, comp, both, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        behind_rows, ahead_rows, prob_row, comp_row, both_row = (
+            _rows(context, builder, signature.args[i], arguments[i]) for i in range(5)
+        )
+        first = ir.Constant(ir.IntType(64), 0)
+        one = ir.Constant(ir.IntType(64), 1)
+        p, q = _load(builder, prob_row, first), _load(builder, comp_row, first)
+        here = cgutils.alloca_once_value(builder, _load(builder, ahead_rows, first))
+        total = cgutils.alloca_once_value(builder, _ZERO)
+        flags = ("contract",)
+        with cgutils.for_range_slice(builder, first, arguments[5], one) as (row, _):
+            above = builder.add(row, one)
+            reached = _load(builder, ahead_rows, above)
+            product = builder.fmul(_load(builder, behind_rows, above), reached, flags)
+            builder.store(builder.fadd(builder.load(total), product, flags), total)
+            _store(builder, _mixed(builder, q, builder.load(here), p, reached), ahead_rows, row)
+            builder.store(reached, here)
+        _store(builder, builder.load(total), both_row, first)
+        return context.get_dummy_value()
+
+    return signature, codegen
