@@ -1,5 +1,6 @@
 """Losses for training event detectors on imperfect labels. Torch and numba are all they need."""
 
+from softloc_core.losses.alignment import MarginalAlignmentLoss, alignment_log_prob, label_frames
 from softloc_core.losses.baselines import (
     bootstrap_hard_loss,
     bootstrap_soft_loss,
@@ -7,6 +8,7 @@ from softloc_core.losses.baselines import (
     extended_label,
     one_sided_smoothing_loss,
 )
+from softloc_core.losses.continuous import continuous_soft_localization_loss
 from softloc_core.losses.measures import MEASURES, Measure
 from softloc_core.losses.poisson_binomial import (
     count_loss,
@@ -17,30 +19,48 @@ from softloc_core.losses.poisson_binomial import (
 )
 from softloc_core.losses.reductions import REDUCTIONS
 from softloc_core.losses.registry import LOSSES, LossEntry, LossOption, make_loss, resolve_options
-from softloc_core.losses.schedules import SCHEDULES, Constant, Ramp, Schedule, schedule_from_spec
+from softloc_core.losses.schedules import (
+    PAPER_SCHEDULES,
+    SCHEDULES,
+    Constant,
+    Cosine,
+    Linear,
+    Ramp,
+    Schedule,
+    Step,
+    schedule_from_spec,
+)
 from softloc_core.losses.smoothing import smooth
 from softloc_core.losses.softloc import SoftLocLoss, soft_localization_loss
 
 __all__ = [
     "LOSSES",
     "MEASURES",
+    "PAPER_SCHEDULES",
     "REDUCTIONS",
     "SCHEDULES",
     "Constant",
+    "Cosine",
+    "Linear",
     "LossEntry",
     "LossOption",
+    "MarginalAlignmentLoss",
     "Measure",
     "Ramp",
     "Schedule",
     "SoftLocLoss",
+    "Step",
+    "alignment_log_prob",
     "bootstrap_hard_loss",
     "bootstrap_soft_loss",
+    "continuous_soft_localization_loss",
     "count_loss",
     "count_pmf",
     "cross_entropy_loss",
     "extended_label",
     "initial_bias",
     "label_count",
+    "label_frames",
     "make_loss",
     "one_sided_smoothing_loss",
     "poisson_binomial_log_prob",

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from softloc_core.errors import DataError, UserError
 from softloc_core.losses._poisson_binomial_cpu import N_LANES, log_prob_rows, new_group
+from softloc_core.losses.first_derivative import FirstDerivative
 from softloc_core.losses.reductions import reduce_counts
 from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
@@ -81,22 +81,7 @@ class _CountLogProb(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
-        return _FirstDerivative.apply(grad_output, gradient), None, None  # type: ignore[no-untyped-call]
-
-
-class _FirstDerivative(torch.autograd.Function):
-    """The chain rule's product; its own derivative is refused, since the compiled pass does not give it."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, grad_output: Tensor, gradient: Tensor) -> Tensor:
-        return grad_output.unsqueeze(-1) * gradient
-
-    @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[None, None]:
-        raise NotImplementedError(
-            "`poisson_binomial_log_prob` has a first derivative only, but a second one was asked for; "
-            "leave `create_graph` off for the count loss"
-        )
+        return FirstDerivative.apply(grad_output, gradient), None, None  # type: ignore[no-untyped-call]
 
 
 def _log_prob_and_gradient(

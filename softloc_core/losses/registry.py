@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from softloc_core.errors import ConfigError
+from softloc_core.losses.alignment import MarginalAlignmentLoss
 from softloc_core.losses.baselines import (
     bootstrap_hard_loss,
     bootstrap_soft_loss,
@@ -21,7 +22,7 @@ from softloc_core.losses.poisson_binomial import count_loss
 from softloc_core.losses.reductions import REDUCTIONS
 from softloc_core.losses.schedules import Schedule
 from softloc_core.losses.smoothing import BOUNDARIES
-from softloc_core.losses.softloc import SoftLocLoss, soft_localization_loss
+from softloc_core.losses.softloc import COMBINATIONS, SoftLocLoss, soft_localization_loss
 from softloc_core.losses.validity import only_valid, valid_frames
 
 __all__ = ["LOSSES", "LossEntry", "LossOption", "make_loss", "resolve_options"]
@@ -137,6 +138,10 @@ _BALANCED = {"reduction": _reduction_option("balanced")}
 _BOUNDARY = {
     "boundary": LossOption("zero", "what becomes of smoothed mass beyond the ends", choices=BOUNDARIES)
 }
+_COMBINATION = {
+    "combination": LossOption("convex", "(1 - alpha) SLL + alpha MC, or SLL + alpha MC", choices=COMBINATIONS)
+}
+_LEARN_SCALE = {"learn_scale": LossOption(False, "whether the noise scale is learned, from the softness on")}
 _EVENT_WEIGHT = {"event_weight": LossOption(1.0, "weight of frames with an event", low=1e-3, high=1e3)}
 
 
@@ -213,6 +218,10 @@ def _softloc(
     )
 
 
+def _marginal_alignment(*, softness_frames: float, options: Mapping[str, Any], **_: Any) -> nn.Module:
+    return MarginalAlignmentLoss(noise_frames=softness_frames, **options)
+
+
 def _beta(default: float) -> dict[str, LossOption]:
     return {"beta": LossOption(default, "weight of the label against the own prediction", low=0.0, high=1.0)}
 
@@ -259,7 +268,7 @@ LOSSES: Mapping[str, LossEntry] = {
             "soft localization and count loss, joined by alpha",
             "point",
             _softloc,
-            options=_BALANCED | _BOUNDARY,
+            options=_BALANCED | _BOUNDARY | _COMBINATION,
             uses_softness=True,
             uses_alpha=True,
             uses_measure=True,
@@ -284,6 +293,14 @@ LOSSES: Mapping[str, LossEntry] = {
             "smeared",
             _extended,
             options=_FRAME_MEAN | _EVENT_WEIGHT | _EXTENSION,
+            uses_softness=True,
+        ),
+        LossEntry(
+            "marginal_alignment",
+            "labels as misplaced copies of the events, in order; the softness is the noise scale",
+            "point",
+            _marginal_alignment,
+            options=_MEAN | _LEARN_SCALE,
             uses_softness=True,
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from dataclasses import fields as dataclass_fields
@@ -9,7 +10,17 @@ from typing import Any, ClassVar, Protocol
 
 from softloc_core.errors import ConfigError
 
-__all__ = ["SCHEDULES", "Constant", "Ramp", "Schedule", "schedule_from_spec"]
+__all__ = [
+    "PAPER_SCHEDULES",
+    "SCHEDULES",
+    "Constant",
+    "Cosine",
+    "Linear",
+    "Ramp",
+    "Schedule",
+    "Step",
+    "schedule_from_spec",
+]
 
 
 class Schedule(Protocol):
@@ -22,6 +33,12 @@ class Schedule(Protocol):
     def spec(self) -> dict[str, Any]:
         """The schedule as a study file writes it; `schedule_from_spec` is its inverse."""
         ...
+
+
+def _validate_fraction(key: str, value: Any) -> None:
+    """Refuse what is no number from 0 to 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ConfigError(f"`{key}` must be a number from 0 to 1, but got {value}")
 
 
 @dataclass(frozen=True)
@@ -84,11 +101,105 @@ class Ramp:
         return {self.name: asdict(self)}
 
 
-SCHEDULES: Mapping[str, type[Constant] | type[Ramp]] = {"constant": Constant, "ramp": Ramp}
+@dataclass(frozen=True)
+class Linear:
+    """From `low` to `high` along a line over the whole training.
+
+    Attributes:
+        low: Alpha at the beginning, in [0, 1].
+        high: Alpha at the end, in [0, 1].
+    """
+
+    low: float
+    high: float
+    name: ClassVar[str] = "linear"
+
+    def __post_init__(self) -> None:
+        for key, value in asdict(self).items():
+            _validate_fraction(f"alpha: linear: {key}", value)
+
+    def __call__(self, progress: float) -> float:
+        """Alpha at that fraction of the training."""
+        return self.low + (self.high - self.low) * progress
+
+    def spec(self) -> dict[str, Any]:
+        """`{linear: {low, high}}`."""
+        return {self.name: asdict(self)}
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """From `low` to `high` along half a cosine, without corners, over the whole training.
+
+    Attributes:
+        low: Alpha at the beginning, in [0, 1].
+        high: Alpha at the end, in [0, 1].
+    """
+
+    low: float
+    high: float
+    name: ClassVar[str] = "cosine"
+
+    def __post_init__(self) -> None:
+        for key, value in asdict(self).items():
+            _validate_fraction(f"alpha: cosine: {key}", value)
+
+    def __call__(self, progress: float) -> float:
+        """Alpha at that fraction of the training."""
+        return self.low + (self.high - self.low) * (1 - math.cos(math.pi * progress)) / 2
+
+    def spec(self) -> dict[str, Any]:
+        """`{cosine: {low, high}}`."""
+        return {self.name: asdict(self)}
+
+
+@dataclass(frozen=True)
+class Step:
+    """`low` before a moment of the training, `high` from then on.
+
+    Attributes:
+        low: Alpha before `at`, in [0, 1].
+        high: Alpha from `at` on, in [0, 1].
+        at: Fraction of the iterations.
+    """
+
+    low: float
+    high: float
+    at: float
+    name: ClassVar[str] = "step"
+
+    def __post_init__(self) -> None:
+        for key, value in asdict(self).items():
+            _validate_fraction(f"alpha: step: {key}", value)
+
+    def __call__(self, progress: float) -> float:
+        """Alpha at that fraction of the training."""
+        return self.high if progress >= self.at else self.low
+
+    def spec(self) -> dict[str, Any]:
+        """`{step: {low, high, at}}`."""
+        return {self.name: asdict(self)}
+
+
+SCHEDULES: Mapping[str, type[Constant] | type[Ramp] | type[Linear] | type[Cosine] | type[Step]] = {
+    kind.name: kind for kind in (Constant, Ramp, Linear, Cosine, Step)
+}
+
+PAPER_SCHEDULES: Mapping[str, Schedule] = {
+    # Iterations 50 000 to 120 000 of 150 000.
+    "drums": Ramp(low=0.2, high=0.9, start=1 / 3, stop=0.8),
+    # From 120 000 on at 1e-5 an iteration; the run ends at 160 000, before the cap of 0.9.
+    "piano": Ramp(low=0.2, high=0.6, start=0.75, stop=1.0),
+    "puffs": Constant(0.95),
+    # With the additive combination: the weight of the count loss beside a whole soft localization loss.
+    "golf": Ramp(low=0.0, high=0.005, start=0.7, stop=0.9),
+}
 
 
 def schedule_from_spec(spec: Mapping[str, Any]) -> Schedule:
     """The schedule that a study file writes as `{name: value}` or `{name: {parameter: value, ...}}`.
+
+    `{paper: drums}` (or piano, puffs, golf) is that experiment's schedule, as fractions of its iterations.
 
     Raises:
         ConfigError: An unknown name, a missing, unknown or out-of-range parameter.
@@ -96,6 +207,12 @@ def schedule_from_spec(spec: Mapping[str, Any]) -> Schedule:
     if not isinstance(spec, Mapping) or len(spec) != 1:
         raise ConfigError(f"`alpha` must be one of {', '.join(SCHEDULES)} with its value, but got {spec}")
     (name, arguments), *_ = spec.items()
+    if name == "paper":
+        if arguments not in PAPER_SCHEDULES:
+            raise ConfigError(
+                f"`alpha: paper` must be one of {', '.join(PAPER_SCHEDULES)}, but got {arguments}"
+            )
+        return PAPER_SCHEDULES[arguments]
     if name not in SCHEDULES:
         raise ConfigError(f"`alpha` must be one of {', '.join(SCHEDULES)}, but got {name}")
     parameters = dict(arguments) if isinstance(arguments, Mapping) else {"value": arguments}
@@ -103,9 +220,3 @@ def schedule_from_spec(spec: Mapping[str, Any]) -> Schedule:
     if set(parameters) != set(fields):
         raise ConfigError(f"`alpha: {name}` must give {', '.join(fields)}, but got {', '.join(parameters)}")
     return SCHEDULES[name](**parameters)
-
-
-def _validate_fraction(key: str, value: Any) -> None:
-    """Refuse what is no number from 0 to 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise ConfigError(f"`{key}` must be a number from 0 to 1, but got {value}")

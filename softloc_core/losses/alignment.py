@@ -1,0 +1,205 @@
+"""The marginal alignment likelihood: labels as misplaced copies of the true events, in order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from softloc_core.errors import ConfigError, DataError
+from softloc_core.losses._alignment_cpu import alignment_rows
+from softloc_core.losses.first_derivative import FirstDerivative
+from softloc_core.losses.poisson_binomial import label_count
+from softloc_core.losses.reductions import reduce_counts
+from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+__all__ = ["MarginalAlignmentLoss", "alignment_log_prob", "label_frames"]
+
+
+def label_frames(
+    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None
+) -> tuple[Int[Tensor, "*batch event"], Int[Tensor, "*batch"]]:
+    """Frame of each event in ascending order, padded with the number of frames; and the number of events.
+
+    Several events of one frame are repeated.
+
+    Raises:
+        DataError: A label that does not hold a whole number of events.
+    """
+    n_events = label_count(label, lengths=lengths)
+    within = only_valid(label, valid_frames(label, lengths=lengths)).round().cumsum(dim=-1)
+    rank = torch.arange(1, max(1, int(n_events.max()) if n_events.numel() else 1) + 1, device=label.device)
+    ranks = rank.to(within.dtype).expand(*within.shape[:-1], -1).contiguous()
+    return torch.searchsorted(within.contiguous(), ranks), n_events
+
+
+def alignment_log_prob(
+    event_logit: Float[Tensor, "*batch frame"],
+    log_density: Float[Tensor, "*batch event frame"],
+    n_events: Int[Tensor, "*batch"],
+    *,
+    lengths: Tensor | None = None,
+) -> Float[Tensor, "*batch"]:
+    """Log probability of the observed labels, summed exactly over all placements of the true events.
+
+    The network gives each frame an event with probability sigmoid(event_logit); the m-th true event in time
+    gives rise to the m-th label. Computed in log space in one compiled pass with the gradient, which is a
+    posterior too: with respect to a frame's logit, the probability of an event there given the labels, less
+    the one without; with respect to a log density, the probability that this label's event stands in that
+    frame.
+
+    Args:
+        event_logit: Log odds of an event in each frame.
+        log_density: Log probability of the m-th label, given that its event stands in a frame; minus infinity
+            forbids a placement.
+        n_events: Number of labels of each sequence; further rows of `log_density` are ignored.
+        lengths: Valid frames, [batch] or one a sequence.
+
+    Raises:
+        DataError: Shapes that do not fit, or a sequence whose labels have no placement at all.
+
+    Source: Adams and Marlin 2017 (marginal likelihood of the LR-M model), for any network instead of a
+    logistic regression. Deliberate difference: labels that are missing or spurious have no part in the
+    model.
+    """
+    if log_density.shape[:-2] != event_logit.shape[:-1] or log_density.shape[-1] != event_logit.shape[-1]:
+        raise DataError(
+            f"`log_density` must have shape {[*event_logit.shape[:-1], 'event', event_logit.shape[-1]]}, "
+            f"but got {list(log_density.shape)}"
+        )
+    logit = event_logit if event_logit.dtype in (torch.float32, torch.float64) else event_logit.float()
+    log_prob: Tensor = _AlignmentLogProb.apply(  # type: ignore[no-untyped-call]
+        logit, log_density.to(logit.dtype), n_events, full_lengths(logit, lengths)
+    )
+    impossible = torch.isneginf(log_prob.detach()).nonzero()
+    if len(impossible):
+        where = impossible[0].tolist()
+        raise DataError(
+            f"labels must have a placement that keeps their order, one event a frame, "
+            f"but got {int(n_events[tuple(where)])} labels without one in sequence {where}"
+        )
+    return log_prob
+
+
+class _AlignmentLogProb(torch.autograd.Function):
+    """Bridge between autograd and the compiled pass."""
+
+    @staticmethod
+    def forward(ctx: Any, logit: Tensor, log_density: Tensor, n_events: Tensor, lengths: Tensor) -> Tensor:
+        rows = logit.detach().reshape(-1, logit.shape[-1]).contiguous().cpu().numpy()
+        density = log_density.detach().reshape(len(rows), *log_density.shape[-2:]).contiguous().cpu().numpy()
+        events = np.ascontiguousarray(n_events.reshape(-1).cpu().numpy(), dtype=np.int64)
+        n_frames = np.ascontiguousarray(lengths.reshape(-1).cpu().numpy())
+        table = np.empty((rows.shape[-1] + 1, density.shape[1] + 1))
+        log_prob, gradient, posterior = np.zeros(len(rows)), np.zeros_like(rows), np.zeros_like(density)
+        wanted = any(ctx.needs_input_grad[:2])
+        ahead = np.empty(density.shape[1] + 1)
+        alignment_rows(rows, density, events, n_frames, table, ahead, wanted, log_prob, gradient, posterior)
+        if wanted:
+            ctx.save_for_backward(
+                torch.from_numpy(gradient).to(logit.device).reshape(logit.shape),
+                torch.from_numpy(posterior).to(logit.device).reshape(log_density.shape),
+            )
+        return torch.from_numpy(log_prob).to(logit).reshape(n_events.shape)
+
+    @staticmethod
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        gradient, posterior = ctx.saved_tensors
+        return (
+            FirstDerivative.apply(grad_output, gradient),  # type: ignore[no-untyped-call]
+            FirstDerivative.apply(grad_output.unsqueeze(-1), posterior),  # type: ignore[no-untyped-call]
+            None,
+            None,
+        )
+
+
+class MarginalAlignmentLoss(nn.Module):
+    """Negative log marginal likelihood of the labels under a misalignment model.
+
+    Between two limits: at a noise scale of 0 it is the sum of all frames' cross entropies, at infinity the
+    count loss. After a call `terms` holds the loss, detached.
+
+    Source: Adams and Marlin 2017. Deliberate difference: the Gaussian is normalised over whole frames, since
+        labels stand in frames; a scale that is learned therefore cannot shrink to gain likelihood without
+        bound.
+    """
+
+    alpha = 0.0
+
+    def __init__(
+        self,
+        *,
+        noise_frames: float,
+        learn_scale: bool = False,
+        log_density: Callable[[Tensor], Tensor] | None = None,
+        reduction: str = "mean",
+    ) -> None:
+        """Set the loss up.
+
+        Args:
+            noise_frames: Standard deviation of the misalignment in frames, >= 0; where it is learned, the
+                value to start from, finite and above 0.
+            learn_scale: Whether `log_scale` is a parameter; give the loss's parameters to the optimiser too.
+            log_density: Another misalignment model: from label frame less event frame to a log probability.
+                It replaces the Gaussian, and `noise_frames` then changes nothing.
+            reduction: See `softloc_core.losses.reductions`.
+
+        Raises:
+            ConfigError: A scale that is negative, or one to learn that is 0 or infinite.
+        """
+        super().__init__()
+        if not noise_frames >= 0:
+            raise ConfigError(f"`noise_frames` must be at least 0, but got {noise_frames}")
+        if learn_scale and not 0 < noise_frames < math.inf:
+            raise ConfigError(
+                f"`noise_frames` must be above 0 and finite to be learned, but got {noise_frames}"
+            )
+        self.noise_frames = noise_frames
+        self.log_density = log_density
+        self.reduction = reduction
+        self.log_scale = nn.Parameter(torch.tensor(math.log(noise_frames))) if learn_scale else None
+        self.terms: dict[str, Tensor] = {}
+
+    def forward(
+        self,
+        event_logit: Float[Tensor, "*batch channel frame"],
+        label: Float[Tensor, "*batch channel frame"],
+        *,
+        step: int = 0,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
+        """The loss; `step` is taken for the common interface and changes nothing.
+
+        Raises:
+            DataError: Inputs that do not fit, see `alignment_log_prob`.
+        """
+        require_same_shape(event_logit, label)
+        event_logit = only_valid(event_logit, valid_frames(event_logit, lengths=lengths))
+        frames, n_events = label_frames(label, lengths=lengths)
+        here = torch.arange(label.shape[-1], device=label.device)
+        distance = (frames.unsqueeze(-1) - here).to(event_logit.dtype)
+        log_density = (self.log_density or self._gaussian)(distance)
+        log_prob = alignment_log_prob(event_logit, log_density, n_events, lengths=lengths)
+        value = reduce_counts(-log_prob, reduction=self.reduction)
+        self.terms = {"marginal_alignment": value.detach()}
+        return value
+
+    def _gaussian(self, distance: Tensor) -> Tensor:
+        """Log probability of a whole number of frames under the Gaussian."""
+        if self.log_scale is None and self.noise_frames == 0:
+            return torch.where(distance == 0, 0.0, -math.inf).to(distance.dtype)
+        if self.log_scale is None and math.isinf(self.noise_frames):
+            return torch.zeros_like(distance)
+        scale = torch.tensor(self.noise_frames) if self.log_scale is None else self.log_scale.exp()
+        scale = scale.to(distance)
+        reach = max(distance.shape[-1], math.ceil(10 * float(scale.detach())))
+        around = torch.arange(-reach, reach + 1, dtype=distance.dtype, device=distance.device)
+        mass = torch.logsumexp(-0.5 * (around / scale).square(), dim=0)
+        return -0.5 * (distance / scale).square() - mass
