@@ -16,10 +16,11 @@ FLOORS = (
     {"tasks"},
     {"networks", "losses", "decoding", "metrics", "features", "label_noise"},
     {"audio", "events"},
+    {"options"},
     {"errors"},
 )
 # The losses stand alone, for anyone's network.
-LOSSES_MAY_USE = {"losses", "errors"}
+LOSSES_MAY_USE = {"losses", "options", "errors"}
 FORBIDDEN = {
     "softloc_core": {
         "ray",

@@ -18,7 +18,7 @@ from softloc_core.losses.poisson_binomial import (
     poisson_binomial_log_prob,
 )
 from softloc_core.losses.reductions import REDUCTIONS
-from softloc_core.losses.registry import LOSSES, LossEntry, LossOption, make_loss, resolve_options
+from softloc_core.losses.registry import LOSSES, LossEntry, make_loss, resolve_options
 from softloc_core.losses.schedules import (
     PAPER_SCHEDULES,
     SCHEDULES,
@@ -43,7 +43,6 @@ __all__ = [
     "Cosine",
     "Linear",
     "LossEntry",
-    "LossOption",
     "MarginalAlignmentLoss",
     "Measure",
     "Ramp",

@@ -24,58 +24,11 @@ from softloc_core.losses.schedules import Schedule
 from softloc_core.losses.smoothing import BOUNDARIES
 from softloc_core.losses.softloc import COMBINATIONS, SoftLocLoss, soft_localization_loss
 from softloc_core.losses.validity import only_valid, valid_frames
+from softloc_core.options import Option, OptionValue, resolved_options
 
-__all__ = ["LOSSES", "LossEntry", "LossOption", "make_loss", "resolve_options"]
+__all__ = ["LOSSES", "LossEntry", "make_loss", "resolve_options"]
 
 Prediction = Literal["point", "frame", "smeared"]
-OptionValue = bool | int | float | str
-
-
-@dataclass(frozen=True)
-class LossOption:
-    """One parameter of a loss that a study may set.
-
-    Attributes:
-        default: Taken where the study says nothing; its type is the parameter's.
-        meaning: One line.
-        low: Smallest number allowed.
-        high: Largest number allowed.
-        choices: Allowed words, where it is one.
-    """
-
-    default: OptionValue
-    meaning: str
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-
-    def validate(self, key: str, value: Any) -> OptionValue:
-        """The value, once it is known to be allowed.
-
-        Raises:
-            ConfigError: Another type, or a value out of range.
-        """
-        if self.choices:
-            if value not in self.choices:
-                raise ConfigError(f"`{key}` must be one of {', '.join(self.choices)}, but got {value}")
-            return str(value)
-        if isinstance(self.default, bool):
-            if not isinstance(value, bool):
-                raise ConfigError(f"`{key}` must be true or false, but got {value}")
-            return value
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ConfigError(f"`{key}` must be a number, but got {value}")
-        if (self.low is not None and not value >= self.low) or (
-            self.high is not None and not value <= self.high
-        ):
-            raise ConfigError(f"`{key}` must be a number {self.range_text()}, but got {value}")
-        return float(value)
-
-    def range_text(self) -> str:
-        """The allowed range in words."""
-        if self.low is not None and self.high is not None:
-            return f"from {self.low:g} to {self.high:g}"
-        return f"of at least {self.low:g}" if self.low is not None else f"of at most {self.high:g}"
 
 
 @dataclass(frozen=True)
@@ -99,7 +52,7 @@ class LossEntry:
     description: str
     prediction: Prediction
     build: Callable[..., nn.Module]
-    options: Mapping[str, LossOption] = field(default_factory=dict)
+    options: Mapping[str, Option] = field(default_factory=dict)
     uses_softness: bool = False
     uses_alpha: bool = False
     uses_measure: bool = False
@@ -126,23 +79,21 @@ class TermLoss(nn.Module):
         return value
 
 
-def _reduction_option(default: str) -> LossOption:
+def _reduction_option(default: str) -> Option:
     """Which normalisation; `none` gives no scalar and is left out."""
     names = tuple(name for name in REDUCTIONS if name != "none")
-    return LossOption(default, "how frames, channels and batch become one number", choices=names)
+    return Option(default, "how frames, channels and batch become one number", choices=names)
 
 
 _FRAME_MEAN = {"reduction": _reduction_option("frame_mean")}
 _MEAN = {"reduction": _reduction_option("mean")}
 _BALANCED = {"reduction": _reduction_option("balanced")}
-_BOUNDARY = {
-    "boundary": LossOption("zero", "what becomes of smoothed mass beyond the ends", choices=BOUNDARIES)
-}
+_BOUNDARY = {"boundary": Option("zero", "what becomes of smoothed mass beyond the ends", choices=BOUNDARIES)}
 _COMBINATION = {
-    "combination": LossOption("convex", "(1 - alpha) SLL + alpha MC, or SLL + alpha MC", choices=COMBINATIONS)
+    "combination": Option("convex", "(1 - alpha) SLL + alpha MC, or SLL + alpha MC", choices=COMBINATIONS)
 }
-_LEARN_SCALE = {"learn_scale": LossOption(False, "whether the noise scale is learned, from the softness on")}
-_EVENT_WEIGHT = {"event_weight": LossOption(1.0, "weight of frames with an event", low=1e-3, high=1e3)}
+_LEARN_SCALE = {"learn_scale": Option(False, "whether the noise scale is learned, from the softness on")}
+_EVENT_WEIGHT = {"event_weight": Option(1.0, "weight of frames with an event", low=1e-3, high=1e3)}
 
 
 def _cross_entropy(*, options: Mapping[str, Any], **_: Any) -> nn.Module:
@@ -222,12 +173,12 @@ def _marginal_alignment(*, softness_frames: float, options: Mapping[str, Any], *
     return MarginalAlignmentLoss(noise_frames=softness_frames, **options)
 
 
-def _beta(default: float) -> dict[str, LossOption]:
-    return {"beta": LossOption(default, "weight of the label against the own prediction", low=0.0, high=1.0)}
+def _beta(default: float) -> dict[str, Option]:
+    return {"beta": Option(default, "weight of the label against the own prediction", low=0.0, high=1.0)}
 
 
 _EXTENSION = {
-    "extension": LossOption(
+    "extension": Option(
         0.96,
         "length of an extended event as a multiple of the softness (100 ms give 96 ms)",
         low=0.0,
@@ -315,14 +266,7 @@ def resolve_options(name: str, options: Mapping[str, Any]) -> dict[str, OptionVa
     """
     if name not in LOSSES:
         raise ConfigError(f"`loss` must be one of {', '.join(LOSSES)}, but got {name}")
-    known = LOSSES[name].options
-    for key in options:
-        if key not in known:
-            raise ConfigError(f"`loss_options` of {name} must be among {', '.join(known)}, but got {key}")
-    return {
-        key: option.validate(f"loss_options: {key}", options.get(key, option.default))
-        for key, option in known.items()
-    }
+    return resolved_options(options, known=LOSSES[name].options, key="loss_options", owner=name)
 
 
 def make_loss(
