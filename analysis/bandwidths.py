@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from analysis.regression import Array, KernelRegression
-from analysis.results import AnalysisError
+from analysis.results import AnalysisError, TooFewPointsError
 
 __all__ = ["CRITERIA", "Criterion", "merge_replicates", "select_bandwidth"]
 
@@ -49,7 +49,7 @@ def select_bandwidth(
         raise AnalysisError(f"`criterion` must be one of {', '.join(CRITERIA)}, but got {criterion}")
     trials = merge_replicates(points, values, weights=weights)
     if len(trials[0]) < 3:
-        raise AnalysisError(
+        raise TooFewPointsError(
             f"a bandwidth needs trials at 3 or more different points, but got {len(trials[0])}"
         )
     points, values, weights, narrower = _subset(*trials)

@@ -111,6 +111,12 @@ class _Posterior:
         left = 1.0 - np.einsum("nm,nm->m", half, half) + (1.0 - cross @ self._ones) ** 2 / self._ones.sum()
         return self.mean + cross @ self._alpha, self.variance * np.maximum(left, 0.0)
 
+    def smoother(self, points: Array) -> Array:
+        """[point, trial]: the share of each trial's value in the posterior mean."""
+        cross = self.kernel.correlation(points, self.points)
+        left = 1.0 - cross @ self._ones
+        return np.asarray(cho_solve(self._factor, cross.T).T + np.outer(left, self._ones) / self._ones.sum())
+
     def covariance(self, first: Array, second: Array) -> Array:
         """Posterior covariance of the surface between two sets of points."""
         left, right = (self.kernel.correlation(part, self.points) for part in (first, second))
@@ -162,6 +168,11 @@ class GaussianProcess:
         value, vector = np.linalg.eigh(self.covariance(points, points))
         root = vector * np.sqrt(np.maximum(value, 0.0))
         return np.asarray(self.predict(points) + rng.standard_normal((n, len(points))) @ root.T)
+
+    def smoother(self, at: Array | Grid) -> Array:
+        """[point, trial]: the share of each trial's value in each estimate."""
+        parts = [posterior.smoother(coordinates(at)) for posterior in self._posteriors]
+        return np.asarray(np.tensordot(self._shares, np.array(parts), axes=1))
 
     def covariance(self, first: Array, second: Array) -> Array:
         """Posterior covariance [first, second], under the most probable kernel."""

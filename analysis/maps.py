@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.axes import (
     LABEL_NOISE,
@@ -18,8 +19,9 @@ from analysis.axes import (
     with_option_columns,
 )
 from analysis.regression import Array, Grid, Regression
-from analysis.results import AnalysisError, Study
+from analysis.results import Study, TooFewPointsError, require_columns
 from analysis.surfaces import Bandwidth, fit_regression
+from analysis.uncertainty import binomial_weights
 
 __all__ = ["ESTIMATOR_LABELS", "METRIC_LABELS", "Panel", "StudyMap", "map_study"]
 
@@ -29,6 +31,7 @@ ESTIMATOR_LABELS = {
     "local_linear": "local linear",
     "gaussian_process": "Gaussian process",
 }
+_CATEGORIES = ("task", "data", "network", "features", "loss", "measure", "noise", "decoding")
 _LATTICE = (301, 201)
 
 
@@ -37,17 +40,19 @@ class Panel:
     """One loss: its trials over one or two axes, and the mean fitted to them.
 
     Attributes:
-        loss: Name of the loss.
+        name: The loss, or the value of whatever column the panels stand for.
         axes: Across, then up; one axis where the other does not matter to the loss.
         points: [trial, axis], in shown units.
         values: [trial].
+        rows: [trial], positions among the study's scored trials.
         regression: Mean over `axes`.
     """
 
-    loss: str
+    name: str
     axes: tuple[Axis, ...]
     points: Array
     values: Array
+    rows: NDArray[np.int64]
     regression: Regression
 
     @property
@@ -81,7 +86,7 @@ class Panel:
         """Standard error of the mean on the lattice."""
         return self.regression.standard_error(self.lattice).reshape(self.lattice.shape)
 
-    def table(self, metric: str) -> pd.DataFrame:
+    def table(self, metric: str, *, by: str) -> pd.DataFrame:
         """The lattice as rows: loss, axes (in their columns' units), mean, standard error, support."""
         at = self.lattice.points()
         columns = {axis.column: at[:, index] / axis.factor for index, axis in enumerate(self.axes)}
@@ -90,7 +95,7 @@ class Panel:
             f"{metric}_standard_error": self.standard_error.ravel(),
             "support": self.support.ravel(),
         }
-        return pd.DataFrame({"loss": self.loss, **columns, **estimates})
+        return pd.DataFrame({by: self.name, **columns, **estimates})
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +106,7 @@ class StudyMap:
         study: The study's name.
         metric: Column that was fitted.
         estimator: Name of the estimator.
+        by: Column whose values the panels stand for.
         panels: Surfaces first, then curves, each in order of the loss's name.
         notes: What a reader must know: trials left out, parameters averaged over.
     """
@@ -108,6 +114,7 @@ class StudyMap:
     study: str
     metric: str
     estimator: str
+    by: str
     panels: tuple[Panel, ...]
     notes: tuple[str, ...]
 
@@ -127,11 +134,16 @@ class StudyMap:
 
     def table(self) -> pd.DataFrame:
         """All panels' lattices, one below the other."""
-        return pd.concat([panel.table(self.metric) for panel in self.panels], ignore_index=True)
+        return pd.concat([panel.table(self.metric, by=self.by) for panel in self.panels], ignore_index=True)
 
 
 def map_study(
-    study: Study, *, metric: str = "f1", estimator: str = "nadaraya_watson", bandwidth: Bandwidth = None
+    study: Study,
+    *,
+    metric: str = "f1",
+    estimator: str = "nadaraya_watson",
+    bandwidth: Bandwidth = None,
+    by: str = "loss",
 ) -> StudyMap:
     """Fit one panel a loss over softness and label noise, or over whatever else the study sweeps.
 
@@ -143,38 +155,40 @@ def map_study(
         metric: Numeric column of the trials.
         estimator: See `analysis.surfaces.ESTIMATORS`.
         bandwidth: In shown units (ms), one number or one an axis; chosen by leave-one-out when None.
+        by: Column whose values get a panel each.
 
     Raises:
         AnalysisError: No completed trial, a metric that is no number, or no loss with trials at three or more
             different points.
     """
     trials = with_option_columns(study.scored(metric))
-    axes, notes = _map_axes(study, trials)
-    surfaces: list[Panel] = []
-    curves: list[Panel] = []
-    for loss, group in sorted(trials.groupby("loss"), key=lambda item: str(item[0])):
+    require_columns(trials, [by])
+    axes, notes = _map_axes(study, trials, by=by)
+    panels: list[Panel] = []
+    reasons: list[TooFewPointsError] = []
+    for name, group in sorted(trials.groupby(by), key=lambda item: str(item[0])):
         try:
-            panel = _panel(str(loss), group, axes, metric=metric, estimator=estimator, bandwidth=bandwidth)
-        except AnalysisError as error:
-            if trials["loss"].nunique() == 1 or "estimator" in str(error) or "bandwidth`" in str(error):
-                raise
-            notes.append(f"{loss} is not drawn: {error}")
+            panel = _panel(str(name), group, axes, metric=metric, estimator=estimator, bandwidth=bandwidth)
+        except TooFewPointsError as error:
+            reasons.append(error)
+            notes.append(f"{name} is not drawn: {error}")
             continue
-        (surfaces if panel.is_surface else curves).append(panel)
-        n_infinite = len(group) - len(panel.values)
-        if n_infinite:
-            notes.append(f"{loss}: {n_infinite} trials with infinite softness are left out of the surface")
-    if not surfaces and not curves:
-        raise AnalysisError(f"a surface needs a loss with 3 different points, but {study.location} has none")
-    return StudyMap(study.name, metric, estimator, panels=(*surfaces, *curves), notes=tuple(notes))
+        panels.append(panel)
+        if len(panel.values) < len(group):
+            n_infinite = len(group) - len(panel.values)
+            notes.append(f"{name}: {n_infinite} trials with infinite softness are left out of the surface")
+    if not panels:
+        raise reasons[0]
+    ordered = (*(one for one in panels if one.is_surface), *(one for one in panels if not one.is_surface))
+    return StudyMap(study.name, metric, estimator, by, panels=ordered, notes=tuple(notes))
 
 
-def _map_axes(study: Study, trials: pd.DataFrame) -> tuple[tuple[Axis, ...], list[str]]:
+def _map_axes(study: Study, trials: pd.DataFrame, *, by: str) -> tuple[tuple[Axis, ...], list[str]]:
     """The two axes (or the one) to draw, and a note on the swept parameters averaged over."""
     swept = swept_axes(study, trials)
     if not swept:
         at = "all at one point" if len(trials) > 1 else "alone"
-        raise AnalysisError(
+        raise TooFewPointsError(
             f"a surface needs trials at 3 or more different points, but {study.location} has "
             f"{len(trials)} completed trial{'s' if len(trials) > 1 else ''} {at}"
         )
@@ -183,11 +197,12 @@ def _map_axes(study: Study, trials: pd.DataFrame) -> tuple[tuple[Axis, ...], lis
     if len(chosen) == 2 and chosen[0].column == LABEL_NOISE:
         chosen.reverse()
     rest = [axis.label for axis in swept if axis not in chosen]
+    rest += [name for name in _CATEGORIES if name != by and name in trials and trials[name].nunique() > 1]
     return tuple(chosen), [f"averaged over {', '.join(rest)}"] if rest else []
 
 
 def _panel(
-    loss: str,
+    name: str,
     trials: pd.DataFrame,
     axes: tuple[Axis, ...],
     *,
@@ -196,24 +211,39 @@ def _panel(
     bandwidth: Bandwidth,
 ) -> Panel:
     """One loss's fit over the axes that matter to it."""
-    mattering = [axis for axis in axes if uses_softness(loss) or axis.column != SOFTNESS]
+    softens = any(uses_softness(str(loss)) for loss in trials["loss"].unique())
+    mattering = [axis for axis in axes if softens or axis.column != SOFTNESS]
     points = (
         np.stack([axis.shown(trials) for axis in mattering], axis=1)
         if mattering
         else np.empty((len(trials), 0))
     )
-    finite = np.isfinite(points).all(axis=1)
+    finite = np.flatnonzero(np.isfinite(points).all(axis=1))
     points, values = points[finite], trials[metric].to_numpy(dtype=np.float64)[finite]
     varying = [index for index in range(points.shape[1]) if len(points) and np.ptp(points[:, index]) > 0]
     if not varying:
         n = len(values)
-        raise AnalysisError(
-            f"a surface needs trials at 3 or more different points, but {loss} has {n} trials at one"
+        raise TooFewPointsError(
+            f"a surface needs trials at 3 or more different points, but {name} has {n} trials at one"
         )
     width = (
         bandwidth[-len(varying) :]
         if isinstance(bandwidth, tuple) and len(bandwidth) > len(varying)
         else bandwidth
     )
-    regression = fit_regression(points[:, varying], values, estimator=estimator, bandwidth=width)
-    return Panel(loss, tuple(mattering[index] for index in varying), points[:, varying], values, regression)
+    points = points[:, varying]
+    weights = _weights(trials.iloc[finite], points, values, metric=metric)
+    regression = fit_regression(points, values, estimator=estimator, bandwidth=width, weights=weights)
+    rows = trials.index.to_numpy(dtype=np.int64)[finite]
+    return Panel(name, tuple(mattering[index] for index in varying), points, values, rows, regression)
+
+
+def _weights(trials: pd.DataFrame, points: Array, values: Array, *, metric: str) -> Array | None:
+    """Binomial weights where trials were scored on different numbers of events, else None.
+
+    Where all are scored on the same test set its sampling is common to all, and weighs none against another.
+    """
+    if metric not in METRIC_LABELS or "n_reference" not in trials or trials["n_reference"].nunique() < 2:
+        return None
+    fitted = fit_regression(points, values).predict(points)
+    return binomial_weights(values, trials["n_reference"].to_numpy(dtype=np.float64), fitted, metric=metric)

@@ -16,17 +16,27 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from analysis.axes import Axis
 from analysis.maps import ESTIMATOR_LABELS, Panel, StudyMap
+from analysis.ridges import fit_ridge
 
-__all__ = ["COLOURS", "plot_map", "save_figure", "style"]
+__all__ = ["COLOURS", "DOT_STYLE", "UNSUPPORTED", "loss_label", "plot_map", "save_figure", "style"]
 
 COLOURS = LinearSegmentedColormap.from_list(
     "robustness", ["#7f1d3a", "#c4423f", "#ee8f5b", "#f7d9a0", "#a9cfc4", "#4f97ac", "#1f5a86", "#12325e"]
 )
-_UNSUPPORTED = "#e9e9e6"
+UNSUPPORTED = "#e9e9e6"
+DOT_STYLE: dict[str, Any] = {
+    "s": 9,
+    "c": "white",
+    "edgecolors": "#1b2a3a",
+    "linewidths": 0.35,
+    "zorder": 3,
+    "clip_on": False,
+}
 _STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -66,13 +76,17 @@ def save_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
     return written[0], written[1]
 
 
-def plot_map(study_map: StudyMap) -> Figure:
+def plot_map(study_map: StudyMap, *, ridge: bool = True) -> Figure:
     """Heat map of every loss on one colour scale: softness across, label noise up, trials as white dots.
 
     A loss with one parameter stands beside the surfaces as a strip over that parameter. Places without a
     trial in reach are grey.
 
-    Source: SoftLoc paper, Fig. 6.
+    Source: SoftLoc paper, Fig. 6. The ridge (best softness for each noise) is added, with its band.
+
+    Args:
+        study_map: What to draw.
+        ridge: Whether to draw the ridge.
     """
     surfaces = [panel for panel in study_map.panels if panel.is_surface]
     strips = [panel for panel in study_map.panels if not panel.is_surface]
@@ -86,7 +100,7 @@ def plot_map(study_map: StudyMap) -> Figure:
         scale = Normalize(*study_map.limits)
         for index, panel in enumerate(surfaces):
             axes = figure.add_subplot(layout[index // columns, index % columns])
-            _draw_surface(axes, panel, scale, first=index % columns == 0)
+            _draw_surface(axes, panel, scale, first=index % columns == 0, ridge=ridge)
         for index, panel in enumerate(strips):
             axes = figure.add_subplot(layout[:, columns + index])
             _draw_strip(axes, panel, scale, first=columns + index == 0)
@@ -102,12 +116,12 @@ def _headline(study_map: StudyMap) -> str:
     return f"{study_map.study}   {n_trials} trials, {estimator}"
 
 
-def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) -> None:
+def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool, ridge: bool) -> None:
     """One loss as a heat map with contours and its trials."""
     across, up = panel.axes
     x, y = panel.lattice.axes
     value = np.ma.masked_invalid(panel.value.T)
-    axes.set_facecolor(_UNSUPPORTED)
+    axes.set_facecolor(UNSUPPORTED)
     extent = (across.low, across.high, up.low, up.high)
     axes.imshow(
         value,
@@ -127,7 +141,9 @@ def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) ->
         lines = axes.contour(x, y, value, levels=levels, colors="#ffffff", linewidths=0.7, alpha=0.75)
         axes.clabel(lines, fmt="%.3g", fontsize=6.5, inline_spacing=3)
     _draw_trials(axes, panel.points[:, 0], panel.points[:, 1])
-    axes.set_title(_loss_label(panel.loss))
+    if ridge:
+        _draw_ridge(axes, panel)
+    axes.set_title(loss_label(panel.name))
     axes.set_xlabel(across.title)
     if first:
         axes.set_ylabel(up.title)
@@ -137,7 +153,7 @@ def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) ->
 def _draw_strip(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) -> None:
     """One loss with one parameter as a vertical strip."""
     (up,) = panel.axes
-    axes.set_facecolor(_UNSUPPORTED)
+    axes.set_facecolor(UNSUPPORTED)
     value = np.ma.masked_invalid(panel.value[:, None])
     extent = (0.0, 1.0, up.low, up.high)
     axes.imshow(
@@ -150,16 +166,25 @@ def _draw_strip(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) -> N
         interpolation="bilinear",
     )
     _draw_trials(axes, np.full(len(panel.values), 0.5), panel.points[:, 0])
-    axes.set_title(_loss_label(panel.loss).replace(" ", "\n"), fontsize=8, fontweight="normal")
+    axes.set_title(loss_label(panel.name).replace(" ", "\n"), fontsize=8, fontweight="normal")
     axes.set(xlim=(0, 1), ylim=(up.low, up.high), xticks=[])
     axes.tick_params(length=3, width=0.6, labelleft=first)
     if first:
         axes.set_ylabel(up.title)
 
 
+def _draw_ridge(axes: Axes, panel: Panel) -> None:
+    """The best softness for each noise as a line, its 90 % band as two fine ones."""
+    ridge = fit_ridge(panel)
+    outline = [withStroke(linewidth=2.6, foreground="#ffffffb0")]
+    axes.plot(ridge.best.mean, ridge.along, color="#111111", linewidth=1.3, zorder=4, path_effects=outline)
+    for edge in (ridge.best.low, ridge.best.high):
+        axes.plot(edge, ridge.along, color="#111111", linewidth=0.8, linestyle=(0, (4, 3)), zorder=4)
+
+
 def _draw_trials(axes: Axes, x: Any, y: Any) -> None:
     """The trials as white dots with a fine dark rim, so that they show on light colours too."""
-    axes.scatter(x, y, s=9, c="white", edgecolors="#1b2a3a", linewidths=0.35, zorder=3, clip_on=False)
+    axes.scatter(x, y, **DOT_STYLE)
 
 
 def _limit(axes: Axes, across: Axis, up: Axis) -> None:
@@ -175,5 +200,6 @@ def _draw_colour_bar(figure: Figure, axes: Axes, scale: Normalize, label: str) -
     bar.ax.set_title(label, fontsize=9, fontweight="normal", loc="left")
 
 
-def _loss_label(loss: str) -> str:
+def loss_label(loss: str) -> str:
+    """A loss's name for people."""
     return {"softloc": "SoftLoc"}.get(loss, loss.replace("_", " "))

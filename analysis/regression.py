@@ -58,6 +58,10 @@ class Regression(Protocol):
         """Effective number of trials that carry the estimate; towards 0 where no trial is in reach."""
         ...
 
+    def smoother(self, at: Array | Grid) -> Array:
+        """[point, trial]: the share of each trial's value in each estimate."""
+        ...
+
     def draws(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
         """[draw, point]: surfaces that the trials' noise leaves possible."""
         ...
@@ -116,7 +120,21 @@ class KernelRegression:
     def draws(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
         """[draw, point]: the estimate of `n` studies with other noise (parametric bootstrap)."""
         noise = np.sqrt(self._noise / self.weights) * rng.standard_normal((n, len(self.values)))
-        return np.stack([self._with_values(self.values + one).predict(at) for one in noise])
+        return np.asarray(self.predict(at) + noise @ self.smoother(at).T)
+
+    def smoother(self, at: Array | Grid) -> Array:
+        """[point, trial]: the share of each trial's value in each estimate."""
+        points = coordinates(at)
+        _, row = self._fit(points)
+        place = self._scaled(points).T
+        share = np.repeat(row[0][:, None], len(self.values), axis=1)
+        distance = np.zeros_like(share)
+        for axis, trial in enumerate(self._scaled(self.points)):
+            away = trial[None, :] - place[:, [axis]]
+            distance += away**2
+            if self.degree:
+                share += row[axis + 1][:, None] * away
+        return np.asarray(np.nan_to_num(share * np.exp(-0.5 * distance) * self.weights))
 
     def support(self, at: Array | Grid) -> Array:
         """Kish's effective number of trials under the kernel, fading beyond two bandwidths from any trial."""
@@ -132,13 +150,10 @@ class KernelRegression:
             left_out = self.values - (self.values - self.fitted) / (1.0 - leverage)
         return np.where(1.0 - leverage > _DEGENERATE, left_out, np.nan)
 
-    def _with_values(self, values: Array) -> KernelRegression:
-        return replace(self, values=values)
-
     @cached_property
     def _refitted(self) -> KernelRegression:
         """The same smoother on its own fit."""
-        return self._with_values(self.fitted)
+        return replace(self, values=self.fitted)
 
     @cached_property
     def fitted(self) -> Array:

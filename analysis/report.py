@@ -1,25 +1,39 @@
-"""What the command line calls: a study in, figures, tables and a text for the terminal out."""
+"""What the command line calls: a study in, figures, tables and a text for the terminal out.
+
+Each function takes the study's folder or address, writes below `<study>/figures` unless told where, and
+returns the written paths with a text of at most 80 columns. A user's mistake is an `AnalysisError`.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analysis.authors_map import plot_authors_map
+from analysis.comparison_text import comparison_text
+from analysis.comparisons import compare_losses
+from analysis.curves import noise_axis
+from analysis.detail_plots import plot_comparison, plot_slices, plot_uncertainty
 from analysis.maps import StudyMap, map_study
 from analysis.plots import plot_map, save_figure
-from analysis.results import AnalysisError, load_study
+from analysis.recommendations import recommend
+from analysis.rescoring import load_scored
+from analysis.results import AnalysisError
+from analysis.surfaces import Bandwidth
+from analysis.tables import write_tables
 from analysis.text_plots import text_map
 
-__all__ = ["SurfaceOutput", "write_surface"]
+__all__ = ["Output", "SurfaceOutput", "write_compare", "write_recommend", "write_surface"]
 
 
 @dataclass(frozen=True)
-class SurfaceOutput:
+class Output:
     """What was written and what to print.
 
     Attributes:
@@ -31,6 +45,9 @@ class SurfaceOutput:
     text: str
 
 
+SurfaceOutput = Output
+
+
 def write_surface(
     study: str | Path,
     *,
@@ -38,9 +55,16 @@ def write_surface(
     metric: str = "f1",
     estimator: str = "nadaraya_watson",
     bandwidth: float | tuple[float, float] | None = None,
+    by: str = "loss",
+    tolerance_s: float | None = None,
+    preset: str | None = None,
     colour: bool | None = None,
-) -> SurfaceOutput:
-    """Draw a study's robustness surface: `surface.png`, `surface.svg` and the lattice as `surface.parquet`.
+) -> Output:
+    """Draw a study's robustness surface.
+
+    Writes `surface.png` and `.svg` (the map with contours, trials and ridge), `surface.parquet` (the
+    lattice), and where a loss has a surface `surface_uncertainty` (standard error and support) and
+    `surface_slices`.
 
     Args:
         study: The study's folder or address.
@@ -49,24 +73,133 @@ def write_surface(
         estimator: See `analysis.surfaces.ESTIMATORS`.
         bandwidth: Standard deviation of the kernel in shown units (ms), one number or one an axis; chosen by
             leave-one-out cross validation when None.
+        by: Column whose values get a panel each.
+        tolerance_s: Score at this tolerance in seconds, from the stored events; as stored when None.
+        preset: `authors` draws the published map beside F1 as `surface_authors` instead (see
+            `analysis.authors_map`).
         colour: Whether the text is in colour; when None, only on a terminal that wants it.
 
     Raises:
         AnalysisError: A study that cannot be read or drawn.
     """
-    study_map = map_study(load_study(study), metric=metric, estimator=estimator, bandwidth=bandwidth)
-    folder = _folder(study, out_dir)
-    stem = folder / ("surface" if metric == "f1" else f"surface_{metric}")
-    figures = save_figure(plot_map(study_map), stem)
-    table = _write_table(study_map, stem.with_suffix(".parquet"))
+    if preset not in (None, "authors"):
+        raise AnalysisError(f"`preset` must be authors, but got {preset}")
+    loaded = load_scored(study, tolerance_s=tolerance_s)
     wants_colour = _terminal_wants_colour() if colour is None else colour
-    return SurfaceOutput(paths=(*figures, table), text=text_map(study_map, colour=wants_colour))
+    if preset == "authors":
+        figure, honest = plot_authors_map(loaded)
+        stem = _folder(study, out_dir) / _stem("surface_authors", metric="f1", tolerance_s=tolerance_s)
+        return Output(save_figure(figure, stem), text_map(honest, colour=wants_colour))
+    study_map = map_study(loaded, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by)
+    stem = _folder(study, out_dir) / _stem("surface", metric=metric, tolerance_s=tolerance_s)
+    paths = [*save_figure(plot_map(study_map), stem), _write_lattice(study_map, stem)]
+    for suffix, plot in (("_uncertainty", plot_uncertainty), ("_slices", plot_slices)):
+        detail = plot(study_map)
+        if detail is not None:
+            paths += save_figure(detail, stem.with_name(stem.name + suffix))
+    return Output(tuple(paths), text_map(study_map, colour=wants_colour))
 
 
-def _write_table(study_map: StudyMap, path: Path) -> Path:
+def write_compare(
+    study: str | Path,
+    *,
+    out_dir: Path | None = None,
+    metric: str = "f1",
+    by: str = "loss",
+    reference: str | None = None,
+    only: Sequence[str] | None = None,
+    estimator: str = "gaussian_process",
+    bandwidth: Bandwidth = None,
+    softness_s: float | None = None,
+    tolerance_s: float | None = None,
+    level: float = 0.95,
+) -> Output:
+    """Compare losses (or the values of another column) on the same wrong labels.
+
+    Writes `compare.png` and `.svg`, and the tables `compare`, `compare_differences` and `compare_crossings`
+    as .csv and .tex.
+
+    Args:
+        study: The study's folder or address.
+        out_dir: Where to write; `<study>/figures` when None.
+        metric: Numeric column of the trials, larger being better.
+        by: Column that is compared.
+        reference: Value that the others are compared with; cross_entropy when None and there, else the first.
+        only: Values to keep; all when None.
+        estimator: See `analysis.surfaces.ESTIMATORS`.
+        bandwidth: Shown units (ms); chosen or fitted when None.
+        softness_s: Softness of the losses that use one, in seconds; each its best when None.
+        tolerance_s: Score at this tolerance in seconds; as stored when None.
+        level: Probability of the intervals, in (0, 1).
+
+    Raises:
+        AnalysisError: A study that cannot be read or compared.
+    """
+    found = compare_losses(
+        load_scored(study, tolerance_s=tolerance_s),
+        metric=metric,
+        by=by,
+        reference=reference,
+        only=only,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        softness_ms=None if softness_s is None else 1000.0 * softness_s,
+        level=level,
+    )
+    axis = noise_axis(found.study_map)
+    assert axis is not None, "losses are compared over label noise"
+    stem = _folder(study, out_dir) / _stem("compare", metric=metric, tolerance_s=tolerance_s)
+    paths = [*save_figure(plot_comparison(found, axis), stem), *write_tables(found.summary, stem)]
+    paths += write_tables(found.differences, stem.with_name(f"{stem.name}_differences"))
+    paths += write_tables(found.crossings, stem.with_name(f"{stem.name}_crossings"))
+    return Output(tuple(paths), comparison_text(found))
+
+
+def write_recommend(
+    study: str | Path,
+    *,
+    label_noise_s: float,
+    out_dir: Path | None = None,
+    metric: str = "f1",
+    by: str = "loss",
+    only: Sequence[str] | None = None,
+    estimator: str = "gaussian_process",
+    bandwidth: Bandwidth = None,
+    tolerance_s: float | None = None,
+    level: float = 0.95,
+) -> Output:
+    """Say which loss and softness suit labels that are off by `label_noise_s` seconds, and how sure that is.
+
+    Writes `recommend.csv` and `.tex`, one row a loss. For the other arguments see `write_compare`.
+
+    Raises:
+        AnalysisError: A noise outside the studied range, or a study that cannot be read.
+    """
+    found = recommend(
+        load_scored(study, tolerance_s=tolerance_s),
+        label_noise_s=label_noise_s,
+        only=only,
+        metric=metric,
+        by=by,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        level=level,
+    )
+    stem = _folder(study, out_dir) / _stem("recommend", metric=metric, tolerance_s=tolerance_s)
+    return Output(write_tables(found.table(by=by), stem), found.text())
+
+
+def _write_lattice(study_map: StudyMap, stem: Path) -> Path:
     """The lattice as Parquet."""
+    path = stem.with_name(f"{stem.name}.parquet")
     pq.write_table(pa.Table.from_pandas(study_map.table(), preserve_index=False), path, compression="zstd")
     return path
+
+
+def _stem(name: str, *, metric: str, tolerance_s: float | None) -> str:
+    """A file name that says what it shows; plain for F1 as stored."""
+    parts = [name] + ([metric] if metric != "f1" else [])
+    return "_".join(parts + ([f"{1000 * tolerance_s:.0f}ms"] if tolerance_s is not None else []))
 
 
 def _folder(study: str | Path, out_dir: Path | None) -> Path:
@@ -74,9 +207,7 @@ def _folder(study: str | Path, out_dir: Path | None) -> Path:
     if out_dir is not None:
         return Path(out_dir)
     if "://" in str(study):
-        raise AnalysisError(
-            f"figures are written to a local folder: give one (`--out-dir`), as {study} is remote"
-        )
+        raise AnalysisError(f"figures go to a local folder: give one (`--out-dir`), as {study} is remote")
     return Path(study) / "figures"
 
 

@@ -18,14 +18,28 @@ import pyarrow.parquet as pq
 import yaml
 from pyarrow import fs
 
-__all__ = ["SCHEMA_VERSION", "AnalysisError", "Study", "load_study", "load_table", "require_columns"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "AnalysisError",
+    "Study",
+    "TooFewPointsError",
+    "first_error",
+    "load_study",
+    "load_table",
+    "require_columns",
+]
 
 SCHEMA_VERSION = 1
+_KEYS = {"events": "trial_id", "history": "trial_id", "references": "data_fingerprint"}
 _REQUIRED = ("trial_id", "status", "loss", "f1", "schema_version")
 
 
 class AnalysisError(ValueError):
     """What a study must hold for the analysis asked of it, and what it holds instead, in one line."""
+
+
+class TooFewPointsError(AnalysisError):
+    """Trials at too few different points for a fit."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +84,10 @@ class Study:
                 raise AnalysisError(f"`{column}` must be one of {found}, but got {value} for {self.location}")
             trials = kept
         return replace(self, trials=trials.reset_index(drop=True))
+
+    def keep(self, chosen: pd.Series) -> Study:
+        """The same study with the trials that a boolean column of them chooses."""
+        return replace(self, trials=self.trials[chosen].reset_index(drop=True))
 
     def scored(self, metric: str) -> pd.DataFrame:
         """The completed trials, all with a finite value of `metric`.
@@ -124,6 +142,10 @@ def load_study(location: str | Path) -> Study:
 def load_table(location: str | Path, table: str) -> pd.DataFrame:
     """All parts of one table of a study (`trials`, `events`, `references`, `history`), one below the other.
 
+    What a part holds of a trial (of a data set, for `references`) counts once: a compacted part may lie
+    beside those it was made from. Rows of `trials` are told apart by `load_study`, as a trial may fail,
+    then complete.
+
     Raises:
         AnalysisError: No such folder or table, or a part that cannot be read.
     """
@@ -135,7 +157,13 @@ def load_table(location: str | Path, table: str) -> pd.DataFrame:
     parts = [_read_part(filesystem, name) for name in names]
     whole = pa.concat_tables(parts, promote_options="permissive")
     frame: pd.DataFrame = whole.to_pandas(maps_as_pydicts="strict")
-    return frame
+    key = _KEYS.get(table)
+    if key is None or key not in frame:
+        return frame
+    part = np.repeat(np.arange(len(parts)), [len(one) for one in parts])
+    first = pd.Series(part).groupby(frame[key].to_numpy()).transform("min")
+    kept: pd.DataFrame = frame[part == first.to_numpy()]
+    return kept.reset_index(drop=True)
 
 
 def require_columns(frame: pd.DataFrame, columns: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from analysis.bandwidths import Criterion, select_bandwidth
 from analysis.gaussian_process import fit_gaussian_process
 from analysis.regression import Array, Grid, KernelRegression, Regression
-from analysis.results import AnalysisError
+from analysis.results import AnalysisError, TooFewPointsError
 
 __all__ = ["ESTIMATORS", "Surface", "SurfaceGrid", "fit_regression", "fit_surface"]
 
@@ -155,7 +155,7 @@ def _validate_trials(points: Array, values: Array, weights: Array) -> None:
     if n_different < 3:
         where = "all at one point" if n_different == 1 else f"at {n_different} points"
         count = "1 trial" if len(values) == 1 else f"{len(values)} trials {where}"
-        raise AnalysisError(f"a surface needs trials at 3 or more different points, but got {count}")
+        raise TooFewPointsError(f"a surface needs trials at 3 or more different points, but got {count}")
 
 
 def _bandwidth(bandwidth: Bandwidth, dimensions: int) -> Array | None:

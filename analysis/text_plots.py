@@ -9,6 +9,7 @@ from analysis.axes import Axis
 from analysis.maps import Panel, StudyMap
 from analysis.plots import COLOURS
 from analysis.regression import Array
+from analysis.tables import wrapped
 
 __all__ = ["text_map"]
 
@@ -29,7 +30,7 @@ def text_map(study_map: StudyMap, *, colour: bool) -> str:
     curves = [panel for panel in study_map.panels if not panel.is_surface]
     blocks += [_curves(curves, study_map.metric_label)] if curves else []
     legend = _legend(scale, study_map.metric_label, colour=colour)
-    return "\n\n".join([*blocks, "\n".join([legend, *study_map.notes])])
+    return "\n\n".join([*blocks, "\n".join([legend, *(wrapped(note) for note in study_map.notes)])])
 
 
 def _surface(panel: Panel, scale: Normalize, *, colour: bool) -> str:
@@ -43,7 +44,7 @@ def _surface(panel: Panel, scale: Normalize, *, colour: bool) -> str:
         else ["".join(_character(cell, scale) for cell in row) for row in cells]
     )
     labels = _labels(up, len(body))
-    lines = [f"{panel.loss}: {up.title} up, {across.title} across, {len(panel.values)} trials"]
+    lines = [f"{panel.name}: {up.title} up, {across.title} across, {len(panel.values)} trials"]
     lines += [f"{label:>{_MARGIN - 1}} {line}" for label, line in zip(labels, body, strict=True)]
     middle = f"{(across.low + across.high) / 2:g}"
     ruler = f"{across.low:<{_WIDTH // 2}g}{middle}"
@@ -58,7 +59,7 @@ def _curves(panels: list[Panel], label: str) -> str:
     lines = [f"{label} of the losses with one parameter", head]
     for panel in panels:
         values = np.interp(at, panel.lattice.axes[0], panel.value)
-        lines.append(f"{panel.loss[:23]:<24}" + "".join(f"{value:8.3f}" for value in values))
+        lines.append(f"{panel.name[:23]:<24}" + "".join(f"{value:8.3f}" for value in values))
     return "\n".join(lines)
 
 

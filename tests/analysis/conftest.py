@@ -142,6 +142,37 @@ def write_study(tmp_path: Path) -> WriteStudy:
     return write
 
 
+def write_events(folder: Path, rows: pd.DataFrame, *, seed: int = 0) -> None:
+    """Reference events of three recordings and, for each trial, estimates that hit about f1 of them."""
+    rng = np.random.default_rng(seed)
+    reference = pd.DataFrame(
+        {
+            "data_fingerprint": "f" * 16,
+            "recording": np.repeat(["a", "b", "c"], 60),
+            "channel": np.tile(["kick", "snare"], 90),
+            "time_s": np.round(rng.uniform(0, 30, 180), 3),
+            "duration_s": 30.0,
+        }
+    )
+    events = []
+    for trial in rows.itertuples():
+        hit = reference[rng.random(180) < trial.f1]
+        false = reference.sample(int(180 * (1 - trial.f1)), random_state=1).assign(
+            time_s=lambda frame: frame.time_s + 0.2
+        )
+        found = pd.concat([hit.assign(time_s=hit.time_s + rng.normal(0, 0.015, len(hit))), false])
+        events.append(found.assign(trial_id=trial.trial_id)[["trial_id", "recording", "channel", "time_s"]])
+    for name, table in (("references", reference), ("events", pd.concat(events, ignore_index=True))):
+        (folder / name).mkdir()
+        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), folder / name / "part-0000.parquet")
+
+
+@pytest.fixture
+def add_events() -> Callable[..., None]:
+    """`write_events`."""
+    return write_events
+
+
 @pytest.fixture
 def rows() -> Callable[..., pd.DataFrame]:
     """`trial_rows`."""

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from analysis.recommendations import recommend
+from analysis.report import write_recommend
+from analysis.results import AnalysisError, load_study
+
+
+@pytest.fixture
+def both(write_study, rows):
+    return write_study(rows("softloc", 80), rows("cross_entropy", 20))
+
+
+def test_finds_the_ridge_and_the_price(both):
+    found = recommend(load_study(both), label_noise_s=0.06)
+    best = found.choices[0]
+    assert best.name == "softloc"
+    assert best.softness_ms.low <= 72 <= best.softness_ms.high and abs(best.softness_ms.value - 72) < 12
+    assert best.value.low < 0.808 < best.value.high
+    assert best.cost.low < 0.072 < best.cost.high
+    assert best.flat_ms[0] < best.softness_ms.value < best.flat_ms[1]
+    assert found.is_certain and found.probability_best > 0.99
+    assert "use softloc with a softness of" in found.text()
+
+
+def test_says_when_the_data_cannot_tell(write_study, rows):
+    same = rows("softloc", 40), rows("softloc", 40, seed=1).assign(loss="extended")
+    found = recommend(load_study(write_study(*same)), label_noise_s=0.05)
+    assert not found.is_certain
+    assert "the data cannot tell them apart" in " ".join(found.text().split())
+
+
+def test_says_when_few_trials_are_near(write_study, rows):
+    trials = rows("softloc", 40)
+    trials = trials[(trials["label_noise_s"] < 0.03) | (trials["label_noise_s"] > 0.097)]
+    found = recommend(
+        load_study(write_study(trials)), label_noise_s=0.065, estimator="nadaraya_watson", bandwidth=10.0
+    )
+    assert found.choices[0].support < 3
+    assert "Few trials are near" in found.text()
+
+
+def test_one_loss_alone(both):
+    found = recommend(load_study(both), label_noise_s=0.06, only=["cross_entropy"])
+    assert found.choices[0].softness_ms is None
+    assert "holds no other loss" in found.text()
+    assert found.table()["softness_ms"].isna().all()
+
+
+def test_without_noise_there_is_no_price(both):
+    assert "cost" not in recommend(load_study(both), label_noise_s=0.0).text()
+
+
+def test_writes_its_table(both):
+    output = write_recommend(both, label_noise_s=0.03)
+    assert [path.name for path in output.paths] == ["recommend.csv", "recommend.tex"]
+    assert max(map(len, output.text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("label_noise_s", [-0.01, 0.2, np.nan])
+def test_noise_outside_the_study(both, label_noise_s):
+    with pytest.raises(
+        AnalysisError, match="`label_noise` must lie within the studied range, 0 to 100 ms, but got"
+    ):
+        recommend(load_study(both), label_noise_s=label_noise_s)
+
+
+def test_noise_must_vary(write_study, rows):
+    study = load_study(write_study(rows("softloc", 20).assign(label_noise_s=0.05)))
+    with pytest.raises(AnalysisError, match="needs label noise that varies"):
+        recommend(study, label_noise_s=0.05)
