@@ -33,7 +33,9 @@ class EventList:
         time_s = np.asarray(self.time_s, dtype=np.float64).reshape(-1)
         channel = np.asarray(self.channel, dtype=np.int64).reshape(-1)
         if len(time_s) != len(channel):
-            raise DataError(f"every event needs a channel, but got {len(time_s)} times, {len(channel)} channels")
+            raise DataError(
+                f"every event needs a channel, but got {len(time_s)} times, {len(channel)} channels"
+            )
         if not np.isfinite(self.duration_s) or self.duration_s < 0:
             raise DataError(f"a recording's duration must be finite and >= 0 s, but got {self.duration_s}")
         _validate_times(time_s, self.duration_s)
@@ -60,7 +62,7 @@ class EventList:
 
     def channel_time_s(self, channel: int) -> NDArray[np.float64]:
         """Times of one class, [event] in seconds, ascending."""
-        return self.time_s[self.channel == channel]
+        return np.asarray(self.time_s[self.channel == channel])
 
     def moved(self, time_s: ArrayLike) -> EventList:
         """The same events at other times; those beyond the recording's ends are clipped onto them.

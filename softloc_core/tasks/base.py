@@ -22,7 +22,7 @@ class Recording:
 
     Attributes:
         name: Unique within its task's data; label noise is seeded by it.
-        group: Who or what made it (player, collection, person); splits never cut through a group they respect.
+        group: Who or what made it (player, collection, person); splits may keep groups whole.
         features: [frame, band] float32, read-only, possibly memory-mapped.
         hop_s: Seconds between frames.
         reference: The true events, for scoring.
