@@ -77,14 +77,15 @@ def _validate_times(time_s: NDArray[np.float64], duration_s: float) -> None:
     """Refuse the first time that is not within the recording."""
     bad = ~(np.isfinite(time_s) & (time_s >= 0) & (time_s <= duration_s))
     if bad.any():
+        first_s = time_s[bad][0]
         raise DataError(
-            f"event times must lie within the recording, 0 to {duration_s:.6g} s, but got {time_s[bad][0]:.6g} s"
+            f"event times must lie within the recording, 0 to {duration_s:.6g} s, but got {first_s:.6g} s"
         )
 
 
 @dataclass(frozen=True)
 class FrameGrid:
-    """Frames of one recording; frame k stands for the instant `k * hop_s` (the centre of its analysis window).
+    """Frames of one recording; frame k stands for the instant `k * hop_s`, its analysis window's centre.
 
     The rounding rule: a time belongs to the nearest frame, and half-way goes up, `floor(time / hop + 1/2)`.
     A time that rounds past the last frame (at most half a hop late) belongs to the last one. So seconds ->
