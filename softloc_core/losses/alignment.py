@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.losses._alignment_cpu import alignment_rows
-from softloc_core.losses.first_derivative import FirstDerivative
 from softloc_core.losses.poisson_binomial import label_count
+from softloc_core.losses.precision import widened
 from softloc_core.losses.reductions import reduce_counts
+from softloc_core.losses.stored_gradient import keep_stored_gradients, stored_gradient_backward
 from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
 if TYPE_CHECKING:
@@ -74,50 +75,55 @@ def alignment_log_prob(
             f"`log_density` must have shape {[*event_logit.shape[:-1], 'event', event_logit.shape[-1]]}, "
             f"but got {list(log_density.shape)}"
         )
-    logit = event_logit if event_logit.dtype in (torch.float32, torch.float64) else event_logit.float()
-    log_prob: Tensor = _AlignmentLogProb.apply(  # type: ignore[no-untyped-call]
-        logit, log_density.to(logit.dtype), n_events, full_lengths(logit, lengths)
-    )
-    impossible = torch.isneginf(log_prob.detach()).nonzero()
+    logit = widened(event_logit)
+    density = log_density.to(logit.dtype)
+    wanted = torch.is_grad_enabled() and (logit.requires_grad or density.requires_grad)
+    log_prob: Tensor = _alignment(logit, density, n_events, full_lengths(logit, lengths), wanted)[0]
+    return log_prob
+
+
+@torch.library.custom_op(
+    "softloc::alignment_log_prob",
+    mutates_args=(),
+    schema="(Tensor logit, Tensor log_density, Tensor n_events, Tensor lengths, bool wanted) "
+    "-> (Tensor, Tensor, Tensor)",
+)
+def _alignment(
+    logit: Tensor, log_density: Tensor, n_events: Tensor, lengths: Tensor, wanted: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Value and gradients, computed on the CPU; an operator, so that `torch.compile` takes it whole."""
+    rows = logit.reshape(-1, logit.shape[-1]).contiguous().cpu().numpy()
+    density = log_density.reshape(len(rows), *log_density.shape[-2:]).contiguous().cpu().numpy()
+    events = np.ascontiguousarray(n_events.reshape(-1).cpu().numpy(), dtype=np.int64)
+    n_frames = np.ascontiguousarray(lengths.reshape(-1).cpu().numpy())
+    table, ahead = np.empty((rows.shape[-1] + 1, density.shape[1] + 1)), np.empty(density.shape[1] + 1)
+    log_prob, gradient, posterior = np.zeros(len(rows)), np.zeros_like(rows), np.zeros_like(density)
+    alignment_rows(rows, density, events, n_frames, table, ahead, wanted, log_prob, gradient, posterior)
+    value = torch.from_numpy(log_prob).to(logit).reshape(n_events.shape)
+    impossible = torch.isneginf(value).nonzero()
     if len(impossible):
         where = impossible[0].tolist()
         raise DataError(
             f"labels must have a placement that keeps their order, one event a frame, "
             f"but got {int(n_events[tuple(where)])} labels without one in sequence {where}"
         )
-    return log_prob
+    return (
+        value,
+        torch.from_numpy(gradient).to(logit.device).reshape(logit.shape),
+        torch.from_numpy(posterior).to(logit.device).reshape(log_density.shape),
+    )
 
 
-class _AlignmentLogProb(torch.autograd.Function):
-    """Bridge between autograd and the compiled pass."""
+@_alignment.register_fake
+def _(
+    logit: Tensor, log_density: Tensor, n_events: Tensor, lengths: Tensor, wanted: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    return logit.new_empty(n_events.shape), torch.empty_like(logit), torch.empty_like(log_density)
 
-    @staticmethod
-    def forward(ctx: Any, logit: Tensor, log_density: Tensor, n_events: Tensor, lengths: Tensor) -> Tensor:
-        rows = logit.detach().reshape(-1, logit.shape[-1]).contiguous().cpu().numpy()
-        density = log_density.detach().reshape(len(rows), *log_density.shape[-2:]).contiguous().cpu().numpy()
-        events = np.ascontiguousarray(n_events.reshape(-1).cpu().numpy(), dtype=np.int64)
-        n_frames = np.ascontiguousarray(lengths.reshape(-1).cpu().numpy())
-        table = np.empty((rows.shape[-1] + 1, density.shape[1] + 1))
-        log_prob, gradient, posterior = np.zeros(len(rows)), np.zeros_like(rows), np.zeros_like(density)
-        wanted = any(ctx.needs_input_grad[:2])
-        ahead = np.empty(density.shape[1] + 1)
-        alignment_rows(rows, density, events, n_frames, table, ahead, wanted, log_prob, gradient, posterior)
-        if wanted:
-            ctx.save_for_backward(
-                torch.from_numpy(gradient).to(logit.device).reshape(logit.shape),
-                torch.from_numpy(posterior).to(logit.device).reshape(log_density.shape),
-            )
-        return torch.from_numpy(log_prob).to(logit).reshape(n_events.shape)
 
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        gradient, posterior = ctx.saved_tensors
-        return (
-            FirstDerivative.apply(grad_output, gradient),  # type: ignore[no-untyped-call]
-            FirstDerivative.apply(grad_output.unsqueeze(-1), posterior),  # type: ignore[no-untyped-call]
-            None,
-            None,
-        )
+_alignment.register_autograd(
+    stored_gradient_backward(n_inputs=5), setup_context=keep_stored_gradients(n_gradients=2)
+)
 
 
 class MarginalAlignmentLoss(nn.Module):
@@ -181,7 +187,7 @@ class MarginalAlignmentLoss(nn.Module):
             DataError: Inputs that do not fit, see `alignment_log_prob`.
         """
         require_same_shape(event_logit, label)
-        event_logit = only_valid(event_logit, valid_frames(event_logit, lengths=lengths))
+        event_logit = only_valid(widened(event_logit), valid_frames(event_logit, lengths=lengths))
         frames, n_events = label_frames(label, lengths=lengths)
         here = torch.arange(label.shape[-1], device=label.device)
         distance = (frames.unsqueeze(-1) - here).to(event_logit.dtype)

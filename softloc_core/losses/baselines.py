@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from softloc_core.errors import ConfigError
+from softloc_core.losses.precision import in_full_precision
 from softloc_core.losses.reductions import reduce_frames
 from softloc_core.losses.smoothing import smooth
 from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+@in_full_precision
 def cross_entropy_loss(
     event_logit: Float[Tensor, "*batch channel frame"],
     label: Float[Tensor, "*batch channel frame"],
@@ -62,6 +64,7 @@ def cross_entropy_loss(
     return _summed(loss, valid, lengths=lengths, reduction=reduction)
 
 
+@in_full_precision
 def one_sided_smoothing_loss(
     event_prob: Float[Tensor, "*batch channel frame"],
     label: Float[Tensor, "*batch channel frame"],
@@ -94,6 +97,7 @@ def one_sided_smoothing_loss(
     return _summed(loss, valid, lengths=lengths, reduction=reduction)
 
 
+@in_full_precision
 def bootstrap_soft_loss(
     event_logit: Float[Tensor, "*batch channel frame"],
     label: Float[Tensor, "*batch channel frame"],
@@ -131,6 +135,7 @@ def bootstrap_soft_loss(
     )
 
 
+@in_full_precision
 def bootstrap_hard_loss(
     event_logit: Float[Tensor, "*batch channel frame"],
     label: Float[Tensor, "*batch channel frame"],

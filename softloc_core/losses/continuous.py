@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from softloc_core.errors import ConfigError, DataError
+from softloc_core.losses.precision import in_full_precision
 from softloc_core.losses.reductions import reduce_frames
 from softloc_core.losses.validity import full_lengths, only_valid, valid_frames
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["continuous_soft_localization_loss"]
 
 
+@in_full_precision
 def continuous_soft_localization_loss(
     event_prob: Float[Tensor, "*batch frame"],
     event_time_frames: Float[Tensor, "*batch event"],

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from softloc_core.errors import DataError, UserError
+from softloc_core.losses import _poisson_binomial_torch
 from softloc_core.losses._poisson_binomial_cpu import N_LANES, log_prob_rows, new_group
-from softloc_core.losses.first_derivative import FirstDerivative
+from softloc_core.losses.precision import in_full_precision, widened
 from softloc_core.losses.reductions import reduce_counts
+from softloc_core.losses.stored_gradient import keep_stored_gradients, stored_gradient_backward
 from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
 if TYPE_CHECKING:
@@ -58,68 +60,86 @@ def poisson_binomial_log_prob(
         float32 and adds 1e-9 inside the logarithm, which hides underflow and stops the gradient; this is
         exact.
     """
-    logit = event_logit if event_logit.dtype in (torch.float32, torch.float64) else event_logit.float()
-    count, lengths = _validated_counts(logit, count, lengths)
-    log_prob: Tensor = _CountLogProb.apply(logit, count, lengths)  # type: ignore[no-untyped-call]
-    if check_finite and not logit.is_meta and bool(torch.isnan(log_prob.detach()).any()):
-        _raise_nan(logit, lengths)
+    logit = widened(event_logit)
+    shape = logit.shape[:-1]
+    if count.shape != shape:
+        raise DataError(f"`count` must have shape {list(shape)}, one a sequence, but got {list(count.shape)}")
+    if count.is_floating_point() or count.is_complex():
+        raise DataError(f"`count` must hold integers, but got {count.dtype}")
+    count = count.to(device=logit.device, dtype=torch.int64)
+    wanted = torch.is_grad_enabled() and logit.requires_grad
+    log_prob: Tensor = _count_log_prob(logit, count, full_lengths(logit, lengths), wanted, check_finite)[0]
     return log_prob
 
 
-class _CountLogProb(torch.autograd.Function):
-    """Bridge between autograd and the compiled pass, which gives value and gradient at once."""
-
-    @staticmethod
-    def forward(ctx: Any, logit: Tensor, count: Tensor, lengths: Tensor) -> Tensor:
-        log_prob, gradient = _log_prob_and_gradient(
-            logit, count, lengths, with_gradient=ctx.needs_input_grad[0]
+@torch.library.custom_op(
+    "softloc::count_log_prob",
+    mutates_args=(),
+    schema="(Tensor logit, Tensor count, Tensor lengths, bool wanted, bool check_finite) -> (Tensor, Tensor)",
+)
+def _count_log_prob(
+    logit: Tensor, count: Tensor, lengths: Tensor, wanted: bool, check_finite: bool
+) -> tuple[Tensor, Tensor]:
+    """Value and, where it is wanted, gradient; an operator, so that `torch.compile` takes it whole."""
+    bad = (count < 0) | (count > lengths)
+    if bool(bad.any()):
+        where = tuple(bad.nonzero()[0].tolist())
+        raise DataError(
+            f"a count must lie between 0 and the {int(lengths[where])} frames of its sequence, "
+            f"but got {int(count[where])} in sequence {list(where)}"
         )
-        if gradient is not None:
-            ctx.save_for_backward(gradient)
-        return log_prob
+    rows, counts, n_frames = logit.reshape(-1, logit.shape[-1]), count.reshape(-1), lengths.reshape(-1)
+    near_one = 0.05 if logit.dtype == torch.float64 else 1e-6
+    compute = _on_accelerator if logit.device.type in ("cuda", "xpu") else _on_cpu
+    log_prob, gradient = compute(rows, counts, n_frames, near_one=near_one, wanted=wanted)
+    log_prob = log_prob.to(logit).reshape(count.shape)
+    if check_finite and bool(torch.isnan(log_prob).any()):
+        _raise_nan(logit, lengths)
+    return log_prob, gradient.to(logit).reshape(logit.shape) if wanted else logit.new_empty(0)
 
-    @staticmethod
-    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return FirstDerivative.apply(grad_output, gradient), None, None  # type: ignore[no-untyped-call]
+
+@_count_log_prob.register_fake
+def _(
+    logit: Tensor, count: Tensor, lengths: Tensor, wanted: bool, check_finite: bool
+) -> tuple[Tensor, Tensor]:
+    return logit.new_empty(count.shape), torch.empty_like(logit) if wanted else logit.new_empty(0)
 
 
-def _log_prob_and_gradient(
-    logit: Tensor, count: Tensor, lengths: Tensor, *, with_gradient: bool
-) -> tuple[Tensor, Tensor | None]:
-    """Run the compiled pass over all sequences, in as many threads as torch uses."""
-    rows = logit.detach().reshape(-1, logit.shape[-1]).contiguous().cpu().numpy()
-    counts = np.ascontiguousarray(count.reshape(-1).cpu().numpy())
-    n_frames = np.ascontiguousarray(lengths.reshape(-1).cpu().numpy())
-    log_prob = np.zeros(len(rows))
-    gradient = np.zeros_like(rows) if with_gradient else np.empty((1, 1), rows.dtype)
-    near_one = 0.05 if rows.dtype == np.float64 else 1e-6
-    states = np.minimum(counts, n_frames - counts) + 1
+_count_log_prob.register_autograd(
+    stored_gradient_backward(n_inputs=5), setup_context=keep_stored_gradients(n_gradients=1)
+)
+
+
+def _on_accelerator(
+    rows: Tensor, counts: Tensor, n_frames: Tensor, *, near_one: float, wanted: bool
+) -> tuple[Tensor, Tensor]:
+    """The tree of products, on the tensors' own device."""
+    return _poisson_binomial_torch.log_prob_and_gradient(rows, counts, n_frames, near_one=near_one)
+
+
+def _on_cpu(
+    rows: Tensor, counts: Tensor, n_frames: Tensor, *, near_one: float, wanted: bool
+) -> tuple[Tensor, Tensor]:
+    """The compiled pass over all sequences, in as many threads as torch uses."""
+    logit = rows.detach().contiguous().cpu().numpy()
+    count, length = (np.ascontiguousarray(each.cpu().numpy()) for each in (counts, n_frames))
+    log_prob = np.zeros(len(logit))
+    gradient = np.zeros_like(logit) if wanted else np.empty((1, 1), logit.dtype)
+    states = np.minimum(count, length - count) + 1
     order = np.argsort(states, kind="stable")
-    n_threads = _n_threads(len(rows), work=int((states * n_frames).sum()))
+    n_threads = _n_threads(len(logit), work=int((states * length).sum()))
 
     def run(thread: int) -> None:
-        group = new_group(max(1, int(n_frames.max())), int(states.max()))
+        group = new_group(max(1, int(length.max())), int(states.max()))
         log_prob_rows(
-            group,
-            rows,
-            counts,
-            n_frames,
-            order,
-            thread,
-            n_threads,
-            near_one,
-            with_gradient,
-            log_prob,
-            gradient,
+            group, logit, count, length, order, thread, n_threads, near_one, wanted, log_prob, gradient
         )
 
-    if n_threads == 1 and len(rows):
+    if n_threads == 1 and len(logit):
         run(0)
     elif n_threads > 1:
         list(_pool(n_threads).map(run, range(n_threads)))
-    value = torch.from_numpy(log_prob).to(logit).reshape(count.shape)
-    return value, torch.from_numpy(gradient).to(logit.device).reshape(logit.shape) if with_gradient else None
+    return torch.from_numpy(log_prob), torch.from_numpy(gradient)
 
 
 def _n_threads(n_rows: int, *, work: int) -> int:
@@ -133,25 +153,6 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
     if key not in _POOLS:
         _POOLS[key] = ThreadPoolExecutor(n_threads, thread_name_prefix="count-loss")
     return _POOLS[key]
-
-
-def _validated_counts(logit: Tensor, count: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Counts and lengths as int64, one a sequence; impossible ones are refused by name."""
-    shape = logit.shape[:-1]
-    if count.shape != shape:
-        raise DataError(f"`count` must have shape {list(shape)}, one a sequence, but got {list(count.shape)}")
-    if count.is_floating_point() or count.is_complex():
-        raise DataError(f"`count` must hold integers, but got {count.dtype}")
-    lengths = full_lengths(logit, lengths)
-    count = count.to(device=logit.device, dtype=torch.int64)
-    bad = (count < 0) | (count > lengths)
-    if bool(bad.any()):
-        where = tuple(bad.nonzero()[0].tolist())
-        raise DataError(
-            f"a count must lie between 0 and the {int(lengths[where])} frames of its sequence, "
-            f"but got {int(count[where])} in sequence {list(where)}"
-        )
-    return count, lengths
 
 
 def _raise_nan(logit: Tensor, lengths: Tensor) -> None:
@@ -203,7 +204,9 @@ def label_count(
     """
     total = only_valid(label, valid_frames(label, lengths=lengths)).sum(dim=-1)
     count = total.round()
-    if label.is_floating_point() and not bool(torch.isclose(total, count, rtol=0.0, atol=1e-3).all()):
+    if torch.compiler.is_compiling() or not label.is_floating_point():
+        return count.to(torch.int64)
+    if not bool(torch.isclose(total, count, rtol=0.0, atol=1e-3).all()):
         off = float(total[(total - count).abs() > 1e-3].reshape(-1)[0])
         raise DataError(
             f"a label must hold a whole number of events, but got {off:.6g}; count before smoothing"
@@ -211,6 +214,7 @@ def label_count(
     return count.to(torch.int64)
 
 
+@in_full_precision
 def count_loss(
     event_logit: Float[Tensor, "*batch frame"],
     label: Float[Tensor, "*batch frame"],

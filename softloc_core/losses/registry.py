@@ -19,6 +19,7 @@ from softloc_core.losses.baselines import (
     one_sided_smoothing_loss,
 )
 from softloc_core.losses.poisson_binomial import count_loss
+from softloc_core.losses.precision import widened
 from softloc_core.losses.reductions import REDUCTIONS
 from softloc_core.losses.schedules import Schedule
 from softloc_core.losses.smoothing import BOUNDARIES
@@ -73,7 +74,7 @@ class TermLoss(nn.Module):
         self, event_logit: Tensor, label: Tensor, *, step: int = 0, lengths: Tensor | None = None
     ) -> Tensor:
         """The loss; `step` is taken for the common interface and changes nothing."""
-        event_logit = only_valid(event_logit, valid_frames(event_logit, lengths=lengths))
+        event_logit = only_valid(widened(event_logit), valid_frames(event_logit, lengths=lengths))
         value = self.loss(event_logit, label, lengths=lengths)
         self.terms = {self.term: value.detach()}
         return value

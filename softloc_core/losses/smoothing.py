@@ -74,22 +74,28 @@ def _smooth_alike(values: Tensor, softness_frames: float, boundary: str, valid: 
         return values
     if math.isinf(softness_frames):
         return values * 0
-    matrix = gaussian_matrix(values.shape[-1], softness_frames, values.dtype, values.device)
+    weights = gaussian_matrix if torch.compiler.is_compiling() else _cached_matrix
+    matrix = weights(values.shape[-1], softness_frames, values.dtype, values.device)
     if boundary == "renormalised":
         inside = torch.ones_like(values) if valid is None else valid.to(values.dtype)
         values = values / (inside @ matrix).clamp(min=torch.finfo(values.dtype).tiny)
     return values @ matrix
 
 
-@lru_cache(maxsize=128)
-@torch.inference_mode(False)
 def gaussian_matrix(
     n_frames: int, softness_frames: float, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "frame frame"]:
-    """Symmetric [frame, frame] weights of a sampled Gaussian of unit sum; cached, not to be written to."""
+    """Symmetric [frame, frame] weights of a sampled Gaussian of unit sum."""
     reach = math.ceil(10 * softness_frames) + 1
     around = torch.arange(-reach, reach + 1, dtype=torch.float64)
     mass = torch.exp(-0.5 * (around / softness_frames) ** 2).sum()
     frame = torch.arange(n_frames, dtype=torch.float64)
     distance = frame[:, None] - frame[None, :]
     return (torch.exp(-0.5 * (distance / softness_frames) ** 2) / mass).to(dtype=dtype, device=device)
+
+
+@lru_cache(maxsize=128)
+def _cached_matrix(n_frames: int, softness_frames: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The same, kept for the next call and not to be written to; fit for training wherever it was made."""
+    with torch.inference_mode(False):
+        return gaussian_matrix(n_frames, softness_frames, dtype, device)

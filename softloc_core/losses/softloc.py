@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from softloc_core.errors import ConfigError
 from softloc_core.losses.measures import Measure, measure_named
 from softloc_core.losses.poisson_binomial import count_loss
+from softloc_core.losses.precision import in_full_precision, widened
 from softloc_core.losses.reductions import reduce_frames
 from softloc_core.losses.schedules import Constant, Schedule
 from softloc_core.losses.smoothing import smooth
@@ -23,6 +24,7 @@ __all__ = ["COMBINATIONS", "SoftLocLoss", "soft_localization_loss"]
 COMBINATIONS = ("convex", "additive")
 
 
+@in_full_precision
 def soft_localization_loss(
     event_prob: Float[Tensor, "*batch channel frame"],
     label: Float[Tensor, "*batch channel frame"],
@@ -143,7 +145,7 @@ class SoftLocLoss(nn.Module):
         Raises:
             DataError: Inputs that do not fit, see `soft_localization_loss` and `count_loss`.
         """
-        event_logit = only_valid(event_logit, valid_frames(event_logit, lengths=lengths))
+        event_logit = only_valid(widened(event_logit), valid_frames(event_logit, lengths=lengths))
         self.alpha = self.schedule(min(step / self.n_steps, 1.0) if self.n_steps else 0.0)
         soft = soft_localization_loss(
             torch.sigmoid(event_logit),
