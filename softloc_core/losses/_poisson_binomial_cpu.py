@@ -109,7 +109,7 @@ def _exp_of_minus(size, n_frames, out, bits, power):  # type: ignore[no-untyped-
         out[t] = value
         bits[t] = (1023 - np.int64(halvings)) << 52
     for t in range(n_frames):
-        out[t] *= power[t]
+        out[t] = 0.0 if size[t] > 708.0 else out[t] * power[t]
 
 
 @njit(cache=True, nogil=True)

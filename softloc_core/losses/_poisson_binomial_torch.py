@@ -2,8 +2,8 @@
 
 A frame is the polynomial q + p z, and the product over all frames holds P(count) as its coefficients.
 Products are formed pairwise, in as many steps as the number of frames has binary digits; going back down the
-tree gives, for each frame, P(count, given an event there). Everything is float64; unlikely counts are tilted as
-on the CPU.
+tree gives, for each frame, P(count, given an event there). Everything is float64; unlikely counts are tilted
+as on the CPU.
 """
 
 from __future__ import annotations

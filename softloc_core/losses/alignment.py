@@ -92,7 +92,7 @@ def _alignment(
     logit: Tensor, log_density: Tensor, n_events: Tensor, lengths: Tensor, wanted: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Value and gradients, computed on the CPU; an operator, so that `torch.compile` takes it whole."""
-    rows = logit.reshape(-1, logit.shape[-1]).contiguous().cpu().numpy()
+    rows = logit.reshape(n_events.numel(), logit.shape[-1]).contiguous().cpu().numpy()
     density = log_density.reshape(len(rows), *log_density.shape[-2:]).contiguous().cpu().numpy()
     events = np.ascontiguousarray(n_events.reshape(-1).cpu().numpy(), dtype=np.int64)
     n_frames = np.ascontiguousarray(lengths.reshape(-1).cpu().numpy())

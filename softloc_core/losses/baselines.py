@@ -209,7 +209,8 @@ def _bootstrap(
     require_same_shape(event_logit, label)
     valid = valid_frames(event_logit, lengths=lengths, mask=mask)
     logit = only_valid(event_logit, valid)
-    target = beta * only_valid(label, valid).clamp(0, 1) + (1 - beta) * own(logit)
+    event = only_valid(label, valid).clamp(0, 1).to(logit.dtype)
+    target = beta * event + (1 - beta) * own(logit)
     loss = -(target * functional.logsigmoid(logit) + (1 - target) * functional.logsigmoid(-logit))
     return _summed(loss, valid, lengths=lengths, reduction=reduction)
 

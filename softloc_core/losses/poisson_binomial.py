@@ -88,7 +88,8 @@ def _count_log_prob(
             f"a count must lie between 0 and the {int(lengths[where])} frames of its sequence, "
             f"but got {int(count[where])} in sequence {list(where)}"
         )
-    rows, counts, n_frames = logit.reshape(-1, logit.shape[-1]), count.reshape(-1), lengths.reshape(-1)
+    rows = logit.reshape(count.numel(), logit.shape[-1])
+    counts, n_frames = count.reshape(-1), lengths.reshape(-1)
     near_one = 0.05 if logit.dtype == torch.float64 else 1e-6
     compute = _on_accelerator if logit.device.type in ("cuda", "xpu") else _on_cpu
     log_prob, gradient = compute(rows, counts, n_frames, near_one=near_one, wanted=wanted)

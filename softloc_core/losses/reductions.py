@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from softloc_core.errors import ConfigError
@@ -42,6 +41,11 @@ class Reduction:
 def _channels(loss: Tensor) -> int:
     """Size of the channel axis; sequences without one count as one channel."""
     return loss.shape[-1] if loss.ndim > 1 else 1
+
+
+def _batch(loss: Tensor) -> int:
+    """Number of recordings: sequences less the channel axis."""
+    return loss.numel() // _channels(loss)
 
 
 def _sum(loss: Tensor, n_frames: Tensor | None = None) -> Tensor:
@@ -83,7 +87,7 @@ REDUCTIONS: Mapping[str, Reduction] = {
     ),
     "golf": Reduction(
         # A kernel rescaled to peak 1 multiplies squared differences by the square of 5 sqrt(2 pi).
-        lambda loss, n_frames: loss.sum() * _GOLF_PEAK / len(loss),
+        lambda loss, n_frames: loss.sum() * _GOLF_PEAK / _batch(loss),
         _sum,
         "golf code: its kernel has peak 1, its sum is divided by batch and 5 sqrt(2 pi); counts: plain sum",
     ),
@@ -104,7 +108,7 @@ def reduce_frames(loss: Tensor, *, n_frames: Tensor, reduction: str) -> Tensor:
         ConfigError: An unknown reduction.
     """
     rule = _reduction(reduction)
-    return rule.frames(loss, n_frames) if loss.numel() else torch.zeros_like(loss).sum()
+    return rule.frames(loss, n_frames) if loss.numel() else loss.sum()
 
 
 def reduce_counts(loss: Tensor, *, reduction: str) -> Tensor:
@@ -114,4 +118,4 @@ def reduce_counts(loss: Tensor, *, reduction: str) -> Tensor:
         ConfigError: An unknown reduction.
     """
     rule = _reduction(reduction)
-    return rule.counts(loss) if loss.numel() else torch.zeros_like(loss).sum()
+    return rule.counts(loss) if loss.numel() else loss.sum()

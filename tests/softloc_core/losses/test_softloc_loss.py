@@ -111,6 +111,43 @@ def test_terms_and_alpha_stand_after_each_call():
         assert not any(term.requires_grad for term in loss.terms.values())
 
 
+def test_additive_form_keeps_the_whole_soft_localization_loss():
+    logit, label = random_pair(2, 3, 40)
+    loss = SoftLocLoss(softness_frames=5.0, alpha=0.005, combination="additive", reduction="golf")
+    value = loss(logit, label)
+    assert float(value) == pytest.approx(
+        float(loss.terms["soft_localization"]) + 0.005 * float(loss.terms["count"])
+    )
+
+
+def test_measures_are_what_they_are_called():
+    logit, label = random_pair(2, 3, 40)
+    prob = torch.sigmoid(logit)
+    difference = (smooth(prob, softness_frames=3.0) - smooth(label, softness_frames=3.0)).abs()
+    huber = torch.where(difference < 0.01, difference**2 / 2, 0.01 * (difference - 0.005))
+    expected = {
+        "squared": difference**2,
+        "absolute": difference,
+        "huber": huber,
+        "log": -torch.log1p(-difference),
+        (lambda a, b: (a - b) ** 4): difference**4,
+    }
+    for measure, loss in expected.items():
+        value = soft_localization_loss(prob, label, softness_frames=3.0, measure=measure, reduction="sum")
+        assert float(value) == pytest.approx(float(loss.sum()), rel=1e-9)
+
+
+def test_shifting_both_sides_changes_nothing_away_from_the_ends():
+    logit, label = random_pair(1, 1, 40)
+    prob = torch.nn.functional.pad(torch.sigmoid(logit), (60, 60))
+    label = torch.nn.functional.pad(label, (60, 60))
+    values = [
+        float(soft_localization_loss(prob.roll(s, -1), label.roll(s, -1), softness_frames=4.0))
+        for s in (0, 1, 9)
+    ]
+    assert values == pytest.approx([values[0]] * 3, rel=1e-12)
+
+
 def test_bad_settings_are_refused():
     logit, label = random_pair(1, 1, 5)
     prob = torch.sigmoid(logit)
@@ -128,6 +165,8 @@ def test_bad_settings_are_refused():
         ConfigError, match="`n_steps` must be given where alpha follows a schedule, but got None"
     ):
         SoftLocLoss(softness_frames=1.0, alpha=Ramp(low=0.2, high=0.9, start=0.2, stop=0.9))
+    with pytest.raises(ConfigError, match="`combination` must be one of convex, additive, but got product"):
+        SoftLocLoss(softness_frames=1.0, alpha=0.5, combination="product")
     with pytest.raises(ConfigError, match="`n_steps` must be at least 1, but got 0"):
         SoftLocLoss(softness_frames=1.0, alpha=Constant(0.5), n_steps=0)
     with pytest.raises(
