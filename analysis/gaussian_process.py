@@ -151,7 +151,7 @@ class GaussianProcess:
 
     def support(self, at: Array | Grid) -> Array:
         """Kish's effective number of trials under the fitted correlation, fading beyond its reach."""
-        kernel = max(self.kernels, key=lambda kernel: kernel.log_evidence)
+        kernel = self.main_kernel
 
         def size(points: Array) -> Array:
             correlation = kernel.correlation(points, self.points)
@@ -179,6 +179,11 @@ class GaussianProcess:
         return max(self._posteriors, key=lambda posterior: posterior.kernel.log_evidence).covariance(
             first, second
         )
+
+    @property
+    def main_kernel(self) -> Kernel:
+        """The most probable kernel."""
+        return max(self.kernels, key=lambda kernel: kernel.log_evidence)
 
     @property
     def noise_sd(self) -> float:

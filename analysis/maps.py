@@ -30,6 +30,7 @@ ESTIMATOR_LABELS = {
     "nadaraya_watson": "Nadaraya-Watson",
     "local_linear": "local linear",
     "gaussian_process": "Gaussian process",
+    "steered_process": "steered Gaussian process",
 }
 _CATEGORIES = ("task", "data", "network", "features", "loss", "measure", "noise", "decoding")
 _LATTICE = (301, 201)

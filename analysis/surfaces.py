@@ -12,6 +12,7 @@ from analysis.bandwidths import Criterion, select_bandwidth
 from analysis.gaussian_process import fit_gaussian_process
 from analysis.regression import Array, Grid, KernelRegression, Regression
 from analysis.results import AnalysisError, TooFewPointsError
+from analysis.steered import fit_steered_process
 
 __all__ = ["ESTIMATORS", "Surface", "SurfaceGrid", "fit_regression", "fit_surface"]
 
@@ -183,22 +184,25 @@ def _kernel(degree: int) -> Fit:
     return fit
 
 
-def _gaussian_process(
-    points: Array, values: Array, weights: Array, bandwidth: Array | None, criterion: Criterion
-) -> Regression:
-    """The Gaussian process, whose length scales are fitted."""
-    if bandwidth is not None:
-        raise AnalysisError(
-            "`bandwidth` must be left out with gaussian_process, which fits its length scales"
-        )
-    return fit_gaussian_process(points, values, weights)
+def _process(fit: Callable[[Array, Array, Array], Regression]) -> Fit:
+    """A Gaussian process, whose length scales are fitted."""
+
+    def fitted(
+        points: Array, values: Array, weights: Array, bandwidth: Array | None, criterion: Criterion
+    ) -> Regression:
+        if bandwidth is not None:
+            raise AnalysisError("`bandwidth` must be left out with a process, which fits its length scales")
+        return fit(points, values, weights)
+
+    return fitted
 
 
 Fit = Callable[[Array, Array, Array, Array | None, Criterion], Regression]
 ESTIMATORS: Mapping[str, Fit] = {
     "nadaraya_watson": _kernel(0),
     "local_linear": _kernel(1),
-    "gaussian_process": _gaussian_process,
+    "gaussian_process": _process(fit_gaussian_process),
+    "steered_process": _process(fit_steered_process),
 }
 
 

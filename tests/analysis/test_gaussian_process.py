@@ -121,5 +121,29 @@ def test_refused():
     points, values, _ = trials(2001)
     with pytest.raises(AnalysisError, match="at most 2000 trials, but got 2001: use local_linear"):
         fit_surface(*points.T, values, estimator="gaussian_process")
-    with pytest.raises(AnalysisError, match="`bandwidth` must be left out with gaussian_process"):
+    with pytest.raises(AnalysisError, match="`bandwidth` must be left out with a process"):
         fit_surface(*points[:9].T, values[:9], estimator="gaussian_process", bandwidth=3.0)
+
+
+def test_steered_process_is_better_at_a_cliff_and_no_worse_on_a_wave():
+    query = uniform_design(400, np.random.default_rng(9))
+    ratios = {"cliff": [], "wave": []}
+    for surface, found in ratios.items():
+        for seed in range(4):
+            points, values, _ = trials(80, surface=surface, seed=seed)
+            truth = simulated_f1(surface, query, noise_sd=0.0, rng=np.random.default_rng(0))
+            fits = [
+                fit_surface(*points.T, values, estimator=name).regression
+                for name in ("steered_process", "gaussian_process")
+            ]
+            steered, plain = (np.sqrt(np.mean((fit.predict(query) - truth) ** 2)) for fit in fits)
+            found.append(steered / plain)
+            assert np.all(fits[0].standard_error(query) >= fits[1].standard_error(query) - 1e-12)
+    assert np.mean(ratios["cliff"]) < 1.0 and np.mean(ratios["wave"]) < 1.1
+
+
+@pytest.mark.parametrize("estimator", ["gaussian_process", "steered_process"])
+def test_smoother_times_values_is_the_estimate(estimator):
+    points, values, _ = trials(40)
+    fit = fit_surface(*points.T, values, estimator=estimator).regression
+    np.testing.assert_allclose(fit.smoother(points) @ values, fit.predict(points), atol=1e-6)
