@@ -22,9 +22,9 @@ Point = dict[str, Any]
 class Design(Protocol):
     """Gives design points one after the other, and may learn from what they gave.
 
-    A design is deterministic given its space, its seed and what it was told. One whose `is_sequential` is False
-    ignores what it is told, and with a larger budget begins with the same points (a grid excepted: its points
-    are its space).
+    A design is deterministic given its space, its seed and what it was told. One whose `is_sequential` is
+    False ignores what it is told, and with a larger budget begins with the same points (a grid excepted: its
+    points are its space).
     """
 
     is_sequential: bool

@@ -116,6 +116,8 @@ def _located(node: yaml.Node, *, path: str, name: str, seen: set[int]) -> Locate
             f"`{path}` must be written out (aliases are not allowed), but got an alias in {place}"
         )
     seen.add(id(node))
+    if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
+        raise ConfigError(f"values must be plain YAML (no tags), but got {node.tag} in {place}")
     if isinstance(node, yaml.MappingNode):
         return Located(_mapping(node, path=path, name=name, seen=seen), path, place)
     if isinstance(node, yaml.SequenceNode):
@@ -143,8 +145,8 @@ def _scalar(node: yaml.Node, *, place: str) -> Any:
     loader = yaml.SafeLoader("")
     try:
         value = loader.construct_object(node, deep=True)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"values must be plain YAML (no tags), but got {node.tag} in {place}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"values must be plain YAML, but got {node.value} in {place}") from error
     finally:
         loader.dispose()
     if isinstance(value, str) and _FLOAT.fullmatch(value):

@@ -25,17 +25,23 @@ _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
 }
 
+_LOCAL_ENVIRONMENT = {
+    # Ray opens its ports on the loopback address alone, which on Linux it does only when it is no cluster.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # After a killed driver, how long Ray's agents look for what died with it before they end as well.
+    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
+}
+
 
 def set_ray_environment(*, local: bool) -> None:
     """Set what is not set yet; to be called before Ray is imported for the first time.
 
     Args:
-        local: Whether Ray is to be this machine's alone: its ports are then opened on the loopback address
-            only (on Linux Ray does so only when it is told that it is no cluster).
+        local: Whether Ray is to be this machine's alone, and end with us.
 
     A Ray that was imported earlier has read its authentication mode already; it is then left as it is.
     """
-    alone = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"} if local else {}
+    alone = _LOCAL_ENVIRONMENT if local else {}
     for key, value in (_ENVIRONMENT | alone).items():
         if key == "RAY_AUTH_MODE" and "ray" in sys.modules:
             if key not in os.environ:

@@ -60,6 +60,7 @@ _CONFIG_MEANING: Mapping[str, str] = {
     "excerpt_s": "length of an excerpt",
     "learning_rate": "peak learning rate",
     "learning_rate_schedule": "course of the learning rate over training",
+    "weight_averaging": "decay of the mean of the weights that is scored; 0 scores the last",
     "weight_decay": "AdamW's decoupled weight decay",
     "gradient_clip": "largest global norm of the gradient; may be infinite",
     "gain_db": "standard deviation of the random gain of an excerpt",

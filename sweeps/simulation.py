@@ -31,19 +31,19 @@ class SimulatedTask:
     channel_names: tuple[str, ...] = _CHANNELS
     tolerance_s = 0.05
     sources: Mapping[str, SourceInfo] = {
-        "plain": SourceInfo("plain", "made here", {"fixed": 1, "other": 2}, needs_data_root=False)
+        "plain": SourceInfo("plain", "here", {"fixed": 1, "other": 2}, needs_data_root=False)
     }
     networks: tuple[str, ...] = ("none",)
 
     def defaults(self, network: str) -> Mapping[str, Any]:
         """TrialConfig fields that a study file need not write."""
         return {
-            "features": "none", "network": network, "loss": "softloc", "loss_options": (), "measure": "squared",
-            "softness_s": 0.1, "alpha": Constant(0.5), "noise": "normal", "noise_options": (),
-            "label_noise_s": 0.0, "iterations": 2, "batch_size": 1, "excerpt_s": 0.5, "learning_rate": 1e-3,
-            "learning_rate_schedule": "constant", "weight_averaging": 0.0, "weight_decay": 0.0,
-            "gradient_clip": 1.0, "gain_db": 0.0, "band_gain_db": 0.0, "initial_empty_prob": 0.8,
-            "decoding": "auto", "tolerance_s": 0.05,
+            "features": "none", "network": network, "loss": "softloc", "loss_options": (),
+            "measure": "squared", "softness_s": 0.1, "alpha": Constant(0.5), "noise": "normal",
+            "noise_options": (), "label_noise_s": 0.0, "iterations": 2, "batch_size": 1, "excerpt_s": 0.5,
+            "learning_rate": 1e-3, "learning_rate_schedule": "constant", "weight_averaging": 0.0,
+            "weight_decay": 0.0, "gradient_clip": 1.0, "gain_db": 0.0, "band_gain_db": 0.0,
+            "initial_empty_prob": 0.8, "decoding": "auto", "tolerance_s": 0.05,
         }  # fmt: skip
 
     def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:

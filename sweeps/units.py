@@ -40,7 +40,7 @@ class Duration:
     unit: str
 
     def __str__(self) -> str:
-        return "inf" if math.isinf(self.value) else f"{self.value:g}{self.unit}"
+        return "inf" if math.isinf(self.value) else f"{self.value!r}".removesuffix(".0") + self.unit
 
     def seconds(self, base: TimeBase) -> float:
         """The duration in seconds; thousandths are divided, so that 100ms is exactly 0.1 s."""

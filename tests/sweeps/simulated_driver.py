@@ -1,0 +1,31 @@
+"""A driver of the simulated study in a process of its own, for tests that kill it.
+
+python simulated_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S [OVERRIDE ...]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from softloc_core.errors import UserError
+from sweeps.runner import RunOptions, run_study
+from sweeps.simulation import SimulatedTrial, register_simulated_task
+from sweeps.study import study_from_yaml
+
+
+def main() -> int:
+    study_file, out, trial_s, fail_below_s, *overrides = sys.argv[1:]
+    register_simulated_task()
+    study = study_from_yaml(Path(study_file).read_text(), name=study_file, overrides=overrides)
+    trial = SimulatedTrial(duration_s=float(trial_s), fail_below_s=float(fail_below_s))
+    options = RunOptions(out=out, cache_dir=Path(out) / "cache", cpus=2, run_trial=trial)
+    try:
+        return run_study(study, options).exit_status
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
