@@ -54,16 +54,16 @@ def _constant(progress: float) -> float:
     return 1.0
 
 
-def _one_cycle(progress: float) -> float:
-    """Up along a line over the first tenth, then down to 0 along a half cosine."""
-    if progress < 0.1:
-        return 0.1 + 0.9 * progress / 0.1
-    return 0.5 * (1 + math.cos(math.pi * (progress - 0.1) / 0.9))
+def _trapezoid(progress: float) -> float:
+    """Up along a line over the first twentieth, level until 3/5, then down to a fiftieth along a line."""
+    if progress < 0.05:
+        return 0.1 + 0.9 * progress / 0.05
+    return 1.0 if progress < 0.6 else 1.0 - 0.98 * (progress - 0.6) / 0.4
 
 
 LEARNING_RATE_SCHEDULES: Mapping[str, Callable[[float], float]] = {
     "constant": _constant,
-    "one_cycle": _one_cycle,
+    "trapezoid": _trapezoid,
 }
 
 

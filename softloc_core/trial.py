@@ -53,7 +53,8 @@ class TrialConfig:
         batch_size: Excerpts a step, >= 1.
         excerpt_s: Length of an excerpt in seconds, > 0.
         learning_rate: Peak learning rate, > 0.
-        learning_rate_schedule: `constant`, or `one_cycle`: a short linear rise, then a cosine down to zero.
+        learning_rate_schedule: `constant`, or `trapezoid`: a short linear rise, level until three fifths,
+            then a line down to a fiftieth of the peak.
         weight_averaging: Decay of the running average of the weights that is scored, in [0, 1); 0 scores the
             last weights.
         weight_decay: AdamW's decoupled weight decay, >= 0.

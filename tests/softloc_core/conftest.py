@@ -1,0 +1,60 @@
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def data():
+    from tiny_data import tiny_data
+
+    return tiny_data()
+
+
+@pytest.fixture
+def config():
+    from softloc_core.losses.schedules import Ramp
+    from softloc_core.trial import TrialConfig
+
+    return TrialConfig(
+        task="tiny",
+        data="rendered",
+        split="only",
+        fold=0,
+        features="none",
+        network="compact",
+        loss="softloc",
+        loss_options=(),
+        measure="squared",
+        softness_s=0.05,
+        alpha=Ramp(low=0.2, high=0.9, start=0.2, stop=0.9),
+        noise="normal",
+        noise_options=(),
+        label_noise_s=0.0,
+        iterations=80,
+        batch_size=8,
+        excerpt_s=1.0,
+        learning_rate=0.01,
+        learning_rate_schedule="trapezoid",
+        weight_averaging=0.0,
+        weight_decay=0.0,
+        gradient_clip=10.0,
+        gain_db=3.0,
+        band_gain_db=1.0,
+        initial_empty_prob=0.8,
+        decoding="auto",
+        tolerance_s=0.05,
+        seed=0,
+        replicate=0,
+    )

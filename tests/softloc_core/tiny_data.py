@@ -1,0 +1,33 @@
+"""A detection task small enough to learn in a second: each event lights up its channel's bands."""
+
+import numpy as np
+
+from softloc_core.events import EventList
+from softloc_core.tasks import Recording, TaskData
+
+HOP_S = 0.01
+N_BANDS = 8
+
+
+def tiny_recording(name: str, *, n_frames: int = 400) -> Recording:
+    rng = np.random.default_rng([*name.encode()])
+    frame = np.arange(10, n_frames - 10, 20) + rng.integers(-5, 6, size=len(range(10, n_frames - 10, 20)))
+    channel = rng.integers(0, 2, size=len(frame))
+    features = rng.normal(-40, 3, size=(n_frames, N_BANDS)).astype(np.float32)
+    for f, c in zip(frame, channel, strict=True):
+        features[f : f + 3, 4 * c : 4 * c + 4] += 30
+    events = EventList(frame * HOP_S, channel, n_frames * HOP_S)
+    return Recording(name=name, group=name, features=features, hop_s=HOP_S, reference=events, label=events)
+
+
+def tiny_data(fingerprint: str = "tiny") -> TaskData:
+    return TaskData(
+        task="tiny",
+        source="rendered",
+        channel_names=("low", "high"),
+        hop_s=HOP_S,
+        train=tuple(tiny_recording(f"train{k}") for k in range(3)),
+        validation=(),
+        test=(tiny_recording("test0"),),
+        fingerprint=fingerprint,
+    )
