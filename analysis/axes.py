@@ -15,9 +15,19 @@ import pandas as pd
 from analysis.regression import Array
 from analysis.results import AnalysisError, Study
 
-__all__ = ["LABEL_NOISE", "SOFTNESS", "Axis", "axis_of", "swept_axes", "uses_softness", "with_option_columns"]
+__all__ = [
+    "CATEGORIES",
+    "LABEL_NOISE",
+    "SOFTNESS",
+    "Axis",
+    "axis_of",
+    "swept_axes",
+    "uses_softness",
+    "with_option_columns",
+]
 
 SOFTNESS, LABEL_NOISE = "softness_s", "label_noise_s"
+CATEGORIES = ("task", "data", "network", "features", "loss", "measure", "noise", "decoding")
 _LOSSES_WITHOUT_SOFTNESS = frozenset({"cross_entropy", "count", "bootstrap_soft", "bootstrap_hard"})
 _NUMERIC = (
     *(SOFTNESS, LABEL_NOISE, "learning_rate", "weight_decay", "gradient_clip", "gain_db", "band_gain_db"),

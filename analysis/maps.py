@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.axes import (
+    CATEGORIES,
     LABEL_NOISE,
     SOFTNESS,
     Axis,
@@ -32,7 +33,7 @@ ESTIMATOR_LABELS = {
     "gaussian_process": "Gaussian process",
     "steered_process": "steered Gaussian process",
 }
-_CATEGORIES = ("task", "data", "network", "features", "loss", "measure", "noise", "decoding")
+
 _LATTICE = (301, 201)
 
 
@@ -198,7 +199,7 @@ def _map_axes(study: Study, trials: pd.DataFrame, *, by: str) -> tuple[tuple[Axi
     if len(chosen) == 2 and chosen[0].column == LABEL_NOISE:
         chosen.reverse()
     rest = [axis.label for axis in swept if axis not in chosen]
-    rest += [name for name in _CATEGORIES if name != by and name in trials and trials[name].nunique() > 1]
+    rest += [name for name in CATEGORIES if name != by and name in trials and trials[name].nunique() > 1]
     return tuple(chosen), [f"averaged over {', '.join(rest)}"] if rest else []
 
 

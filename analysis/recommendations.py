@@ -17,7 +17,7 @@ from analysis.results import AnalysisError, Study
 from analysis.surfaces import Bandwidth
 from analysis.tables import with_interval, wrapped
 
-__all__ = ["Choice", "Recommendation", "recommend"]
+__all__ = ["Choice", "Recommendation", "recommend", "recommend_levels"]
 
 _FLAT = 0.01
 _N_SOFTNESS = 121
@@ -110,19 +110,38 @@ def recommend(
     """
     if only is not None:
         study = select_values(study, only, by=by)
+    (found,) = recommend_levels(
+        study, [label_noise_s], metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, level=level
+    )
+    return found
+
+
+def recommend_levels(
+    study: Study,
+    label_noises_s: Sequence[float],
+    *,
+    metric: str = "f1",
+    estimator: str = "gaussian_process",
+    bandwidth: Bandwidth = None,
+    by: str = "loss",
+    level: float = 0.95,
+) -> list[Recommendation]:
+    """The same for several levels of label noise, from one fit. See `recommend`."""
     study_map = map_study(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by)
     trials = study.scored(metric)
     axis = _noise_axis(study, study_map)
-    noise_ms = _validated_noise(axis, axis.shown(trials), label_noise_s)
     drawn = resample(study, trials, metric=metric)
-    choices = [
-        _choice(panel, noise_ms, drawn.of(panel), level=level)
-        for panel in study_map.panels
-        if panel.axes[-1].column == LABEL_NOISE
-    ]
-    choices.sort(key=lambda choice: -choice.value.value)
-    better = float((choices[0].draws > choices[1].draws).mean()) if len(choices) > 1 else 1.0
-    return Recommendation(noise_ms, axis.low, metric, tuple(choices), better, level, drawn.has_recordings)
+    panels = [panel for panel in study_map.panels if panel.axes[-1].column == LABEL_NOISE]
+    found = []
+    for noise_s in label_noises_s:
+        noise_ms = _validated_noise(axis, axis.shown(trials), noise_s)
+        choices = [_choice(panel, noise_ms, drawn.of(panel), level=level) for panel in panels]
+        choices.sort(key=lambda choice: -choice.value.value)
+        better = float((choices[0].draws > choices[1].draws).mean()) if len(choices) > 1 else 1.0
+        found.append(
+            Recommendation(noise_ms, axis.low, metric, tuple(choices), better, level, drawn.has_recordings)
+        )
+    return found
 
 
 def _noise_axis(study: Study, study_map: StudyMap) -> Axis:

@@ -20,6 +20,7 @@ from analysis.comparison_text import comparison_text
 from analysis.comparisons import compare_losses
 from analysis.curves import noise_axis
 from analysis.detail_plots import plot_comparison, plot_slices, plot_uncertainty
+from analysis.html_report import html_report
 from analysis.maps import StudyMap, map_study
 from analysis.plots import plot_map, save_figure
 from analysis.recommendations import recommend
@@ -29,7 +30,7 @@ from analysis.surfaces import Bandwidth
 from analysis.tables import write_tables
 from analysis.text_plots import text_map
 
-__all__ = ["Output", "SurfaceOutput", "write_compare", "write_recommend", "write_surface"]
+__all__ = ["Output", "SurfaceOutput", "write_compare", "write_recommend", "write_report", "write_surface"]
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,32 @@ def write_recommend(
     )
     stem = _folder(study, out_dir) / _stem("recommend", metric=metric, tolerance_s=tolerance_s)
     return Output(write_tables(found.table(by=by), stem), found.text())
+
+
+def write_report(
+    study: str | Path,
+    *,
+    out_dir: Path | None = None,
+    estimator: str = "gaussian_process",
+    tolerance_s: float | None = None,
+) -> Output:
+    """Write `report.html`: question, answer, maps, tables, failures, versions on one page.
+
+    Args:
+        study: The study's folder or address.
+        out_dir: Where to write; `<study>/figures` when None.
+        estimator: See `analysis.surfaces.ESTIMATORS`.
+        tolerance_s: Score at this tolerance in seconds; as stored when None.
+
+    Raises:
+        AnalysisError: A study that cannot be read or drawn.
+    """
+    text = html_report(load_scored(study, tolerance_s=tolerance_s), estimator=estimator)
+    folder = _folder(study, out_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{_stem('report', metric='f1', tolerance_s=tolerance_s)}.html"
+    path.write_text(text, encoding="utf-8")
+    return Output((path,), f"The report is one page for any browser: {path}")
 
 
 def _write_lattice(study_map: StudyMap, stem: Path) -> Path:

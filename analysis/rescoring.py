@@ -16,6 +16,7 @@ __all__ = ["load_scored", "match_counts", "recording_counts", "rescored", "score
 
 Counts = NDArray[np.int64]
 _KEYS = ["recording", "channel"]
+_TRIALS_AT_ONCE = 1000
 
 
 def match_counts(
@@ -24,7 +25,7 @@ def match_counts(
     reference_group: Counts,
     estimated_group: Counts,
     *,
-    tolerance_s: float,
+    tolerance_s: float | Array,
 ) -> Counts:
     """Largest number of one-to-one pairs within the tolerance (inclusive), in each group.
 
@@ -37,13 +38,14 @@ def match_counts(
         estimated_s: [estimated], seconds.
         reference_group: [reference], number of the group from 0 (a recording and class of a trial).
         estimated_group: [estimated].
-        tolerance_s: Largest accepted time difference, > 0.
+        tolerance_s: Largest accepted time difference, > 0; one for all, or [group].
 
     Returns:
         [group], number of pairs.
     """
     n_groups = 1 + int(max(reference_group.max(initial=-1), estimated_group.max(initial=-1)))
     counts: Counts = np.zeros(n_groups, dtype=np.int64)
+    within = np.broadcast_to(tolerance_s, (n_groups,)).tolist()
     left = _ordered(reference_s, reference_group)
     right = _ordered(estimated_s, estimated_group)
     i = j = 0
@@ -51,7 +53,7 @@ def match_counts(
         (group, time_s), (other_group, other_s) = left[i], right[j]
         if group != other_group:
             i, j = (i + 1, j) if group < other_group else (i, j + 1)
-        elif other_s - tolerance_s <= time_s <= other_s + tolerance_s:
+        elif other_s - within[group] <= time_s <= other_s + within[group]:
             counts[group] += 1
             i, j = i + 1, j + 1
         else:
@@ -86,14 +88,10 @@ def recording_counts(study: Study, *, tolerance_s: float | None = None) -> pd.Da
             f"references/ must hold the test events of every trial's data, but {study.location} lacks "
             f"those of {len(unknown)} of {trials['data_fingerprint'].nunique()} data sets"
         )
-    grouped = dict(tuple(events.groupby("trial_id")))
-    by_data = dict(tuple(references.dropna(subset=["time_s"]).groupby("data_fingerprint")))
-    empty, none = events.iloc[:0], references.iloc[:0]
+    wanted = trials[["trial_id", "data_fingerprint"]].assign(tolerance_s=own.astype(float))
     parts = [
-        _trial_counts(grouped.get(trial_id, empty), by_data.get(data, none), float(tolerance)).assign(
-            trial_id=trial_id
-        )
-        for trial_id, data, tolerance in zip(trials["trial_id"], trials["data_fingerprint"], own, strict=True)
+        _counts(wanted.iloc[start : start + _TRIALS_AT_ONCE], events, references.dropna(subset=["time_s"]))
+        for start in range(0, len(wanted), _TRIALS_AT_ONCE)
     ]
     return pd.concat(parts, ignore_index=True)
 
@@ -142,20 +140,31 @@ def _ordered(time_s: Array, group: Counts) -> list[tuple[int, float]]:
     return list(zip(group[order].tolist(), time_s[order].tolist(), strict=True))
 
 
-def _trial_counts(estimated: pd.DataFrame, reference: pd.DataFrame, tolerance_s: float) -> pd.DataFrame:
-    """Counts of one trial by recording and class."""
-    keys = pd.concat([reference[_KEYS], estimated[_KEYS]]).drop_duplicates().sort_values(_KEYS)
-    numbered = keys.reset_index(drop=True).reset_index(names="group")
-    groups = [frame[[*_KEYS, "time_s"]].merge(numbered, on=_KEYS) for frame in (reference, estimated)]
-    (reference_group, reference_s), (estimated_group, estimated_s) = (
-        (frame["group"].to_numpy(dtype=np.int64), frame["time_s"].to_numpy(dtype=np.float64))
-        for frame in groups
-    )
+def _counts(trials: pd.DataFrame, events: pd.DataFrame, references: pd.DataFrame) -> pd.DataFrame:
+    """Counts of some trials by trial, recording and class, in that order."""
+    keys = ["trial_id", *_KEYS]
+    parts = [
+        part.merge(trials, on=on)[[*keys, "time_s", "tolerance_s"]]
+        for part, on in (
+            (references[["data_fingerprint", *_KEYS, "time_s"]], "data_fingerprint"),
+            (events[[*keys, "time_s"]], "trial_id"),
+        )
+    ]
+    both = pd.concat(parts, ignore_index=True)
+    group: Counts = both.groupby(keys, sort=True).ngroup().to_numpy().astype(np.int64)
+    is_reference = np.arange(len(both)) < len(parts[0])
+    time_s = both["time_s"].to_numpy(dtype=np.float64)
+    first = both.assign(group=group).drop_duplicates("group").sort_values("group")
+    n_groups = len(first)
     matched = match_counts(
-        reference_s, estimated_s, reference_group, estimated_group, tolerance_s=tolerance_s
+        time_s[is_reference],
+        time_s[~is_reference],
+        group[is_reference],
+        group[~is_reference],
+        tolerance_s=first["tolerance_s"].to_numpy(dtype=np.float64),
     )
-    return numbered.assign(
-        n_reference=np.bincount(reference_group, minlength=len(numbered)),
-        n_estimated=np.bincount(estimated_group, minlength=len(numbered)),
-        n_matched=np.pad(matched, (0, len(numbered) - len(matched))),
-    ).drop(columns="group")
+    return first[keys].assign(
+        n_reference=np.bincount(group[is_reference], minlength=n_groups),
+        n_estimated=np.bincount(group[~is_reference], minlength=n_groups),
+        n_matched=matched,
+    )
