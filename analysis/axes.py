@@ -23,6 +23,7 @@ __all__ = [
     "axis_of",
     "swept_axes",
     "uses_softness",
+    "varied_columns",
     "with_option_columns",
 ]
 
@@ -92,6 +93,15 @@ def swept_axes(study: Study, trials: pd.DataFrame) -> tuple[Axis, ...]:
     options = [column for column in columns if column.split(".")[0] in _OPTIONS and "." in column]
     names = [name for name in (*_NUMERIC, *sorted(options)) if name in trials and _varies(trials[name])]
     return tuple(axis_of(study, trials, name) for name in names)
+
+
+def varied_columns(study: Study, trials: pd.DataFrame) -> dict[str, pd.Series]:
+    """The swept parameters by their shown names: numbers in shown units, categories as text."""
+    numbers = {
+        axis.title: pd.Series(axis.shown(trials), index=trials.index) for axis in swept_axes(study, trials)
+    }
+    named = {name: trials[name].astype(str) for name in CATEGORIES if name in trials}
+    return numbers | {name: values for name, values in named.items() if values.nunique() > 1}
 
 
 def axis_of(study: Study, trials: pd.DataFrame, column: str) -> Axis:

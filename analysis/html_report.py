@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.axes import with_option_columns
+from analysis.axes import varied_columns, with_option_columns
 from analysis.comparisons import compare_losses
 from analysis.curves import noise_axis
 from analysis.html_figures import comparison_figure, coordinates_figure, map_figures, tolerance_figure
 from analysis.html_page import figure_html, page, section, table_html
-from analysis.importance import importance, varied_columns
 from analysis.maps import METRIC_LABELS, StudyMap, map_study
 from analysis.plots import loss_label
 from analysis.recommendations import recommend_levels
@@ -22,13 +21,17 @@ from analysis.rescoring import tolerance_curve
 from analysis.results import AnalysisError, Study
 from analysis.tables import with_interval
 
-__all__ = ["html_report"]
+__all__ = ["Importance", "html_report"]
+
+Importance = Callable[[Study], Mapping[str, float]]
 
 _TOLERANCES_S = np.array([0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1])
 _RUN_COLUMNS = ("task", "data", "seed", "package_version", "git_commit", "host", "device", "schema_version")
 
 
-def html_report(study: Study, *, estimator: str = "gaussian_process") -> str:
+def html_report(
+    study: Study, *, estimator: str = "gaussian_process", importance: Importance | None = None
+) -> str:
     """The report as one HTML page that needs no network.
 
     Parts that the study does not bear (a comparison of one loss without label noise, F1 over tolerance
@@ -37,6 +40,8 @@ def html_report(study: Study, *, estimator: str = "gaussian_process") -> str:
     Args:
         study: The study.
         estimator: See `analysis.surfaces.ESTIMATORS`.
+        importance: Gives each swept parameter's share of the variance of F1, as
+            `sweeps.importance.importance` does; left out when None.
 
     Raises:
         AnalysisError: A study of which no map can be drawn.
@@ -51,7 +56,7 @@ def html_report(study: Study, *, estimator: str = "gaussian_process") -> str:
         section("The answer", _or_reason(lambda: _answers(study, estimator))),
         section("The maps", _maps(study, maps)),
         section("The losses compared", _or_reason(lambda: _comparison(study, estimator))),
-        section("What matters", _or_reason(lambda: _importance(study))),
+        section("What matters", _or_reason(lambda: _importance(study, importance))),
         section("Other tolerances", _or_reason(lambda: _tolerances(study))),
         section("The design", _design(study)),
         section("Failures", _failures(study)),
@@ -145,9 +150,9 @@ def _comparison(study: Study, estimator: str) -> str:
     )
 
 
-def _importance(study: Study) -> str:
-    """Importance as bars, and parallel coordinates."""
-    shares = importance(study)
+def _importance(study: Study, importance: Importance | None) -> str:
+    """Importance as bars where it is given, and parallel coordinates."""
+    shares = importance(study) if importance else {}
     rows = "".join(
         f'<tr><td>{html.escape(name)}</td><td class="number">{share:.2f}</td>'
         f'<td><span class="bar" style="width:{200 * share:.0f}px"></span></td></tr>'
@@ -156,7 +161,11 @@ def _importance(study: Study) -> str:
     trials = with_option_columns(study.scored("f1"))
     values = trials["f1"].to_numpy(dtype=np.float64)
     figure = coordinates_figure(varied_columns(study, trials), values, "F1")
-    note = "<p>Share of the variance of F1 that each parameter explains (functional ANOVA).</p>"
+    note = (
+        "<p>Share of the variance of F1 that each parameter explains (functional ANOVA).</p>"
+        if shares
+        else ""
+    )
     return f'{note}<table>{rows}</table>\n<div class="scroll">{figure_html(figure, name="coordinates")}</div>'
 
 

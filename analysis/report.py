@@ -20,7 +20,7 @@ from analysis.comparison_text import comparison_text
 from analysis.comparisons import compare_losses
 from analysis.curves import noise_axis
 from analysis.detail_plots import plot_comparison, plot_slices, plot_uncertainty
-from analysis.html_report import html_report
+from analysis.html_report import Importance, html_report
 from analysis.maps import StudyMap, map_study
 from analysis.plots import plot_map, save_figure
 from analysis.recommendations import recommend
@@ -196,6 +196,7 @@ def write_report(
     out_dir: Path | None = None,
     estimator: str = "gaussian_process",
     tolerance_s: float | None = None,
+    importance: Importance | None = None,
 ) -> Output:
     """Write `report.html`: question, answer, maps, tables, failures, versions on one page.
 
@@ -204,11 +205,14 @@ def write_report(
         out_dir: Where to write; `<study>/figures` when None.
         estimator: See `analysis.surfaces.ESTIMATORS`.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
+        importance: Gives each swept parameter's share of the variance (`sweeps.importance.importance`); left
+            out when None.
 
     Raises:
         AnalysisError: A study that cannot be read or drawn.
     """
-    text = html_report(load_scored(study, tolerance_s=tolerance_s), estimator=estimator)
+    loaded = load_scored(study, tolerance_s=tolerance_s)
+    text = html_report(loaded, estimator=estimator, importance=importance)
     folder = _folder(study, out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_stem('report', metric='f1', tolerance_s=tolerance_s)}.html"

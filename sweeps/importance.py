@@ -1,4 +1,7 @@
-"""How much of the metric's spread each swept parameter explains."""
+"""How much of a metric's spread each swept parameter explains: Optuna's functional ANOVA.
+
+It stands here, as `analysis` needs no Optuna; the report takes it as a function.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.axes import CATEGORIES, swept_axes, with_option_columns
-from analysis.results import AnalysisError, Study, TooFewPointsError
+from analysis.axes import varied_columns, with_option_columns
+from analysis.results import Study, TooFewPointsError
 
-__all__ = ["importance", "varied_columns"]
+__all__ = ["importance"]
 
 
 _LEAST_TRIALS = 10
-
-
-def varied_columns(study: Study, trials: pd.DataFrame) -> dict[str, pd.Series]:
-    """The swept parameters by their shown names: numbers in shown units, categories as text."""
-    numbers = {
-        axis.title: pd.Series(axis.shown(trials), index=trials.index) for axis in swept_axes(study, trials)
-    }
-    named = {name: trials[name].astype(str) for name in CATEGORIES if name in trials}
-    return numbers | {name: values for name, values in named.items() if values.nunique() > 1}
 
 
 def importance(study: Study, *, metric: str = "f1", seed: int = 0) -> Mapping[str, float]:
@@ -39,12 +33,10 @@ def importance(study: Study, *, metric: str = "f1", seed: int = 0) -> Mapping[st
         seed: Of the forest.
 
     Raises:
-        AnalysisError: Optuna is not installed, fewer than two parameters vary, or fewer than ten trials.
+        AnalysisError: Fewer than two parameters vary, or fewer than ten trials completed.
     """
-    try:
-        import optuna
-    except ImportError as error:
-        raise AnalysisError("importance needs Optuna: pip install 'softloc[sweeps]'") from error
+    import optuna
+
     trials = with_option_columns(study.scored(metric))
     columns = varied_columns(study, trials)
     numbers = [values for values in columns.values() if pd.api.types.is_numeric_dtype(values)]
