@@ -222,10 +222,10 @@ def _with_gains(features: Tensor, optimisation: Optimisation, *, generator: torc
 @torch.no_grad()
 def _move_average(averaged: nn.Module, network: nn.Module, *, decay: float) -> None:
     """Running average of the weights; statistics of batch norm are taken as they are."""
-    for mean, value in zip(averaged.parameters(), network.parameters(), strict=True):
-        mean.lerp_(value, 1 - decay)
-    for mean, value in zip(averaged.buffers(), network.buffers(), strict=True):
-        mean.copy_(value)
+    for weight, latest in zip(averaged.parameters(), network.parameters(), strict=True):
+        weight.lerp_(latest, 1 - decay)
+    for statistic, current in zip(averaged.buffers(), network.buffers(), strict=True):
+        statistic.copy_(current)
 
 
 class _Recorder:

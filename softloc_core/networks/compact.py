@@ -34,7 +34,8 @@ class CompactNetwork(nn.Module):
         """Event logits [batch, channel, frame] of features [batch, frame, band]."""
         bands = self.normalise(with_difference(features).transpose(1, 2))
         sequence, _ = self.lstm(self.convolutions(bands).transpose(1, 2))
-        return self.output(sequence).transpose(1, 2)
+        logit: Tensor = self.output(sequence)
+        return logit.transpose(1, 2)
 
 
 def _block(n_in: int, n_out: int) -> tuple[nn.Module, ...]:

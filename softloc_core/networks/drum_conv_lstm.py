@@ -48,20 +48,21 @@ class DrumConvLstm(nn.Module):
             image = functional.relu(convolution(functional.pad(image, (1, 2, 1, 1))))
             image = functional.max_pool2d(image, (1, pooling))
         sequence, _ = self.lstm(image.permute(0, 2, 1, 3).flatten(2))
-        return self.output(torch.sigmoid(self.dense(sequence))).transpose(1, 2)
+        logit: Tensor = self.output(torch.sigmoid(self.dense(sequence)))
+        return logit.transpose(1, 2)
 
     def _initialise(self) -> None:
         """Weights as the released code draws them."""
-        for convolution in self.convolutions:
-            nn.init.xavier_uniform_(convolution.weight)
-            nn.init.zeros_(convolution.bias)
+        for name, weight in self.convolutions.named_parameters():
+            (nn.init.zeros_ if name.endswith("bias") else nn.init.xavier_uniform_)(weight)
         for layer in (self.dense, self.output):
             nn.init.normal_(layer.weight)
         nn.init.zeros_(self.dense.bias)
-        nn.init.zeros_(self.lstm.bias_hh_l0)
-        nn.init.zeros_(self.lstm.bias_ih_l0)
-        with torch.no_grad():
-            self.lstm.bias_hh_l0[24:48] = 1.0  # torch orders the gates input, forget, cell, output
+        biases = {name: bias for name, bias in self.lstm.named_parameters() if name.startswith("bias")}
+        for bias in biases.values():
+            nn.init.zeros_(bias)
+        # Torch orders the gates input, forget, cell, output.
+        nn.init.ones_(biases["bias_hh_l0"].data[24:48])
 
 
 def _pooled(n_bands: int) -> int:
