@@ -15,6 +15,7 @@ from rich.console import Console
 
 from analysis.results import AnalysisError
 from softloc_core.errors import UserError
+from sweeps.cli_analysis import add_analysis_commands
 
 __all__ = ["app", "main"]
 
@@ -113,23 +114,7 @@ def run(
     raise typer.Exit(outcome.exit_status)
 
 
-@app.command(epilog="Example: `softloc surface runs/drums_210 --bandwidth 10`")
-def surface(
-    study: StudyDir,
-    out_dir: Annotated[Path | None, typer.Option(help="Where to write; STUDY/figures by default.")] = None,
-    metric: Annotated[str, typer.Option(help="A numeric column of the trials.")] = "f1",
-    estimator: Annotated[str, typer.Option(help="How the trials become a surface.")] = "nadaraya_watson",
-    bandwidth: Annotated[
-        float | None, typer.Option(help="Of the kernel, in ms; chosen from the data if left out.")
-    ] = None,
-) -> None:
-    """Draw the heat map of a study again from its Parquet."""
-    from analysis.report import write_surface
-
-    drawn = write_surface(study, out_dir=out_dir, metric=metric, estimator=estimator, bandwidth=bandwidth)
-    _out(drawn.text)
-    for path in drawn.paths:
-        _out(str(path))
+add_analysis_commands(app, _out)
 
 
 @app.command(epilog="Example: `softloc status runs/drums_210`")

@@ -1,0 +1,176 @@
+"""The commands that read a study's Parquet and train nothing: surface, compare, recommend, report."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from softloc_core.errors import UserError
+from sweeps.units import parse_duration
+
+if TYPE_CHECKING:
+    from analysis.report import Output
+
+__all__ = ["add_analysis_commands"]
+
+StudyDir = Annotated[str, typer.Argument(help="A study's folder, as runs/quickstart.")]
+OutDir = Annotated[Path | None, typer.Option(help="Where to write; STUDY/figures by default.")]
+Metric = Annotated[str, typer.Option(help="A numeric column of the trials.")]
+By = Annotated[str, typer.Option(help="Column whose values are told apart.")]
+Estimator = Annotated[
+    str, typer.Option(help="nadaraya_watson, local_linear, gaussian_process or steered_process.")
+]
+Bandwidth = Annotated[
+    float | None, typer.Option(help="Of the kernel, in ms; chosen from the data if left out.")
+]
+Tolerance = Annotated[
+    str | None, typer.Option(help="Score again at this tolerance, as 20ms, from the stored events.")
+]
+Only = Annotated[list[str] | None, typer.Option("--loss", help="Keep this loss; may be given again.")]
+Level = Annotated[float, typer.Option(help="Probability of the intervals.")]
+
+
+def add_analysis_commands(app: typer.Typer, say: Callable[[str], None]) -> None:
+    """Give `app` the commands; `say` prints a line."""
+
+    @app.command(epilog="Example: `softloc surface runs/drums_210 --bandwidth 10`")
+    def surface(
+        study: StudyDir,
+        out_dir: OutDir = None,
+        metric: Metric = "f1",
+        by: By = "loss",
+        estimator: Estimator = "nadaraya_watson",
+        bandwidth: Bandwidth = None,
+        tolerance: Tolerance = None,
+        preset: Annotated[
+            str | None, typer.Option(help="authors: the map as the paper's authors drew it.")
+        ] = None,
+    ) -> None:
+        """Draw the heat map of a study again from its Parquet, with its errors and slices."""
+        from analysis.report import write_surface
+
+        drawn = write_surface(
+            study,
+            out_dir=out_dir,
+            metric=metric,
+            by=by,
+            estimator=estimator,
+            bandwidth=bandwidth,
+            tolerance_s=_seconds("--tolerance", tolerance),
+            preset=preset,
+        )
+        _show(drawn, say)
+
+    @app.command(epilog="Example: `softloc compare runs/quickstart --tolerance 20ms`")
+    def compare(
+        study: StudyDir,
+        out_dir: OutDir = None,
+        metric: Metric = "f1",
+        by: By = "loss",
+        only: Only = None,
+        reference: Annotated[str | None, typer.Option(help="What the others are compared with.")] = None,
+        softness: Annotated[
+            str | None, typer.Option(help="Softness to compare at, as 100ms; each its best by default.")
+        ] = None,
+        estimator: Estimator = "gaussian_process",
+        bandwidth: Bandwidth = None,
+        tolerance: Tolerance = None,
+        level: Level = 0.95,
+    ) -> None:
+        """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
+        from analysis.report import write_compare
+
+        compared = write_compare(
+            study,
+            out_dir=out_dir,
+            metric=metric,
+            by=by,
+            only=only,
+            reference=reference,
+            softness_s=_seconds("--softness", softness),
+            estimator=estimator,
+            bandwidth=bandwidth,
+            tolerance_s=_seconds("--tolerance", tolerance),
+            level=level,
+        )
+        _show(compared, say)
+
+    @app.command(epilog="Example: `softloc recommend runs/quickstart --label-noise 60ms`")
+    def recommend(
+        study: StudyDir,
+        label_noise: Annotated[str, typer.Option(help="How far labels are off (s.d.), as 60ms.")],
+        out_dir: OutDir = None,
+        metric: Metric = "f1",
+        by: By = "loss",
+        only: Only = None,
+        estimator: Estimator = "gaussian_process",
+        bandwidth: Bandwidth = None,
+        tolerance: Tolerance = None,
+        level: Level = 0.95,
+    ) -> None:
+        """Say which loss and softness suit labels that are off by so much, and how sure that is."""
+        from analysis.report import write_recommend
+
+        noise_s = _seconds("--label-noise", label_noise)
+        assert noise_s is not None, "the option is required"
+        found = write_recommend(
+            study,
+            label_noise_s=noise_s,
+            out_dir=out_dir,
+            metric=metric,
+            by=by,
+            only=only,
+            estimator=estimator,
+            bandwidth=bandwidth,
+            tolerance_s=_seconds("--tolerance", tolerance),
+            level=level,
+        )
+        _show(found, say)
+
+    @app.command(epilog="Example: `softloc report runs/quickstart`")
+    def report(
+        study: StudyDir,
+        out_dir: OutDir = None,
+        estimator: Estimator = "gaussian_process",
+        tolerance: Tolerance = None,
+    ) -> None:
+        """Write one HTML page with the answers, maps, tables and failures of a study."""
+        from analysis.report import write_report
+        from sweeps.importance import importance
+
+        written = write_report(
+            study,
+            out_dir=out_dir,
+            estimator=estimator,
+            tolerance_s=_seconds("--tolerance", tolerance),
+            importance=importance,
+        )
+        _show(written, say)
+
+
+def _seconds(option: str, text: str | None) -> float | None:
+    """A duration of the command line in seconds.
+
+    Raises:
+        UserError: No finite duration in s or ms (frames and tolerances differ from trial to trial).
+    """
+    if text is None:
+        return None
+    try:
+        duration = parse_duration(text)
+    except UserError as error:
+        raise UserError(f"`{option}` {error}") from error
+    if duration.unit not in ("s", "ms") or not math.isfinite(duration.value):
+        raise UserError(f"`{option}` must be finite and in ms or s, as 20ms, but got {text}")
+    return duration.value / (1000 if duration.unit == "ms" else 1)
+
+
+def _show(output: Output, say: Callable[[str], None]) -> None:
+    """The text, and a path a line."""
+    say(output.text)
+    for path in output.paths:
+        say(str(path))
