@@ -19,6 +19,8 @@ __all__ = ["Array", "Grid", "KernelRegression", "Regression", "coordinates"]
 
 Array = NDArray[np.float64]
 _CHUNK = 4_000_000
+_BIN_ABOVE = 20_000
+_BINS_A_BANDWIDTH = 20
 _DEGENERATE = 1e-10
 _REACH = float(np.exp(-2.0))
 
@@ -252,6 +254,8 @@ def _kernel(distance: Array) -> Array:
 
 def _grid_sums(columns: Array, grid: Grid, *, points: Array, bandwidth: Array) -> Array:
     """Sums on a two-dimensional grid: one matrix product a column, in chunks of trials."""
+    if len(points) > _BIN_ABOVE:
+        points, columns = _binned(columns, points=points, bandwidth=bandwidth)
     first, second = grid.axes
     total = np.zeros((len(columns), len(first), len(second)))
     step = max(1, _CHUNK // (len(first) + len(second)))
@@ -262,6 +266,29 @@ def _grid_sums(columns: Array, grid: Grid, *, points: Array, bandwidth: Array) -
         for index, column in enumerate(columns[:, part]):
             total[index] += (left * column) @ right.T
     return total.reshape(len(columns), -1)
+
+
+def _binned(columns: Array, *, points: Array, bandwidth: Array) -> tuple[Array, Array]:
+    """The trials shared out linearly among the corners of a lattice 1 / 20 of a bandwidth apart.
+
+    Source: Fan and Marron (1994). It widens the kernel by some 0.03 %, far below what any estimate can show.
+    """
+    low = points.min(axis=0)
+    place = (points - low) / (bandwidth / _BINS_A_BANDWIDTH)
+    corner = np.floor(place).astype(np.int64)
+    part, size = place - corner, corner.max(axis=0) + 2
+    if size.prod() > len(points):
+        return points, columns
+    bins = np.zeros((len(columns), int(size.prod())))
+    for right, up in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        index = (corner[:, 0] + right) * size[1] + corner[:, 1] + up
+        share = np.abs(1 - right - part[:, 0]) * np.abs(1 - up - part[:, 1])
+        for total, column in zip(bins, columns, strict=True):
+            total += np.bincount(index, weights=share * column, minlength=bins.shape[1])
+    filled = np.flatnonzero(np.bincount(corner @ np.array([size[1], 1]), minlength=bins.shape[1]))
+    used = np.unique((filled[:, None] + np.array([0, 1, size[1], size[1] + 1])).ravel())
+    centres = np.stack(np.divmod(used, size[1]), axis=1)
+    return low + centres * (bandwidth / _BINS_A_BANDWIDTH), bins[:, used]
 
 
 def _point_sums(columns: Array, at: Array, *, points: Array, bandwidth: Array) -> Array:

@@ -137,6 +137,28 @@ def test_trials_on_a_line_fall_back_to_the_mean_of_the_neighbours():
     np.testing.assert_allclose(linear.predict(points), constant.predict(points), rtol=1e-9)
 
 
+@DEGREES
+def test_many_trials_are_binned_without_a_trace(degree):
+    points, values, weights = scattered(30_000, 2)
+    fit = fitted(points, values, degree=degree, weights=weights, bandwidth=15.0)
+    grid = Grid((np.linspace(0, 100, 6), np.linspace(0, 100, 5)))
+    np.testing.assert_allclose(fit.predict(grid), fit.predict(grid.points()), atol=2e-4)
+    np.testing.assert_allclose(fit.support(grid), fit.support(grid.points()), rtol=2e-3)
+
+
+@DEGREES
+@pytest.mark.filterwarnings("ignore:After 0.17:FutureWarning")
+def test_agrees_with_statsmodels(degree):
+    kernel_regression = pytest.importorskip("statsmodels.nonparametric.kernel_regression")
+    points, values, _ = scattered(80, 2)
+    fit = fitted(points, values, degree=degree)
+    theirs = kernel_regression.KernelReg(
+        values, points, var_type="cc", reg_type=("lc", "ll")[degree], bw=fit.bandwidth
+    )
+    query = np.random.default_rng(1).uniform(10, 90, (20, 2))
+    np.testing.assert_allclose(fit.predict(query), theirs.fit(query)[0], rtol=1e-7)
+
+
 def test_noise_is_recovered():
     rng = np.random.default_rng(3)
     points = rng.uniform(0, 100, (400, 2))
