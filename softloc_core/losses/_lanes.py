@@ -1,4 +1,4 @@
-"""Two steps of the count recursion for eight sequences at once, as vector instructions.
+"""The inner loops of the count recursion for eight sequences at once, as vector instructions.
 
 Numba's own loops stay scalar here: the compiler cannot know that the arrays do not overlap, and eight
 iterations are too few for it to check. Both functions work on rows of eight float64 values and know nothing
@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["N_LANES", "advance", "retreat"]
+__all__ = ["N_LANES", "advance", "retreat", "to_lanes", "to_rows"]
 
 N_LANES = 8
 _VECTOR = ir.VectorType(ir.DoubleType(), N_LANES)
@@ -95,3 +95,59 @@ def retreat(typingctx, behind, ahead, prob, comp, both, n_rows):  # type: ignore
         return context.get_dummy_value()
 
     return signature, codegen
+
+
+def _transposed(builder: Any, vectors: list[Any]) -> list[Any]:
+    """An 8 x 8 block transposed: bit by bit, row and lane numbers are exchanged."""
+    index = ir.VectorType(ir.IntType(32), N_LANES)
+    lanes = range(N_LANES)
+    for bit in (1, 2, 4):
+        low = ir.Constant(index, [lane if not lane & bit else N_LANES + (lane ^ bit) for lane in lanes])
+        high = ir.Constant(index, [lane | bit if not lane & bit else N_LANES + lane for lane in lanes])
+        for i in (i for i in lanes if not i & bit):
+            first, second = vectors[i], vectors[i | bit]
+            vectors[i] = builder.shuffle_vector(first, second, low)
+            vectors[i | bit] = builder.shuffle_vector(first, second, high)
+    return vectors
+
+
+def _transpose_blocks(context: Any, builder: Any, signature: Any, arguments: Any, *, to_lanes: bool) -> Any:
+    """Code that goes through [lane, frame] and [frame, lane] arrays block by block."""
+    width, zero, one = (ir.Constant(ir.IntType(64), n) for n in (N_LANES, 0, 1))
+    rows, lanes = (
+        context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in range(2)
+    )
+    stride = arguments[3]
+    with cgutils.for_range_slice(builder, zero, arguments[2], one) as (block, _):
+        frame = builder.mul(block, width)
+        in_rows, in_lanes = [], []
+        for i in range(N_LANES):
+            number = ir.Constant(ir.IntType(64), i)
+            in_rows.append(builder.gep(rows, [builder.add(builder.mul(number, stride), frame)]))
+            in_lanes.append(builder.gep(lanes, [builder.mul(builder.add(frame, number), width)]))
+        source, target = (in_rows, in_lanes) if to_lanes else (in_lanes, in_rows)
+        pointer = _VECTOR.as_pointer()
+        vectors = [builder.load(builder.bitcast(each, pointer), align=8) for each in source]
+        for value, each in zip(_transposed(builder, vectors), target, strict=True):
+            builder.store(value, builder.bitcast(each, pointer), align=8)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def to_lanes(typingctx, rows, lanes, n_blocks, stride):  # type: ignore[no-untyped-def]
+    """lanes[frame, lane] = rows[lane, frame]; of `n_blocks` times eight frames, in rows `stride` long."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _transpose_blocks(context, builder, signature, arguments, to_lanes=True)
+
+    return types.void(rows, lanes, types.int64, types.int64), codegen
+
+
+@intrinsic
+def to_rows(typingctx, rows, lanes, n_blocks, stride):  # type: ignore[no-untyped-def]
+    """rows[lane, frame] = lanes[frame, lane]; of `n_blocks` times eight frames, in rows `stride` long."""
+
+    def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _transpose_blocks(context, builder, signature, arguments, to_lanes=False)
+
+    return types.void(rows, lanes, types.int64, types.int64), codegen

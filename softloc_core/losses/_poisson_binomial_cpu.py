@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from softloc_core.losses._lanes import N_LANES, advance, retreat
+from softloc_core.losses._lanes import N_LANES, advance, retreat, to_lanes, to_rows
 
-__all__ = ["N_LANES", "Group", "log_prob_rows", "new_group"]
+__all__ = ["N_LANES", "Group", "log_prob_rows", "working_memory"]
 
 # Below this probability, masses that were set to zero could matter; the sequence is then tilted.
 _TRUSTED = 1e-190
@@ -33,6 +34,9 @@ class Group(NamedTuple):
         prob: [frame, lane] probability of what is counted.
         comp: [frame, lane] its complement.
         both: [frame, lane] P(count, given that the frame counts).
+        prob_rows: The same as `prob`, [lane, frame]; the frames are filled up to whole blocks.
+        comp_rows: The same as `comp`.
+        both_rows: The same as `both`.
         table: Flat; masses before each frame of a segment, [frame, state, lane].
         checkpoint: Flat; masses before each segment.
         ahead: [state, lane] probability of reaching the count from a state.
@@ -49,6 +53,9 @@ class Group(NamedTuple):
     prob: NDArray[np.float64]
     comp: NDArray[np.float64]
     both: NDArray[np.float64]
+    prob_rows: NDArray[np.float64]
+    comp_rows: NDArray[np.float64]
+    both_rows: NDArray[np.float64]
     table: NDArray[np.float64]
     checkpoint: NDArray[np.float64]
     ahead: NDArray[np.float64]
@@ -58,20 +65,24 @@ class Group(NamedTuple):
     power: NDArray[np.float64]
 
 
-def new_group(n_frames: int, n_states: int) -> Group:
+def _new_group(n_frames: int, n_states: int) -> Group:
     """Working memory for sequences of up to that many frames and states, one a thread."""
     row = (n_states + 2) * N_LANES
     segment = min(n_frames, max(_MAX_TABLE // row, 2 * math.isqrt(n_frames)))
     n_segments = -(-n_frames // segment)
     bits = np.empty(n_frames, np.int64)
+    n_filled = -(-n_frames // N_LANES) * N_LANES
     return Group(
         target=np.zeros(N_LANES, np.int64),
         sign=np.ones(N_LANES),
         log_factor=np.zeros(N_LANES),
         total=np.ones(N_LANES),
-        prob=np.empty((n_frames, N_LANES)),
-        comp=np.empty((n_frames, N_LANES)),
-        both=np.empty((n_frames, N_LANES)),
+        prob=np.empty((n_filled, N_LANES)),
+        comp=np.empty((n_filled, N_LANES)),
+        both=np.empty((n_filled, N_LANES)),
+        prob_rows=np.empty((N_LANES, n_filled)),
+        comp_rows=np.empty((N_LANES, n_filled)),
+        both_rows=np.empty((N_LANES, n_filled)),
         table=np.empty((segment + 1) * row),
         checkpoint=np.empty(n_segments * row),
         ahead=np.empty((n_states + 2, N_LANES)),
@@ -80,6 +91,21 @@ def new_group(n_frames: int, n_states: int) -> Group:
         bits=bits,
         power=bits.view(np.float64),
     )
+
+
+_KEPT = threading.local()
+
+
+def working_memory(n_frames: int, n_states: int) -> Group:
+    """This thread's working memory, kept from call to call: fresh pages cost as much as the recursion."""
+    kept: tuple[int, int, Group] | None = getattr(_KEPT, "group", None)
+    if kept is not None and n_frames <= kept[0] and n_states <= kept[1]:
+        return kept[2]
+    n_frames, n_states = max(1, n_frames), max(1, n_states)
+    group = _new_group(n_frames, n_states)
+    if len(group.table) + len(group.checkpoint) <= 2 * _MAX_TABLE:
+        _KEPT.group = (n_frames, n_states, group)
+    return group
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -112,21 +138,29 @@ def _exp_of_minus(size, n_frames, out, bits, power):  # type: ignore[no-untyped-
         out[t] = 0.0 if size[t] > 708.0 else out[t] * power[t]
 
 
-@njit(cache=True, nogil=True)
-def _load_lane(group, lane, logit, n_frames, shift):  # type: ignore[no-untyped-def]
-    """Fill one lane with the shifted probabilities; frames beyond the end stay silent."""
-    sign, size, small = group.sign[lane], group.size, group.small
-    for t in range(n_frames):
-        size[t] = abs(sign * np.float64(logit[t]) + shift)
-    _exp_of_minus(size, n_frames, small, group.bits, group.power)
+@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+def _sigmoids(x, small, n_frames, prob, comp):  # type: ignore[no-untyped-def]
+    """Sigmoid(x) and sigmoid(-x) from x and exp(-|x|), written so that the compiler vectorises it."""
     for t in range(n_frames):
         large = 1.0 / (1.0 + small[t])
         rest = small[t] * large
-        positive = sign * np.float64(logit[t]) + shift >= 0
-        group.prob[t, lane] = large if positive else rest
-        group.comp[t, lane] = rest if positive else large
-    group.prob[n_frames:, lane] = 0.0
-    group.comp[n_frames:, lane] = 1.0
+        positive = x[t] >= 0
+        prob[t] = large if positive else rest
+        comp[t] = rest if positive else large
+
+
+@njit(cache=True, nogil=True)
+def _load_lane(group, lane, logit, n_frames, n_filled, shift):  # type: ignore[no-untyped-def]
+    """Fill one lane with the shifted probabilities; frames beyond the end stay silent."""
+    sign, size, small = group.sign[lane], group.size, group.small
+    prob, comp = group.prob_rows[lane], group.comp_rows[lane]
+    for t in range(n_frames):
+        comp[t] = sign * np.float64(logit[t]) + shift
+        size[t] = abs(comp[t])
+    _exp_of_minus(size, n_frames, small, group.bits, group.power)
+    _sigmoids(comp, small, n_frames, prob, comp)
+    for t in range(n_frames, n_filled):
+        prob[t], comp[t] = 0.0, 1.0
 
 
 @njit(cache=True, nogil=True)
@@ -168,6 +202,9 @@ def _copy(target, source):  # type: ignore[no-untyped-def]
 def _pass(group, n_frames, with_gradient):  # type: ignore[no-untyped-def]
     """P(count) of each lane to `total`, and P(count, given that frame t counts) to `both`."""
     prob, comp, ahead = group.prob, group.comp, group.ahead
+    n_blocks, stride = (n_frames + N_LANES - 1) // N_LANES, len(prob)
+    to_lanes(group.prob_rows, prob, n_blocks, stride)
+    to_lanes(group.comp_rows, comp, n_blocks, stride)
     n_states = _largest(group.target) + 1
     row = (n_states + 2) * N_LANES
     segment = min(n_frames, len(group.table) // row - 1)
@@ -194,6 +231,7 @@ def _pass(group, n_frames, with_gradient):  # type: ignore[no-untyped-def]
             _copy(table[0], saved[s])
             _forward(prob, comp, start, stop, n_states, table)
         _backward(prob, comp, start, stop, n_states, table, ahead, group.both)
+    to_rows(group.both_rows, group.both, n_blocks, stride)
 
 
 @njit(cache=True, nogil=True)
@@ -205,7 +243,7 @@ def _log_complement(group, lane, n_frames):  # type: ignore[no-untyped-def]
     mass[0] = 1.0
     others = 0.0
     for t in range(n_frames):
-        p, q = group.prob[t, lane], group.comp[t, lane]
+        p, q = group.prob_rows[lane, t], group.comp_rows[lane, t]
         others += p * mass[count]
         for k in range(count, 0, -1):
             mass[k] = q * mass[k] + p * mass[k - 1]
@@ -268,7 +306,7 @@ def _silence(group, lane, logit, n_frames, with_gradient, gradient):  # type: ig
     """
     value, silent, heard = 0.0, 1.0, 0.0
     for t in range(n_frames):
-        p, q = group.prob[t, lane], group.comp[t, lane]
+        p, q = group.prob_rows[lane, t], group.comp_rows[lane, t]
         if with_gradient:
             gradient[t] = -group.sign[lane] * p
         if p < 0.5:
@@ -288,11 +326,13 @@ def _counted(group, lane, logit, n_frames, near_one, with_gradient, gradient):  
     possible = not total <= 0
     if with_gradient:
         scale = sign / total if possible else 0.0
+        prob, both = group.prob_rows[lane], group.both_rows[lane]
         for t in range(n_frames):
-            prior = group.prob[t, lane]
-            if log_factor != 0:
+            gradient[t] = prob[t] * both[t] * scale - sign * prob[t]
+        if log_factor != 0:
+            for t in range(n_frames):
                 prior = _sigmoid_pair(sign * np.float64(logit[t]))[0]
-            gradient[t] = group.prob[t, lane] * group.both[t, lane] * scale - sign * prior
+                gradient[t] = prob[t] * both[t] * scale - sign * prior
     if log_factor == 0 and 1.0 - total < near_one:
         return _log_complement(group, lane, n_frames)
     return log_factor + (math.log(total) if possible else -np.inf)
@@ -309,7 +349,9 @@ def _load(group, rows, logit, count, length):  # type: ignore[no-untyped-def]
         group.sign[lane] = 1.0 if count[i] <= silent else -1.0
         group.log_factor[lane] = 0.0
         n_frames = max(n_frames, length[i])
-        _load_lane(group, lane, logit[i], length[i], 0.0)
+    for lane in range(N_LANES):
+        i = rows[min(lane, len(rows) - 1)]
+        _load_lane(group, lane, logit[i], length[i], n_frames, 0.0)
     return n_frames
 
 
@@ -323,7 +365,7 @@ def _tilt_where_needed(group, rows, logit, length):  # type: ignore[no-untyped-d
         i, count, sign = rows[lane], group.target[lane], group.sign[lane]
         shift = _tilt(logit[i], length[i], sign, count)
         group.log_factor[lane] = _tilt_log_factor(logit[i], length[i], sign, count, shift)
-        _load_lane(group, lane, logit[i], length[i], shift)
+        _load_lane(group, lane, logit[i], length[i], length[i], shift)
         any_tilted = True
     return any_tilted
 

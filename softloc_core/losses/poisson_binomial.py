@@ -13,7 +13,7 @@ from torch import Tensor
 
 from softloc_core.errors import DataError, UserError
 from softloc_core.losses import _poisson_binomial_torch
-from softloc_core.losses._poisson_binomial_cpu import N_LANES, log_prob_rows, new_group
+from softloc_core.losses._poisson_binomial_cpu import N_LANES, log_prob_rows, working_memory
 from softloc_core.losses.precision import in_full_precision, widened
 from softloc_core.losses.reductions import reduce_counts
 from softloc_core.losses.stored_gradient import keep_stored_gradients, stored_gradient_backward
@@ -131,7 +131,7 @@ def _on_cpu(
     n_threads = _n_threads(len(logit), work=int((states * length).sum()))
 
     def run(thread: int) -> None:
-        group = new_group(max(1, int(length.max())), int(states.max()))
+        group = working_memory(int(length.max()), int(states.max()))
         log_prob_rows(
             group, logit, count, length, order, thread, n_threads, near_one, wanted, log_prob, gradient
         )
