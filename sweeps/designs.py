@@ -13,7 +13,16 @@ from scipy.stats import qmc
 
 from sweeps.space import Parameter
 
-__all__ = ["DESIGN_TYPES", "Design", "GridDesign", "RandomDesign", "SobolDesign", "make_design"]
+__all__ = [
+    "DESIGN_OPTIONS",
+    "DESIGN_TYPES",
+    "Design",
+    "GridDesign",
+    "LatinHypercubeDesign",
+    "RandomDesign",
+    "SobolDesign",
+    "make_design",
+]
 
 Space = Mapping[str, Parameter]
 Point = dict[str, Any]
@@ -96,14 +105,57 @@ class GridDesign(_FixedDesign):
         super().__init__([dict(zip(space, values, strict=True)) for values in itertools.product(*levels)])
 
 
+class LatinHypercubeDesign(_FixedDesign):
+    """Each parameter's range is cut into as many slices as there are points, and each slice is used once.
+
+    A larger budget gives other points, as the slices are narrower; one that is to grow takes Sobol points.
+
+    Source: McKay, Beckman and Conover (1979), as in `scipy.stats.qmc`.
+    """
+
+    def __init__(self, space: Space, *, seed: int, budget: int) -> None:
+        positions = (
+            qmc.LatinHypercube(len(space), rng=seed).random(budget) if space else np.zeros((budget, 0))
+        )
+        super().__init__([_point(space, row) for row in positions])
+
+
+def _adaptive(space: Space, **options: Any) -> Design:
+    """The adaptive design; imported when wanted, for it brings the analysis along."""
+    from sweeps.adaptive import AdaptiveDesign
+
+    return AdaptiveDesign(space, **options)
+
+
+def _optuna(sampler: str) -> Callable[..., Design]:
+    """A design by one of Optuna's samplers; imported when wanted."""
+
+    def make(space: Space, *, seed: int, budget: int) -> Design:
+        from sweeps.optuna_designs import OptunaDesign
+
+        return OptunaDesign(sampler, space, seed=seed, budget=budget)
+
+    return make
+
+
 DESIGN_TYPES: Mapping[str, Callable[..., Design]] = {
     "random": RandomDesign,
     "sobol": SobolDesign,
+    "latin_hypercube": LatinHypercubeDesign,
     "grid": GridDesign,
+    "adaptive": _adaptive,
+    "tpe": _optuna("tpe"),
+    "gp": _optuna("gp"),
+    "cmaes": _optuna("cmaes"),
+    "nsga2": _optuna("nsga2"),
 }
+# What `design_options` of a study may hold, by design.
+DESIGN_OPTIONS: Mapping[str, tuple[str, ...]] = {"adaptive": ("focus", "max_standard_error")}
 
 
-def make_design(name: str, space: Space, *, seed: int, budget: int) -> Design:
+def make_design(
+    name: str, space: Space, *, seed: int, budget: int, options: Mapping[str, Any] | None = None
+) -> Design:
     """The design of that name.
 
     Args:
@@ -111,8 +163,12 @@ def make_design(name: str, space: Space, *, seed: int, budget: int) -> Design:
         space: Varied parameters with plain numbers or listed values.
         seed: Whole number >= 0.
         budget: Number of points; a grid has as many as its levels give.
+        options: The design's own, see `DESIGN_OPTIONS`.
+
+    Raises:
+        ConfigError: A space or an option that the design cannot take.
     """
-    return DESIGN_TYPES[name](space, seed=seed, budget=budget)
+    return DESIGN_TYPES[name](space, seed=seed, budget=budget, **(options or {}))
 
 
 def _point(space: Space, positions: np.ndarray[Any, np.dtype[np.float64]]) -> Point:

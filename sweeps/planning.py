@@ -145,7 +145,9 @@ class Planner:
     def design(self) -> Design:
         """The study's design, at its beginning."""
         study = self.study
-        return make_design(study.design, self._sampled, seed=study.seed, budget=self.n_points)
+        return make_design(
+            study.design, self._sampled, seed=study.seed, budget=self.n_points, options=study.design_options
+        )
 
     def trials(self, point: Mapping[str, Any]) -> list[PlannedTrial]:
         """The trials of one design point: every crossed combination, every replicate.

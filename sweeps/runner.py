@@ -28,7 +28,7 @@ from sweeps.store import TrialStore
 from sweeps.study import Study
 from sweeps.study_identity import resolved_study, validate_same_study
 from sweeps.tracking import MlflowWriter, TrackerThread, tracking_uri
-from sweeps.trial_source import TrialSource
+from sweeps.trial_source import TrialSource, trial_source
 
 __all__ = ["Outcome", "RunOptions", "run_study", "study_folder"]
 
@@ -104,7 +104,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
     validate_same_study(study, folder)
     with study_lock(folder), _log_file(folder):
         store = TrialStore(folder)
-        source = TrialSource(planner, store.load())
+        source = trial_source(planner, store.load(), folder)
         progress = progress or ProgressLine(Counts(0))
         progress.counts = Counts(designed=source.n_designed, kept=source.n_kept)
         _say_start(study, planner, store, progress)
@@ -185,7 +185,9 @@ def _dispatch(
             counts=progress.counts,
             keep=recorder.put,
             tick=status.tick,
-            pending=max(2, int(ray.cluster_resources().get("CPU", 1) / study.resources.cpus)),  # type: ignore[no-untyped-call]
+            pending=1
+            if source.is_sequential
+            else max(2, int(ray.cluster_resources().get("CPU", 1) / study.resources.cpus)),  # type: ignore[no-untyped-call]
         )
         dispatch(
             work, fingerprint=lambda trial: planner.data_of(trial.config).fingerprint, folder=tune_folder

@@ -13,6 +13,7 @@ import yaml
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS
+from sweeps.designs import DESIGN_OPTIONS, DESIGN_TYPES
 from sweeps.fields import FIELDS, Field, parse_field, unknown_key, write_value
 from sweeps.located_yaml import Located, parse_yaml
 from sweeps.overrides import with_overrides
@@ -21,10 +22,10 @@ from sweeps.units import Duration, parse_duration
 
 __all__ = ["DESIGNS", "Resources", "Study", "find_study", "load_study", "shipped_studies", "study_from_yaml"]
 
-DESIGNS = ("random", "sobol", "grid")
+DESIGNS = tuple(DESIGN_TYPES)
 _KEYS = (
     "name", "description", "task", "data", "trials", "design", "seed", "replicates", "space", "fixed",
-    "resources", "time_limit", "retries",
+    "design_options", "resources", "time_limit", "retries",
 )  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -57,6 +58,7 @@ class Study:
         replicates: How often each design point is run.
         space: Varied fields by key; a dotted key is one option of a field.
         fixed: Given fields by key; what neither gives comes from the task's defaults.
+        design_options: The design's own options, see `sweeps.designs.DESIGN_OPTIONS`.
         resources: What one trial takes.
         time_limit: Longest time a trial may take, or None.
         retries: How often a trial is started again after its worker died.
@@ -73,6 +75,7 @@ class Study:
     replicates: int = 1
     space: Mapping[str, Parameter] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    design_options: Mapping[str, Any] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
     time_limit: Duration | None = None
     retries: int = 2
@@ -86,6 +89,8 @@ class Study:
             spec["trials"] = self.trials
         spec["space"] = {key: parameter.spec(write_value) for key, parameter in self.space.items()}
         spec["fixed"] = {key: write_value(value) for key, value in self.fixed.items()}
+        if self.design_options:
+            spec["design_options"] = dict(self.design_options)
         spec["resources"] = {"cpus": self.resources.cpus, "gpus": self.resources.gpus}
         spec["retries"] = self.retries
         if self.time_limit is not None:
@@ -179,6 +184,7 @@ def _study(root: Located) -> Study:
         replicates=_integer(given["replicates"], least=1) if "replicates" in given else 1,
         space=space,
         fixed=fixed,
+        design_options=_design_options(given.get("design_options"), str(given["design"].value)),
         resources=_resources(given.get("resources")),
         time_limit=_time_limit(given["time_limit"]) if "time_limit" in given else None,
         retries=_integer(given["retries"], least=0) if "retries" in given else 2,
@@ -300,6 +306,17 @@ def _integer(located: Located, *, least: int) -> int:
     if type(located.value) is not int or located.value < least:
         raise located.error(f"must be a whole number, at least {least}")
     return located.value
+
+
+def _design_options(located: Located | None, design: str) -> dict[str, Any]:
+    """The design's own options; their values are judged by the design."""
+    if located is None:
+        return {}
+    allowed = DESIGN_OPTIONS.get(design, ())
+    for key, item in located.items():
+        if key not in allowed:
+            raise unknown_key(item, key, allowed or ("none for this design",))
+    return dict(located.plain)
 
 
 def _time_limit(located: Located) -> Duration:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import statistics
 from collections import deque
 from collections.abc import Mapping
+from typing import Any
 
+from sweeps.folder import StudyFolder
 from sweeps.planning import PlannedTrial, Planner
 from sweeps.store import StoredTrial
 
-__all__ = ["TrialSource"]
+__all__ = ["TrialSource", "trial_source"]
+
+_POINTS = "points.json"
 
 
 class TrialSource:
@@ -30,8 +36,13 @@ class TrialSource:
 
     @property
     def n_left(self) -> int:
-        """Trials that `next` has still to give."""
+        """Trials that `next` has still to give, at most."""
         return len(self._queue)
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether later trials depend on earlier results."""
+        return False
 
     def next(self) -> PlannedTrial | None:
         """The next missing trial, or None when all were given."""
@@ -39,3 +50,94 @@ class TrialSource:
 
     def tell(self, trial_id: str, value: float | None) -> None:
         """What a trial gave; None when it failed."""
+
+
+class SequentialSource(TrialSource):
+    """The missing trials of a design that learns.
+
+    Every point is written down before its trials are given out. So a study that goes on runs what an earlier
+    driver had begun, tells the design what is stored, and asks for the rest of the budget only.
+    """
+
+    def __init__(
+        self, planner: Planner, stored: Mapping[str, StoredTrial], folder: StudyFolder, *, metric: str = "f1"
+    ) -> None:
+        self._planner, self._folder = planner, folder
+        self._design = planner.design()
+        self._queue: deque[PlannedTrial] = deque()
+        self._open: dict[int, dict[str, float | None]] = {}
+        self._owner: dict[str, int] = {}
+        self._waiting: dict[int, set[str]] = {}
+        self._seen: set[str] = set()
+        content = folder.read(_POINTS)
+        self._points: list[dict[str, Any]] = json.loads(content) if content else []
+        self._values = {
+            identity: float(trial.row[metric])
+            for identity, trial in stored.items()
+            if trial.status == "completed"
+        }
+        for number, point in enumerate(self._points):
+            self._add(number, point)
+        self._asked = len(self._points)
+        self.n_designed = planner.n_points * planner.runs_a_point
+        self.n_kept = sum(identity in self._values for identity in self._seen)
+
+    @property
+    def n_left(self) -> int:
+        """Trials that `next` has still to give, at most."""
+        points_left = max(0, self._planner.n_points - self._asked)
+        return len(self._queue) + points_left * self._planner.runs_a_point
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether later trials depend on earlier results."""
+        return True
+
+    def next(self) -> PlannedTrial | None:
+        """The next missing trial; the design is asked when none is waiting."""
+        while not self._queue:
+            point = self._design.ask() if self._asked < self._planner.n_points else None
+            if point is None:
+                return None
+            if point in self._points:
+                # A design that goes on may begin with points that an earlier driver was given already.
+                continue
+            self._points.append(point)
+            self._folder.write(_POINTS, json.dumps(self._points).encode())
+            self._asked += 1
+            self._add(self._asked - 1, point)
+        return self._queue.popleft()
+
+    def tell(self, trial_id: str, value: float | None) -> None:
+        """What a trial gave; the design hears of a point, as the mean of its trials, when all have ended."""
+        number = self._owner.get(trial_id)
+        if number is None or trial_id not in self._waiting[number]:
+            return
+        self._open[number][trial_id] = value
+        self._waiting[number].discard(trial_id)
+        self._close(number)
+
+    def _add(self, number: int, point: dict[str, Any]) -> None:
+        """Queue the trials of a point that are not stored."""
+        trials = {trial.trial_id: trial for trial in self._planner.trials(point)}
+        self._open[number] = {identity: self._values.get(identity) for identity in trials}
+        missing = {i: t for i, t in trials.items() if i not in self._values and i not in self._seen}
+        self._seen |= set(trials)
+        self._waiting[number] = set(missing)
+        self._owner |= dict.fromkeys(missing, number)
+        self._queue.extend(missing.values())
+        self._close(number)
+
+    def _close(self, number: int) -> None:
+        """Tell the design of a point whose trials have all ended."""
+        if self._waiting[number]:
+            return
+        values = [value for value in self._open.pop(number).values() if value is not None]
+        self._design.tell(dict(self._points[number]), statistics.fmean(values) if values else None)
+
+
+def trial_source(planner: Planner, stored: Mapping[str, StoredTrial], folder: StudyFolder) -> TrialSource:
+    """The source that suits the study's design."""
+    if planner.design().is_sequential:
+        return SequentialSource(planner, stored, folder)
+    return TrialSource(planner, stored)
