@@ -96,7 +96,7 @@ def _peaks(values: NDArray[np.float64], *, height: float, distance: int) -> NDAr
 # The default mass is lower than the papers' 0.5: a short training leaves an event's mass short of one under
 # strong label noise, and recall suffers long before precision does.
 DECODERS: Mapping[str, Decoder] = {
-    "local_mass": LocalMass(mass=0.25, window_s=0.05),
+    "local_mass": LocalMass(mass=0.3, window_s=0.05),
     "local_mass_paper_drums": LocalMass(mass=0.5, window_s=0.045),
     "local_mass_paper_piano": LocalMass(mass=0.35, window_s=0.1),
     "peak_picking": PeakPicking(relative_height=0.35, distance_s=0.05),

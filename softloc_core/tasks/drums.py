@@ -53,7 +53,7 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 16,
         "learning_rate": 8e-3,
         "learning_rate_schedule": "trapezoid",
-        "weight_averaging": 0.0,
+        "weight_averaging": 0.998,
         "weight_decay": 0.01,
         "gain_db": 6.0,
         "band_gain_db": 3.0,
