@@ -39,7 +39,7 @@ format: $(READY) ## Format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 bench: $(READY) ## Time what has to be fast; prints ratios measured in one run
-	for benchmark in benchmarks/bench_*.py; do $(BIN)/python $$benchmark || exit 1; done
+	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
 
 clean: ## Remove .venv and caches; runs/ stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

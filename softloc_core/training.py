@@ -166,7 +166,8 @@ def fit(
 
     Args:
         network: Features [batch, frame, band] -> event logits [batch, channel, frame], on the set's device.
-        loss: Called as `loss(event_logit, label, step=...)`; keeps `terms` and `alpha`.
+        loss: Called as `loss(event_logit, label, step=...)`; keeps `terms` and `alpha`; weights of its own
+            (a learned noise scale) are trained along.
         training_set: What to train on.
         optimisation: How.
         generator: CPU generator of batches and gains.
@@ -196,7 +197,7 @@ def fit(
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         if math.isfinite(optimisation.gradient_clip):
-            nn.utils.clip_grad_norm_(network.parameters(), optimisation.gradient_clip)
+            nn.utils.clip_grad_norm_(weights, optimisation.gradient_clip)
         optimiser.step()
         recorder.add(step, value.detach(), loss)
         if averaged is not None:

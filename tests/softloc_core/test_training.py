@@ -125,3 +125,17 @@ def test_averaged_weights_lag_behind_the_last_ones():
     torch.manual_seed(0)
     first = Tap().linear.weight.detach()
     assert (trained(0.9) - first).norm() < (trained(0.0) - first).norm()
+
+
+def test_weights_of_the_loss_are_trained_along():
+    class Scaled(MeanSquare):
+        def __init__(self):
+            super().__init__()
+            self.scale = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, event_logit, label, *, step=0, lengths=None):
+            return super().forward(event_logit, label) * self.scale
+
+    loss = Scaled()
+    fit(Tap(), loss, training_set(), OPTIMISATION, generator=torch.Generator().manual_seed(0))
+    assert loss.scale.item() != 1.0
