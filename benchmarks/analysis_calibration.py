@@ -57,9 +57,7 @@ def main() -> None:
     pointwise = found.pivot_table(index="estimator", columns="surface", values="pointwise")[names]
     pointwise["all"] = found.groupby("estimator")["pointwise"].mean()
     pointwise["simultaneous"] = found.groupby("estimator")["simultaneous_all"].mean()
-    print(
-        f"Share of the surface within the pointwise 90 % band, {n_studies} simulated studies of {N_TRIALS} trials;"
-    )
+    print(f"Share of the surface within the pointwise 90 % band, {n_studies} studies of {N_TRIALS} trials;")
     print("last column: studies whose whole surface lies within the simultaneous 90 % band.\n")
     print(
         f"| estimator | {' | '.join(map(str, pointwise.columns))} |\n|---|" + "---|" * len(pointwise.columns)

@@ -178,8 +178,9 @@ def fit(
     Raises:
         TrainingError: The loss is no longer finite.
     """
+    weights = [*network.parameters(), *loss.parameters()]
     optimiser = torch.optim.AdamW(
-        network.parameters(),
+        weights,
         lr=optimisation.learning_rate,
         weight_decay=optimisation.weight_decay,
         fused=True,
