@@ -175,6 +175,23 @@ class Planner:
                 planned.setdefault(trial.trial_id, trial)
         return list(planned.values())
 
+    def check(self) -> None:
+        """Refuse, before anything is started or written, what no trial of the study can be.
+
+        All trials are built where they are known beforehand, else those at both ends of the ranges with every
+        listed value.
+
+        Raises:
+            ConfigError: A value that no trial can have.
+        """
+        if not self.design().is_sequential:
+            self.all_trials()
+            return
+        for position in (0.0, 1.0 - 1e-9):
+            ends = [(p.at(position),) if p.is_range else p.values for p in self._sampled.values()]
+            for values in itertools.product(*ends):
+                self.trials(dict(zip(self._sampled, values, strict=True)))
+
     def written_defaults(self) -> dict[str, Any]:
         """What the task gives where the study says nothing, as a study file writes it.
 

@@ -99,6 +99,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
     """
     data = load_data(study, data_root=options.data_root, cache_dir=options.cache_dir)
     planner = Planner(study, data)
+    planner.check()
     _validate_resources(study, options)
     folder = study_folder(study, out=options.out)
     validate_same_study(study, folder)

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 from softloc_core.errors import ConfigError
+from softloc_core.label_noise import NOISES
+from softloc_core.losses import LOSSES
 from softloc_core.tasks import TASKS
 from sweeps.designs import DESIGN_OPTIONS, DESIGN_TYPES
 from sweeps.fields import FIELDS, Field, parse_field, unknown_key, write_value
@@ -252,6 +254,7 @@ def _validate_task(study: Study, root: Located) -> None:
     task = TASKS.get(study.task)
     _one_of(root.value["data"], list(task.sources))
     allowed = {"network": task.networks, "split": tuple(task.sources[study.data].splits)}
+    allowed |= {"loss": tuple(LOSSES), "noise": tuple(NOISES)}
     for key, names in allowed.items():
         for value, where in _values(study, key):
             if value not in names:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from softloc_core.errors import ConfigError
 from sweeps.designs import DESIGN_TYPES, Design, make_design
 from sweeps.space import Parameter
 
@@ -29,13 +30,24 @@ def points(design: Design) -> list[dict[str, object]]:
     return found
 
 
+SAMPLERS = ("tpe", "gp", "cmaes", "nsga2")
+# Optuna calls some of what it has experimental.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning"
+)
+
+
+def make_needs_space(name: str) -> bool:
+    return name in (*SAMPLERS, "adaptive")
+
+
 @pytest.fixture(params=sorted(DESIGN_TYPES))
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 def test_points_lie_in_the_space(name: str) -> None:
-    for point in points(make_design(name, SPACE, seed=1, budget=24)):
+    for point in points(make_design(name, SPACE, seed=1, budget=12)):
         assert set(point) == set(SPACE)
         assert 0.0 <= point["softness"] <= 0.15  # type: ignore[operator]
         assert point["loss"] in SPACE["loss"].values
@@ -49,7 +61,7 @@ def test_values_are_plain_python(name: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_points(name: str) -> None:
-    once, again = (points(make_design(name, SPACE, seed=5, budget=16)) for _ in range(2))
+    once, again = (points(make_design(name, SPACE, seed=5, budget=6)) for _ in range(2))
     assert once == again
 
 
@@ -59,11 +71,15 @@ def test_the_budget_is_kept(name: str) -> None:
 
 
 def test_another_seed_gives_other_points(name: str) -> None:
-    once, again = (points(make_design(name, SPACE, seed=seed, budget=8)) for seed in (1, 2))
+    once, again = (points(make_design(name, SPACE, seed=seed, budget=4)) for seed in (1, 2))
     assert (once == again) == (name == "grid")
 
 
 def test_a_space_without_parameters_has_one_point_repeated(name: str) -> None:
+    if make_needs_space(name):
+        with pytest.raises(ConfigError, match="`space`"):
+            make_design(name, {}, seed=0, budget=2)
+        return
     found = points(make_design(name, {}, seed=0, budget=2))
     assert found == ([{}] if name == "grid" else [{}, {}])
 
@@ -117,3 +133,38 @@ class TestParameter:
     def test_integers_without_steps_are_all_of_them(self) -> None:
         assert Parameter("integers", (3, 6)).levels() == (3, 4, 5, 6)
         assert Parameter("integers", (0, 10), steps=3).levels() == (0, 5, 10)
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_that_goes_on_gives_the_rest_of_the_budget_and_no_point_twice(name: str) -> None:
+    space = {key: Parameter("uniform", (0.0, 1.0)) for key in ("a", "b")}
+    first = make_design(name, space, seed=1, budget=8)
+    told = [first.ask() for _ in range(5)]
+    again = make_design(name, space, seed=1, budget=8)
+    for point in told:
+        assert point is not None
+        again.tell(point, point["a"])
+    rest = points(again)
+    assert len(rest) == 3
+    assert not any(point in told for point in rest)
+
+
+def test_tpe_looks_for_the_best() -> None:
+    space = {"a": Parameter("uniform", (0.0, 1.0)), "loss": Parameter("choice", ("bad", "good"))}
+    design = make_design("tpe", space, seed=0, budget=40)
+    found = []
+    while (point := design.ask()) is not None:
+        found.append(point)
+        design.tell(point, -abs(point["a"] - 0.7) + (point["loss"] == "good"))
+    late = found[25:]
+    assert sum(point["loss"] == "good" for point in late) > 0.6 * len(late)
+    assert np.mean([abs(point["a"] - 0.7) for point in late]) < 0.25  # by chance 0.29
+
+
+def test_a_failed_point_is_told_and_counts() -> None:
+    design = make_design("tpe", {"a": Parameter("uniform", (0.0, 1.0))}, seed=0, budget=3)
+    for _ in range(3):
+        point = design.ask()
+        assert point is not None
+        design.tell(point, None)
+    assert design.ask() is None
