@@ -36,7 +36,8 @@ def simultaneous_band(
 
     The factor on the standard error is the quantile of the largest standardised deviation among surfaces
     drawn from the fit, never below the pointwise one. Give a coarse lattice (some 500 points): the factor
-    hardly depends on it.
+    hardly depends on it. Meant for the processes: a kernel's bias at the worst place of a surface is larger
+    than its plug-in knows, and its simultaneous bands hold less than they say (benchmarks/README.md).
     """
     draws = fit.draws(at, n=n_draws, rng=np.random.default_rng(seed))
     spread = draws.std(axis=0)
