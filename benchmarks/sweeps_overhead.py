@@ -1,0 +1,100 @@
+"""What a trial costs beyond its own training: trials that do nothing, through a study and through plain Tune.
+
+python benchmarks/sweeps_overhead.py [TRIALS]
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+PLAIN_TRIALS = 20
+
+
+def study(trials: int) -> dict[str, float]:
+    """A simulated study with Parquet and MLflow."""
+    from sweeps.progress import Counts, ProgressLine
+    from sweeps.runner import RunOptions, run_study
+    from sweeps.simulation import SimulatedTrial, register_simulated_task
+    from sweeps.study import study_from_yaml
+
+    register_simulated_task()
+    text = f"name: overhead\ntask: simulated\ndata: plain\ndesign: random\ntrials: {trials}\n"
+    text += "space: {label_noise: {uniform: [0ms, 100ms]}, softness: {uniform: [0ms, 150ms]}}\n"
+    process = psutil.Process()
+    seen: list[tuple[float, int, int]] = []
+
+    class Watched(ProgressLine):
+        def update(self) -> None:
+            seen.append((time.perf_counter(), self.counts.done, process.memory_info().rss))
+
+    with tempfile.TemporaryDirectory() as folder:
+        options = RunOptions(out=folder, cache_dir=Path(folder), cpus=2, run_trial=SimulatedTrial())
+        run_study(study_from_yaml(text, name="overhead"), options, progress=Watched(Counts(0)))
+    early = next(item for item in seen if item[1] >= trials // 10)
+    late = next(item for item in seen if item[1] >= trials * 9 // 10)
+    return {
+        "seconds_a_trial": (late[0] - early[0]) / (late[1] - early[1]),
+        "driver_growth_mb_over_1000": (late[2] - early[2]) / 1e6 * 1000 / (late[1] - early[1]),
+    }
+
+
+def plain(trials: int) -> dict[str, float]:
+    """Ray Tune as it comes: a function trainable, default callbacks."""
+    import ray
+    from ray import tune
+
+    def trial(config: dict[str, float]) -> None:
+        tune.report({"f1": config["x"]})
+
+    with tempfile.TemporaryDirectory() as folder:
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        config = tune.TuneConfig(num_samples=trials)
+        tuner = tune.Tuner(
+            trial,
+            param_space={"x": tune.uniform(0, 1)},
+            tune_config=config,
+            run_config=tune.RunConfig(storage_path=folder, verbose=0),
+        )
+        started = time.perf_counter()
+        tuner.fit()
+        elapsed = time.perf_counter() - started
+        ray.shutdown()
+    return {"seconds_a_trial": elapsed / trials}
+
+
+def measured(kind: str, trials: int) -> dict[str, float]:
+    """One of the two, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, kind, str(trials)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+    result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+def main() -> None:
+    if len(sys.argv) == 3:
+        print(json.dumps({"study": study, "plain": plain}[sys.argv[1]](int(sys.argv[2]))))
+        return
+    trials = int(sys.argv[1]) if len(sys.argv) == 2 else 1000
+    ours, tune_alone = measured("study", trials), measured("plain", PLAIN_TRIALS)
+    print(f"study, {trials} trials: {1000 * ours['seconds_a_trial']:.0f} ms a trial, driver memory "
+          f"{ours['driver_growth_mb_over_1000']:+.0f} MB over 1 000 trials")  # fmt: skip
+    print(
+        f"plain ray.tune.Tuner, {PLAIN_TRIALS} trials: {1000 * tune_alone['seconds_a_trial']:.0f} ms a trial"
+    )
+
+
+if __name__ == "__main__":
+    main()
