@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -131,8 +132,6 @@ def _make_sampler(name: str, seed: int) -> Any:
             return optuna.samplers.GPSampler(seed=seed, deterministic_objective=False)
         if name == "nsga2":
             return optuna.samplers.NSGAIISampler(seed=seed)
-        try:
-            import cmaes  # noqa: F401
-        except ImportError as error:
-            raise ConfigError("`design: cmaes` needs the package cmaes, but it is not installed") from error
+        if importlib.util.find_spec("cmaes") is None:
+            raise ConfigError("`design: cmaes` needs the package cmaes, but it is not installed")
         return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)

@@ -28,8 +28,6 @@ _ENVIRONMENT = {
 _LOCAL_ENVIRONMENT = {
     # Ray opens its ports on the loopback address alone, which on Linux it does only when it is no cluster.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    # After a killed driver, how long Ray's agents look for what died with it before they end as well.
-    "RAY_gcs_rpc_server_reconnect_timeout_s": "5",
 }
 
 
