@@ -21,7 +21,6 @@ $(READY): pyproject.toml constraints.txt
 
 study: $(READY) ## Train the small drum study on embedded data, print and save its heat map
 	$(BIN)/softloc run quickstart
-	$(BIN)/softloc surface runs/quickstart
 
 test: $(READY) ## Run the whole test suite, all that this machine can run
 	$(BIN)/python -m pytest -m "not slow"
