@@ -36,6 +36,9 @@ ESTIMATOR_LABELS = {
 
 _LATTICE = (301, 201)
 
+# A hundred trials over the plane stand about a tenth of its side apart.
+_ENOUGH_TRIALS = 100
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -139,6 +142,17 @@ class StudyMap:
         return pd.concat([panel.table(self.metric, by=self.by) for panel in self.panels], ignore_index=True)
 
 
+def chosen_estimator(name: str, *, bandwidth: Bandwidth, n_trials: int) -> str:
+    """What `auto` stands for: the papers' Nadaraya-Watson where trials stand close, else a Gaussian process.
+
+    With few trials a kernel of local support leaves most of the map blank, while a process says what it can
+    and how sure it is. A bandwidth belongs to a kernel, so that giving one decides for Nadaraya-Watson.
+    """
+    if name != "auto":
+        return name
+    return "nadaraya_watson" if bandwidth is not None or n_trials >= _ENOUGH_TRIALS else "gaussian_process"
+
+
 def map_study(
     study: Study,
     *,
@@ -155,7 +169,7 @@ def map_study(
     Args:
         study: The study.
         metric: Numeric column of the trials.
-        estimator: See `analysis.surfaces.ESTIMATORS`.
+        estimator: See `analysis.surfaces.ESTIMATORS`, or `auto` (`chosen_estimator`).
         bandwidth: In shown units (ms), one number or one an axis; chosen by leave-one-out when None.
         by: Column whose values get a panel each.
 
@@ -166,6 +180,9 @@ def map_study(
     trials = with_option_columns(study.scored(metric))
     require_columns(trials, [by])
     axes, notes = _map_axes(study, trials, by=by)
+    estimator = chosen_estimator(
+        estimator, bandwidth=bandwidth, n_trials=int(trials[by].value_counts().max())
+    )
     panels: list[Panel] = []
     reasons: list[TooFewPointsError] = []
     for name, group in sorted(trials.groupby(by), key=lambda item: str(item[0])):

@@ -54,7 +54,7 @@ def write_surface(
     *,
     out_dir: Path | None = None,
     metric: str = "f1",
-    estimator: str = "nadaraya_watson",
+    estimator: str = "auto",
     bandwidth: float | tuple[float, float] | None = None,
     by: str = "loss",
     tolerance_s: float | None = None,
@@ -71,7 +71,8 @@ def write_surface(
         study: The study's folder or address.
         out_dir: Where to write; `<study>/figures` when None, which a remote study does not have.
         metric: Numeric column of the trials.
-        estimator: See `analysis.surfaces.ESTIMATORS`.
+        estimator: See `analysis.surfaces.ESTIMATORS`; `auto` takes Nadaraya-Watson from 100 trials a loss
+            on (or where a bandwidth is given), a Gaussian process below.
         bandwidth: Standard deviation of the kernel in shown units (ms), one number or one an axis; chosen by
             leave-one-out cross validation when None.
         by: Column whose values get a panel each.

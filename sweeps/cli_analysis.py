@@ -24,6 +24,13 @@ By = Annotated[str, typer.Option(help="Column whose values are told apart.")]
 Estimator = Annotated[
     str, typer.Option(help="nadaraya_watson, local_linear, gaussian_process or steered_process.")
 ]
+SurfaceEstimator = Annotated[
+    str,
+    typer.Option(
+        help="auto (nadaraya_watson from 100 trials a loss on, else gaussian_process), nadaraya_watson, "
+        "local_linear, gaussian_process or steered_process."
+    ),
+]
 Bandwidth = Annotated[
     float | None, typer.Option(help="Of the kernel, in ms; chosen from the data if left out.")
 ]
@@ -43,7 +50,7 @@ def add_analysis_commands(app: typer.Typer, say: Callable[[str], None]) -> None:
         out_dir: OutDir = None,
         metric: Metric = "f1",
         by: By = "loss",
-        estimator: Estimator = "nadaraya_watson",
+        estimator: SurfaceEstimator = "auto",
         bandwidth: Bandwidth = None,
         tolerance: Tolerance = None,
         preset: Annotated[
