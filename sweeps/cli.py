@@ -16,6 +16,7 @@ from rich.console import Console
 from analysis.results import AnalysisError
 from softloc_core.errors import UserError
 from sweeps.cli_analysis import add_analysis_commands
+from sweeps.console import print_line
 
 __all__ = ["app", "main"]
 
@@ -45,11 +46,6 @@ Trials = Annotated[int | None, typer.Option(help="Number of trials; --set trials
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
 ]
-
-
-def _out(text: str = "") -> None:
-    """A line on standard output."""
-    Console(highlight=False, soft_wrap=True, markup=False).print(text)
 
 
 def _cache_dir() -> Path:
@@ -108,13 +104,13 @@ def run(
     )
     outcome = run_study(_load(study, data=data, trials=trials, overrides=overrides), options)
     if outcome.text:
-        _out(outcome.text)
+        print_line(outcome.text)
     for path in outcome.figures:
-        _out(str(path))
+        print_line(str(path))
     raise typer.Exit(outcome.exit_status)
 
 
-add_analysis_commands(app, _out)
+add_analysis_commands(app)
 
 
 @app.command(epilog="Example: `softloc status runs/drums_210`")
@@ -122,7 +118,7 @@ def status(study: StudyDir) -> None:
     """How far a study is: done, failed, running, expected finish, last errors."""
     from sweeps.status import status_text
 
-    _out(status_text(study))
+    print_line(status_text(study))
 
 
 @app.command(epilog="Example: `softloc dashboard runs/quickstart --port 5001`")
@@ -133,7 +129,7 @@ def dashboard(
     """Browse a study in MLflow, on this machine alone (127.0.0.1)."""
     from sweeps.dashboard import serve_dashboard
 
-    raise typer.Exit(serve_dashboard(Path(study), port=port, say=_out))
+    raise typer.Exit(serve_dashboard(Path(study), port=port, say=print_line))
 
 
 @app.command()
@@ -143,7 +139,7 @@ def studies() -> None:
 
     for name, text in shipped_studies().items():
         study = study_from_yaml(text, name=f"studies/{name}.yaml")
-        _out(f"{name}: {study.description}")
+        print_line(f"{name}: {study.description}")
 
 
 @app.command()
@@ -152,8 +148,8 @@ def tasks() -> None:
     from softloc_core.tasks import TASKS
 
     for name, task in sorted(TASKS.tasks.items()):
-        _out(f"{name}: {task.description}")
-        _out(f"  classes {', '.join(task.channel_names)}; tolerance {1000 * task.tolerance_s:g} ms; "
+        print_line(f"{name}: {task.description}")
+        print_line(f"  classes {', '.join(task.channel_names)}; tolerance {1000 * task.tolerance_s:g} ms; "
              f"networks {', '.join(task.networks)}")  # fmt: skip
         for source in task.sources.values():
             where = "needs --data-root" if source.needs_data_root else "made here, needs nothing"
@@ -162,7 +158,9 @@ def tasks() -> None:
             )
             licence = f"; {source.licence}" if source.licence else ""
             homepage = f"; {source.homepage}" if source.homepage else ""
-            _out(f"  --data {source.name}: {source.description}; {where}; splits {splits}{licence}{homepage}")
+            print_line(
+                f"  --data {source.name}: {source.description}; {where}; splits {splits}{licence}{homepage}"
+            )
 
 
 @data_app.command("check", epilog="Example: `softloc data check drums --data mdb --data-root 'MDB Drums'`")
@@ -176,7 +174,7 @@ def data_check(
     from sweeps.data_check import check_data
 
     for line in check_data(task, data, data_root=data_root, split=split, cache_dir=_cache_dir()):
-        _out(line)
+        print_line(line)
 
 
 @mlflow_app.command("rebuild", epilog="Example: `softloc mlflow rebuild runs/drums_210`")
@@ -189,7 +187,7 @@ def mlflow_rebuild(
     """Write into MLflow what it lacks of a study's Parquet; twice changes nothing."""
     from sweeps.dashboard import rebuild_mlflow
 
-    _out(rebuild_mlflow(study, uri=tracking_uri))
+    print_line(rebuild_mlflow(study, uri=tracking_uri))
 
 
 def main() -> None:

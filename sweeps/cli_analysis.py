@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from softloc_core.errors import UserError
+from sweeps.console import print_line
 from sweeps.units import parse_duration
 
 if TYPE_CHECKING:
@@ -41,122 +42,124 @@ Only = Annotated[list[str] | None, typer.Option("--loss", help="Keep this loss; 
 Level = Annotated[float, typer.Option(help="Probability of the intervals.")]
 
 
-def add_analysis_commands(app: typer.Typer, say: Callable[[str], None]) -> None:
-    """Give `app` the commands; `say` prints a line."""
+def add_analysis_commands(app: typer.Typer) -> None:
+    """Give `app` the commands of this file."""
+    for command, example in _EXAMPLES.items():
+        app.command(epilog=f"Example: `{example}`")(command)
 
-    @app.command(epilog="Example: `softloc surface runs/drums_210 --bandwidth 10`")
-    def surface(
-        study: StudyDir,
-        out_dir: OutDir = None,
-        metric: Metric = "f1",
-        by: By = "loss",
-        estimator: SurfaceEstimator = "auto",
-        bandwidth: Bandwidth = None,
-        tolerance: Tolerance = None,
-        preset: Annotated[
-            str | None, typer.Option(help="authors: the map as the paper's authors drew it.")
-        ] = None,
-    ) -> None:
-        """Draw the heat map of a study again from its Parquet, with its errors and slices."""
-        from analysis.report import write_surface
 
-        drawn = write_surface(
-            study,
-            out_dir=out_dir,
-            metric=metric,
-            by=by,
-            estimator=estimator,
-            bandwidth=bandwidth,
-            tolerance_s=_seconds("--tolerance", tolerance),
-            preset=preset,
-        )
-        _show(drawn, say)
+def surface(
+    study: StudyDir,
+    out_dir: OutDir = None,
+    metric: Metric = "f1",
+    by: By = "loss",
+    estimator: SurfaceEstimator = "auto",
+    bandwidth: Bandwidth = None,
+    tolerance: Tolerance = None,
+    preset: Annotated[
+        str | None, typer.Option(help="authors: the map as the paper's authors drew it.")
+    ] = None,
+) -> None:
+    """Draw the heat map of a study again from its Parquet, with its errors and slices."""
+    from analysis.report import write_surface
 
-    @app.command(epilog="Example: `softloc compare runs/quickstart --tolerance 20ms`")
-    def compare(
-        study: StudyDir,
-        out_dir: OutDir = None,
-        metric: Metric = "f1",
-        by: By = "loss",
-        only: Only = None,
-        reference: Annotated[str | None, typer.Option(help="What the others are compared with.")] = None,
-        softness: Annotated[
-            str | None, typer.Option(help="Softness to compare at, as 100ms; each its best by default.")
-        ] = None,
-        estimator: Estimator = "gaussian_process",
-        bandwidth: Bandwidth = None,
-        tolerance: Tolerance = None,
-        level: Level = 0.95,
-    ) -> None:
-        """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
-        from analysis.report import write_compare
+    drawn = write_surface(
+        study,
+        out_dir=out_dir,
+        metric=metric,
+        by=by,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        tolerance_s=_seconds("--tolerance", tolerance),
+        preset=preset,
+    )
+    _show(drawn)
 
-        compared = write_compare(
-            study,
-            out_dir=out_dir,
-            metric=metric,
-            by=by,
-            only=only,
-            reference=reference,
-            softness_s=_seconds("--softness", softness),
-            estimator=estimator,
-            bandwidth=bandwidth,
-            tolerance_s=_seconds("--tolerance", tolerance),
-            level=level,
-        )
-        _show(compared, say)
 
-    @app.command(epilog="Example: `softloc recommend runs/quickstart --label-noise 60ms`")
-    def recommend(
-        study: StudyDir,
-        label_noise: Annotated[str, typer.Option(help="How far labels are off (s.d.), as 60ms.")],
-        out_dir: OutDir = None,
-        metric: Metric = "f1",
-        by: By = "loss",
-        only: Only = None,
-        estimator: Estimator = "gaussian_process",
-        bandwidth: Bandwidth = None,
-        tolerance: Tolerance = None,
-        level: Level = 0.95,
-    ) -> None:
-        """Say which loss and softness suit labels that are off by so much, and how sure that is."""
-        from analysis.report import write_recommend
+def compare(
+    study: StudyDir,
+    out_dir: OutDir = None,
+    metric: Metric = "f1",
+    by: By = "loss",
+    only: Only = None,
+    reference: Annotated[str | None, typer.Option(help="What the others are compared with.")] = None,
+    softness: Annotated[
+        str | None, typer.Option(help="Softness to compare at, as 100ms; each its best by default.")
+    ] = None,
+    estimator: Estimator = "gaussian_process",
+    bandwidth: Bandwidth = None,
+    tolerance: Tolerance = None,
+    level: Level = 0.95,
+) -> None:
+    """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
+    from analysis.report import write_compare
 
-        noise_s = _seconds("--label-noise", label_noise)
-        assert noise_s is not None, "the option is required"
-        found = write_recommend(
-            study,
-            label_noise_s=noise_s,
-            out_dir=out_dir,
-            metric=metric,
-            by=by,
-            only=only,
-            estimator=estimator,
-            bandwidth=bandwidth,
-            tolerance_s=_seconds("--tolerance", tolerance),
-            level=level,
-        )
-        _show(found, say)
+    compared = write_compare(
+        study,
+        out_dir=out_dir,
+        metric=metric,
+        by=by,
+        only=only,
+        reference=reference,
+        softness_s=_seconds("--softness", softness),
+        estimator=estimator,
+        bandwidth=bandwidth,
+        tolerance_s=_seconds("--tolerance", tolerance),
+        level=level,
+    )
+    _show(compared)
 
-    @app.command(epilog="Example: `softloc report runs/quickstart`")
-    def report(
-        study: StudyDir,
-        out_dir: OutDir = None,
-        estimator: Estimator = "gaussian_process",
-        tolerance: Tolerance = None,
-    ) -> None:
-        """Write one HTML page with the answers, maps, tables and failures of a study."""
-        from analysis.report import write_report
-        from sweeps.importance import importance
 
-        written = write_report(
-            study,
-            out_dir=out_dir,
-            estimator=estimator,
-            tolerance_s=_seconds("--tolerance", tolerance),
-            importance=importance,
-        )
-        _show(written, say)
+def recommend(
+    study: StudyDir,
+    label_noise: Annotated[str, typer.Option(help="How far labels are off (s.d.), as 60ms.")],
+    out_dir: OutDir = None,
+    metric: Metric = "f1",
+    by: By = "loss",
+    only: Only = None,
+    estimator: Estimator = "gaussian_process",
+    bandwidth: Bandwidth = None,
+    tolerance: Tolerance = None,
+    level: Level = 0.95,
+) -> None:
+    """Say which loss and softness suit labels that are off by so much, and how sure that is."""
+    from analysis.report import write_recommend
+
+    noise_s = _seconds("--label-noise", label_noise)
+    assert noise_s is not None, "the option is required"
+    found = write_recommend(
+        study,
+        label_noise_s=noise_s,
+        out_dir=out_dir,
+        metric=metric,
+        by=by,
+        only=only,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        tolerance_s=_seconds("--tolerance", tolerance),
+        level=level,
+    )
+    _show(found)
+
+
+def report(
+    study: StudyDir,
+    out_dir: OutDir = None,
+    estimator: Estimator = "gaussian_process",
+    tolerance: Tolerance = None,
+) -> None:
+    """Write one HTML page with the answers, maps, tables and failures of a study."""
+    from analysis.report import write_report
+    from sweeps.importance import importance
+
+    written = write_report(
+        study,
+        out_dir=out_dir,
+        estimator=estimator,
+        tolerance_s=_seconds("--tolerance", tolerance),
+        importance=importance,
+    )
+    _show(written)
 
 
 def _seconds(option: str, text: str | None) -> float | None:
@@ -176,8 +179,16 @@ def _seconds(option: str, text: str | None) -> float | None:
     return duration.value / (1000 if duration.unit == "ms" else 1)
 
 
-def _show(output: Output, say: Callable[[str], None]) -> None:
+def _show(output: Output) -> None:
     """The text, and a path a line."""
-    say(output.text)
+    print_line(output.text)
     for path in output.paths:
-        say(str(path))
+        print_line(str(path))
+
+
+_EXAMPLES: Mapping[Callable[..., None], str] = {
+    surface: "softloc surface runs/drums_210 --bandwidth 10",
+    compare: "softloc compare runs/quickstart --tolerance 20ms",
+    recommend: "softloc recommend runs/quickstart --label-noise 60ms",
+    report: "softloc report runs/quickstart",
+}

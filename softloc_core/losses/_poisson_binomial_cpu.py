@@ -11,6 +11,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from softloc_core.losses._lanes import N_LANES, advance, retreat, to_lanes, to_rows
+from softloc_core.losses._sigmoid_cpu import exp_of_minus, sigmoid_pair, sigmoids, softplus
 
 __all__ = ["N_LANES", "Group", "log_prob_rows", "working_memory"]
 
@@ -18,9 +19,6 @@ __all__ = ["N_LANES", "Group", "log_prob_rows", "working_memory"]
 _TRUSTED = 1e-190
 # Tables of more numbers than this are kept at checkpoints only and recomputed from there.
 _MAX_TABLE = 2**18
-# 1/13!, 1/12!, ... 1: exp on [-ln(2)/2, ln(2)/2] to the last bit.
-_TAYLOR = tuple(1.0 / math.factorial(n) for n in range(13, -1, -1))
-_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 
 
 class Group(NamedTuple):
@@ -108,47 +106,6 @@ def working_memory(n_frames: int, n_states: int) -> Group:
     return group
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _sigmoid_pair(x):  # type: ignore[no-untyped-def]
-    """Sigmoid(x) and sigmoid(-x), each with full relative precision."""
-    small = math.exp(-abs(x))
-    large = 1.0 / (1.0 + small)
-    return (large, small * large) if x >= 0 else (small * large, large)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _softplus(x):  # type: ignore[no-untyped-def]
-    """Log(1 + exp(x)) without overflow."""
-    return max(x, 0.0) + math.log1p(math.exp(-abs(x)))
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"})
-def _exp_of_minus(size, n_frames, out, bits, power):  # type: ignore[no-untyped-def]
-    """Out = exp(-size) for size >= 0, written so that the compiler vectorises it."""
-    for t in range(n_frames):
-        limited = 708.0 if size[t] > 708.0 else size[t]
-        halvings = math.floor(limited * 1.4426950408889634 + 0.5)
-        rest = halvings * _LN2_LOW - (limited - halvings * _LN2_HIGH)
-        value = 0.0
-        for coefficient in _TAYLOR:
-            value = value * rest + coefficient
-        out[t] = value
-        bits[t] = (1023 - np.int64(halvings)) << 52
-    for t in range(n_frames):
-        out[t] = 0.0 if size[t] > 708.0 else out[t] * power[t]
-
-
-@njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-def _sigmoids(x, small, n_frames, prob, comp):  # type: ignore[no-untyped-def]
-    """Sigmoid(x) and sigmoid(-x) from x and exp(-|x|), written so that the compiler vectorises it."""
-    for t in range(n_frames):
-        large = 1.0 / (1.0 + small[t])
-        rest = small[t] * large
-        positive = x[t] >= 0
-        prob[t] = large if positive else rest
-        comp[t] = rest if positive else large
-
-
 @njit(cache=True, nogil=True)
 def _load_lane(group, lane, logit, n_frames, n_filled, shift):  # type: ignore[no-untyped-def]
     """Fill one lane with the shifted probabilities; frames beyond the end stay silent."""
@@ -157,8 +114,8 @@ def _load_lane(group, lane, logit, n_frames, n_filled, shift):  # type: ignore[n
     for t in range(n_frames):
         comp[t] = sign * np.float64(logit[t]) + shift
         size[t] = abs(comp[t])
-    _exp_of_minus(size, n_frames, small, group.bits, group.power)
-    _sigmoids(comp, small, n_frames, prob, comp)
+    exp_of_minus(size, n_frames, small, group.bits, group.power)
+    sigmoids(comp, small, n_frames, prob, comp)
     for t in range(n_frames, n_filled):
         prob[t], comp[t] = 0.0, 1.0
 
@@ -267,7 +224,7 @@ def _tilt(logit, n_frames, sign, count):  # type: ignore[no-untyped-def]
     for _ in range(200):
         excess = -float(count)
         for t in range(n_frames):
-            excess += _sigmoid_pair(sign * np.float64(logit[t]) + shift)[0]
+            excess += sigmoid_pair(sign * np.float64(logit[t]) + shift)[0]
         if abs(excess) < 0.01:
             break
         if excess > 0:
@@ -290,7 +247,7 @@ def _tilt_log_factor(logit, n_frames, sign, count, shift):  # type: ignore[no-un
         elif x == -np.inf:
             gain = 0.0
         else:
-            gain = _softplus(x + shift) - _softplus(x)
+            gain = softplus(x + shift) - softplus(x)
         term = (gain - per_frame) - lost
         summed = total + term
         lost = (summed - total) - term
@@ -313,7 +270,7 @@ def _silence(group, lane, logit, n_frames, with_gradient, gradient):  # type: ig
             heard += p * silent
             silent *= q
         else:
-            value -= _softplus(group.sign[lane] * np.float64(logit[t]))
+            value -= softplus(group.sign[lane] * np.float64(logit[t]))
         if silent < 0.5:
             heard, silent, value = 0.0, 1.0, value + math.log(silent)
     return value + math.log1p(-heard)
@@ -331,7 +288,7 @@ def _counted(group, lane, logit, n_frames, near_one, with_gradient, gradient):  
             gradient[t] = prob[t] * both[t] * scale - sign * prob[t]
         if log_factor != 0:
             for t in range(n_frames):
-                prior = _sigmoid_pair(sign * np.float64(logit[t]))[0]
+                prior = sigmoid_pair(sign * np.float64(logit[t]))[0]
                 gradient[t] = prob[t] * both[t] * scale - sign * prior
     if log_factor == 0 and 1.0 - total < near_one:
         return _log_complement(group, lane, n_frames)
