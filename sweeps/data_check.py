@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from softloc_core.errors import ConfigError
-from softloc_core.tasks import TASKS, Recording, TaskData
+from softloc_core.errors import ConfigError, DataError
+from softloc_core.tasks import TASKS, Recording, TaskData, check_source
 from sweeps.planning import load_data
 from sweeps.study import Study
 
@@ -16,14 +16,19 @@ __all__ = ["check_data"]
 def check_data(
     task: str, source: str, *, data_root: Path | None, split: str | None, cache_dir: Path
 ) -> Iterator[str]:
-    """Load a source as a study would, and describe it.
+    """Look a source over, then load it as a study would, and describe it.
 
     Raises:
-        UserError: An unknown task or source, or data that cannot be used; the message names the file.
+        ConfigError: An unknown task, source or split.
+        DataError: Data that cannot be used; the message has a line for every problem, with file and line.
     """
     known = TASKS.get(task)
     if source not in known.sources:
         raise ConfigError(f"`data` must be one of {', '.join(known.sources)}, but got {source}")
+    report = check_source(known, source, data_root=data_root)
+    if report.problems:
+        lines = "\n  ".join(report.problems)
+        raise DataError(f"{task}, {source}: every recording must be usable, but got\n  {lines}")
     fixed = {} if split is None else {"split": split}
     study = Study(name="check", task=task, data=source, design="grid", fixed=fixed)
     for loaded in load_data(study, data_root=data_root, cache_dir=cache_dir).values():
