@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -190,8 +192,14 @@ def mlflow_rebuild(
     print_line(rebuild_mlflow(study, uri=tracking_uri))
 
 
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """What Ctrl-C does: SIGTERM, as schedulers send it, keeps what is finished as well."""
+    raise KeyboardInterrupt
+
+
 def main() -> None:
     """Entry point: a user's mistake is one line and status 2, never a traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except (UserError, AnalysisError) as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +17,8 @@ from sweeps.store import TrialStore
 from sweeps.tracking import MlflowWriter, tracking_uri
 
 __all__ = ["rebuild_mlflow", "serve_dashboard"]
+
+_END_S = 10.0
 
 
 def serve_dashboard(study: Path, *, port: int, say: Callable[[str], None]) -> int:
@@ -32,10 +37,22 @@ def serve_dashboard(study: Path, *, port: int, say: Callable[[str], None]) -> in
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", f"sqlite:///{database}", "--workers", "1"]
     command += ["--default-artifact-root", f"file://{study.absolute()}/mlartifacts"]
+    server = subprocess.Popen(command, start_new_session=True)
     try:
-        return subprocess.run(command, check=False).returncode
+        return server.wait()
     except KeyboardInterrupt:
         return 0
+    finally:
+        _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End a server with the processes it started; a signal to this process alone would not reach them."""
+    for end in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, end)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=_END_S)
 
 
 def rebuild_mlflow(study: str, *, uri: str | None) -> str:
