@@ -24,6 +24,8 @@ from analysis.surfaces import Bandwidth
 __all__ = ["LossCurve", "Resampling", "loss_curves", "noise_axis", "panel_draws", "resample"]
 
 _N_DRAWS = 400
+# Metrics that cannot leave [0, 1].
+_SHARES = ("f1", "precision", "recall")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +37,19 @@ class Resampling:
             trial's residual (wild cluster bootstrap).
         shift: [draw, trial], change of the value with other test recordings; 0 where none are stored.
         has_recordings: Whether recordings were resampled.
+        limits: Range of the metric; draws are clipped to it.
     """
 
     weight: Array
     shift: Array
     has_recordings: bool
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     def of(self, panel: Panel) -> Resampling:
         """The draws of one panel's trials, in its order."""
-        return Resampling(self.weight[:, panel.rows], self.shift[:, panel.rows], self.has_recordings)
+        return Resampling(
+            self.weight[:, panel.rows], self.shift[:, panel.rows], self.has_recordings, self.limits
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +93,13 @@ def resample(
     keys = [key for key in (LABEL_NOISE, "replicate", "fold", "seed") if key in trials]
     cluster = trials.groupby(keys, sort=True).ngroup().to_numpy()
     weight = rng.standard_normal((n, int(cluster.max()) + 1))[:, cluster]
+    limits = (0.0, 1.0) if metric in _SHARES else (-np.inf, np.inf)
     try:
         counts = recording_counts(study)
     except AnalysisError:
-        return Resampling(weight, np.zeros_like(weight), has_recordings=False)
-    return Resampling(
-        weight, _recording_shift(counts, trials, metric=metric, n=n, rng=rng), has_recordings=True
-    )
+        return Resampling(weight, np.zeros_like(weight), False, limits)
+    shift = _recording_shift(counts, trials, metric=metric, n=n, rng=rng)
+    return Resampling(weight, shift, True, limits)
 
 
 def loss_curves(
@@ -144,7 +150,8 @@ def panel_draws(panel: Panel, at: Array | Grid, drawn: Resampling) -> Array:
     noise = (drawn.weight * residual) @ smoother
     spread, error = noise.std(axis=0), fit.standard_error(at)
     noise = noise * np.maximum(1.0, np.divide(error, spread, out=np.ones_like(error), where=spread > 0))
-    return np.asarray(fit.predict(at) + noise + drawn.shift @ smoother)
+    low, high = drawn.limits
+    return np.asarray(np.clip(fit.predict(at) + noise + drawn.shift @ smoother, low, high))
 
 
 def _curve(panel: Panel, noise_ms: Array, drawn: Resampling, *, softness_ms: float | None) -> LossCurve:

@@ -69,3 +69,12 @@ def test_noise_must_vary(write_study, rows):
     study = load_study(write_study(rows("softloc", 20).assign(label_noise_s=0.05)))
     with pytest.raises(AnalysisError, match="needs label noise that varies"):
         recommend(study, label_noise_s=0.05)
+
+
+def test_an_interval_of_f1_never_leaves_its_range(write_study, rows):
+    trials = rows("softloc", 30)
+    high = trials.assign(f1=np.minimum(1.0, 0.97 + 0.05 * np.random.default_rng(0).normal(size=len(trials))))
+    found = recommend(load_study(write_study(high)), label_noise_s=0.05, level=0.99)
+    value = found.choices[0].value
+    assert 0.0 <= value.low < value.high <= 1.0
+    assert found.choices[0].draws.max() == 1.0  # without the limit, draws lie beyond
