@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -99,14 +99,17 @@ class FrameGrid:
 
     hop_s: float
     n_frames: int
-    frame_rate_hz: float = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.hop_s > 0:
             raise DataError(f"the hop between frames must be above 0 s, but got {self.hop_s}")
         if self.n_frames < 1:
             raise DataError(f"a grid needs at least one frame, but got {self.n_frames}")
-        object.__setattr__(self, "frame_rate_hz", 1.0 / self.hop_s)
+
+    @property
+    def frame_rate_hz(self) -> float:
+        """Frames a second."""
+        return 1.0 / self.hop_s
 
     def to_frames(self, time_s: ArrayLike) -> NDArray[np.int64]:
         """Nearest frame of each time, within [0, n_frames - 1]."""

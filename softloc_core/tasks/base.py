@@ -116,7 +116,7 @@ class SourceInfo:
 
 @runtime_checkable
 class Task(Protocol):
-    """One task. A new one is a file under `tasks/` that calls `register_task`."""
+    """One task. A new one is a file under `tasks/` and a line in `tasks/__init__.py`."""
 
     name: str
     description: str
