@@ -100,12 +100,12 @@ def test_a_wrong_argument_is_one_line_and_status_2(
 
 def _instant_data(study: object, **arguments: object) -> object:
     """The embedded drums take a while to render; what is tested here needs only their frame rate."""
-    from sweeps import planning
+    from sweeps import study_data
     from sweeps.simulation import SimulatedTask
 
     if arguments["data_root"] is not None:
-        return planning.load_data(study, **arguments)  # type: ignore[arg-type]
-    [request] = planning._requests(study)  # type: ignore[arg-type]
+        return study_data.load_data(study, **arguments)  # type: ignore[arg-type]
+    [request] = study_data.data_requests(study)  # type: ignore[arg-type]
     data = SimulatedTask().load(
         type(request)("simulated", "plain", "fixed", 0, "none", 0), data_root=None, cache_dir=Path("unused")
     )

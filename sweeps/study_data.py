@@ -1,0 +1,76 @@
+"""The data that a study reads, and what its task gives where the study says nothing."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from softloc_core.errors import ConfigError
+from softloc_core.tasks import TASKS, DataRequest, TaskData
+from sweeps.space import Parameter
+from sweeps.study import Study
+
+__all__ = ["data_requests", "load_data", "task_defaults"]
+
+_DATA_KEYS = ("split", "fold", "features", "network")
+
+
+def load_data(study: Study, *, data_root: Path | None, cache_dir: Path) -> dict[DataRequest, TaskData]:
+    """All data that a study reads, checked and with features; one load for each distinct request.
+
+    Raises:
+        DataError: Data that is absent or cannot be used; the message names the file and the line.
+        ConfigError: A split, fold or front end that does not exist, or a data root that is wanted.
+    """
+    task = TASKS.get(study.task)
+    source = task.sources[study.data]
+    if source.needs_data_root and data_root is None:
+        hint = f" (get it from {source.homepage})" if source.homepage else ""
+        raise ConfigError(
+            f"the data source {study.data} must be given with --data-root DIR, but none came{hint}"
+        )
+    if data_root is not None and not data_root.is_dir():
+        raise ConfigError(f"--data-root must be a folder, but got {data_root}")
+    return {
+        request: task.load(request, data_root=data_root, cache_dir=cache_dir)
+        for request in data_requests(study)
+    }
+
+
+def data_requests(study: Study) -> Iterator[DataRequest]:
+    """Every distinct request that a trial of the study may make."""
+    varied = {key: _values(study.space[key]) for key in _DATA_KEYS if key in study.space}
+    seen = set()
+    for values in itertools.product(*varied.values()):
+        given = {**study.fixed, **dict(zip(varied, values, strict=True))}
+        defaults = task_defaults(study, given)
+        request = DataRequest(
+            task=study.task,
+            source=study.data,
+            split=given.get("split", defaults["split"]),
+            fold=given.get("fold", defaults["fold"]),
+            features=given.get("features", defaults["features"]),
+            seed=study.seed,
+        )
+        if request not in seen:
+            seen.add(request)
+            yield request
+
+
+def _values(parameter: Parameter) -> tuple[Any, ...]:
+    """Every value that a list or a range of whole numbers may give."""
+    return Parameter(parameter.kind, parameter.values).levels()
+
+
+def task_defaults(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the task gives to fields that the study does not, by TrialConfig's names.
+
+    Args:
+        study: The study.
+        given: Fields by key; the network decides over defaults.
+    """
+    task = TASKS.get(study.task)
+    defaults = {"split": task.sources[study.data].default_split, "fold": 0}
+    return {**defaults, **task.defaults(str(given.get("network", next(iter(task.networks)))))}
