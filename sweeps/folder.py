@@ -11,14 +11,24 @@ from pyarrow import fs
 
 from softloc_core.errors import ConfigError
 
-__all__ = ["StudyFolder"]
+__all__ = ["StudyFolder", "inside"]
+
+# Filesystems where a file is one upload, seen only when it is complete, and where folders need not be made.
+_UPLOADING = ("s3", "gcs", "abfs")
+
+
+def inside(location: str, name: str) -> str:
+    """The place of a name in a folder or address; an address's options (`?region=...`) stay at its end."""
+    head, mark, options = location.partition("?") if "://" in location else (location, "", "")
+    return f"{head.rstrip('/')}/{name}{mark}{options}"
 
 
 class StudyFolder:
     """Files of one study by relative name; every write is atomic.
 
-    On a local disk a file is written under another name, flushed to the disk and renamed. On an object
-    store a file is one upload, which others see only when it is complete.
+    On a local disk a file is written under another name, flushed to the disk and renamed; on other
+    filesystems it is written under another name and renamed. On an object store a file is one upload, which
+    others see only when it is complete.
 
     Attributes:
         location: The folder as given.
@@ -47,7 +57,7 @@ class StudyFolder:
 
     def path(self, name: str) -> str:
         """Where a file stands, as a person would look for it."""
-        return f"{self.location.rstrip('/')}/{name}"
+        return inside(self.location, name)
 
     def exists(self) -> bool:
         """Whether the folder is there."""
@@ -77,7 +87,18 @@ class StudyFolder:
         if self.local is not None:
             _write_local(self.local / name, content)
             return
-        with self._fs.open_output_stream(f"{self._base}/{name}") as sink:
+        target = f"{self._base}/{name}"
+        if self._fs.type_name in _UPLOADING:
+            self._put(target, content)
+            return
+        parent, _, last = target.rpartition("/")
+        self._fs.create_dir(parent, recursive=True)
+        self._put(f"{parent}/.{last}.partial", content)
+        self._fs.move(f"{parent}/.{last}.partial", target)
+
+    def _put(self, target: str, content: bytes) -> None:
+        """Write a file in one go."""
+        with self._fs.open_output_stream(target) as sink:
             sink.write(content)
 
     def append(self, name: str, content: bytes) -> None:

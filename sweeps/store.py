@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,8 @@ __all__ = ["NewerSchemaError", "StoredTrial", "TrialStore"]
 
 logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]
+# Requests to an object store that may be under way at once: each waits for the network, not for this machine.
+_REQUESTS = 16
 
 
 class NewerSchemaError(UserError):
@@ -75,32 +79,62 @@ class TrialStore:
             self.folder.write(name, _part("references", list(_reference_rows(data))))
 
     def load(self) -> dict[str, StoredTrial]:
-        """Every trial that can be read, by identity; a part that cannot be is set aside and said.
+        """Every trial that is whole, by identity; a part that cannot be read is set aside and said.
+
+        A trial whose events or history cannot be read is set aside with them: it is run again. A part that
+        bears another trial's name (a copy) is set aside as well, or it would count twice.
 
         Raises:
             NewerSchemaError: A part from a newer schema: this package must not judge it.
+            OSError: The folder cannot be reached.
         """
-        trials: dict[str, StoredTrial] = {}
-        for name in self.folder.names("trials", suffix=".parquet"):
-            if name[0] in "._":
-                continue
-            row = self._read_row(f"trials/{name}")
-            if row is not None:
-                trials[row["trial_id"]] = StoredTrial(row["trial_id"], row["status"], row)
-        return trials
+        names = self._part_names("trials")
+        with ThreadPoolExecutor(_REQUESTS if self.folder.local is None else 1) as pool:
+            rows = dict(zip(names, pool.map(self._read_row, names), strict=True))
+            for table in ("events", "history"):
+                parts = [name for name in self._part_names(table) if rows.get(name) is not None]
+                damaged = pool.map(self._is_damaged, [f"{table}/{name}" for name in parts])
+                for name in itertools.compress(parts, damaged):
+                    self._set_aside(f"{table}/{name}")
+                    self._set_aside(f"trials/{name}")
+                    rows[name] = None
+        whole = (row for row in rows.values() if row is not None)
+        return {row["trial_id"]: StoredTrial(row["trial_id"], row["status"], row) for row in whole}
 
     def rows(self, table: str, trial_id: str) -> list[Row]:
         """A trial's rows of `events` or `history`; none where there are none or they cannot be read."""
         part = _read(self.folder.read(f"{table}/{trial_id}.parquet"))
         return [] if part is None else list(part.to_pylist(maps_as_pydicts="strict"))
 
-    def _read_row(self, name: str) -> Row | None:
+    def _part_names(self, table: str) -> list[str]:
+        """Names of a table's parts; what is still being written has another name."""
+        return [name for name in self.folder.names(table, suffix=".parquet") if name[0] not in "._"]
+
+    def _is_damaged(self, name: str) -> bool:
+        """Whether a part's end, which tells what it holds, is missing or cannot be read."""
+        content = self.folder.read(name)
+        if content is None:
+            return False
+        try:
+            pq.read_metadata(pa.BufferReader(content))
+        except (pa.ArrowException, OSError, ValueError):
+            return True
+        return False
+
+    def _read_row(self, part_name: str) -> Row | None:
         """The one row of a part of trials."""
-        part = _read(self.folder.read(name))
+        name = f"trials/{part_name}"
+        content = self.folder.read(name)
+        if content is None:
+            return None
+        part = _read(content)
         if part is None or part.num_rows != 1 or not {"trial_id", "status"} <= set(part.column_names):
             self._set_aside(name)
             return None
         row: Row = part.to_pylist(maps_as_pydicts="strict")[0]
+        if f"{row['trial_id']}.parquet" != part_name:
+            self._set_aside(name)
+            return None
         if int(row.get("schema_version") or 0) > SCHEMA_VERSION:
             raise NewerSchemaError(
                 f"the trials' schema must be version {SCHEMA_VERSION} or older, but "
@@ -112,7 +146,11 @@ class TrialStore:
     def _set_aside(self, name: str) -> None:
         """Rename an unreadable part, so that nothing reads it again and nothing is thrown away."""
         aside = f"{name}.corrupt"
-        self.folder.move(name, aside)
+        try:
+            self.folder.move(name, aside)
+        except FileNotFoundError:
+            # Another reader of the study was faster.
+            return
         self.set_aside.append(aside)
         logger.warning("a part could not be read and was set aside: %s", self.folder.path(aside))
 

@@ -236,3 +236,38 @@ def test_a_result_that_is_no_number_is_named(make_study: Callable[..., Study]) -
 
 def test_tasks_are_left_as_they_were() -> None:
     assert "simulated" in TASKS.tasks
+
+
+@pytest.mark.parametrize("table", ["events", "history"])
+@pytest.mark.parametrize("damage", ["half", "empty", "noise"])
+def test_a_trial_whose_events_or_history_are_damaged_is_not_there(
+    store: TrialStore, records: list[TrialRecord], table: str, damage: str
+) -> None:
+    path = part(store, records[1], table)
+    content = path.read_bytes()
+    path.write_bytes({"half": content[: len(content) // 2], "empty": b"", "noise": b"\0" * 100}[damage])
+    assert set(store.load()) == {records[0].trial_id, records[2].trial_id}
+    assert store.set_aside == [f"{table}/{path.name}.corrupt", f"trials/{path.name}.corrupt"]
+    # Run again, it is whole again, and the set-aside parts stay.
+    store.write(records[1].row, events=records[1].events, history=records[1].history)
+    assert len(TrialStore(store.folder).load()) == 3
+    assert path.with_name(f"{path.name}.corrupt").exists()
+
+
+def test_a_copy_under_another_name_counts_once(store: TrialStore, records: list[TrialRecord]) -> None:
+    path = part(store, records[0])
+    path.with_name("copy.parquet").write_bytes(path.read_bytes())
+    assert len(store.load()) == 3
+    assert store.set_aside == ["trials/copy.parquet.corrupt"]
+
+
+def test_two_readers_may_set_a_part_aside_at_once(
+    store: TrialStore, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(name: str, new_name: str) -> None:
+        raise FileNotFoundError(name)
+
+    part(store, records[0]).write_bytes(b"")
+    monkeypatch.setattr(store.folder, "move", taken)
+    assert len(store.load()) == 2
+    assert store.set_aside == []
