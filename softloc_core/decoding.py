@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import Field, dataclass, fields, replace
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,32 @@ from scipy.signal import find_peaks
 
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList, FrameGrid
+from softloc_core.options import Option, OptionValue
 
-__all__ = ["DECODERS", "Decoder", "LocalMass", "PeakPicking", "decode", "decoder_for"]
+__all__ = [
+    "AUTO_DECODING",
+    "DECODERS",
+    "Decoder",
+    "LocalMass",
+    "PeakPicking",
+    "decode",
+    "decoder_for",
+    "decoding_options",
+]
 
 
 _TILT = 0.01
 
 
 class Decoder(Protocol):
-    """Turns one channel's event probabilities into instants."""
+    """Turns one channel's event probabilities into instants; a frozen dataclass.
+
+    Attributes:
+        options: Those of its attributes that a study may set.
+    """
+
+    options: ClassVar[Mapping[str, Option]]
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
         """Instants in frames (fractions allowed), ascending, of probabilities [frame]."""
@@ -46,6 +63,10 @@ class LocalMass:
 
     mass: float
     window_s: float
+    options: ClassVar[Mapping[str, Option]] = {
+        "mass": Option(0.3, "smallest mass of an event", low=1e-6, high=100.0),
+        "window_s": Option(0.05, "length of the window in seconds", low=1e-6, high=1e3),
+    }
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
         """Instants in frames, ascending."""
@@ -78,6 +99,10 @@ class PeakPicking:
     relative_height: float
     distance_s: float
     peak_height: float = 1.0
+    options: ClassVar[Mapping[str, Option]] = {
+        "relative_height": Option(0.35, "smallest height, as a share of one event's", low=1e-6, high=100.0),
+        "distance_s": Option(0.05, "least distance of two events in seconds", low=1e-6, high=1e3),
+    }
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
         """Instants in frames, ascending."""
@@ -101,33 +126,76 @@ DECODERS: Mapping[str, Decoder] = {
     "local_mass_paper_piano": LocalMass(mass=0.35, window_s=0.1),
     "peak_picking": PeakPicking(relative_height=0.35, distance_s=0.05),
 }
-_FOR_PREDICTION = {"point": "local_mass", "frame": "local_mass", "smeared": "peak_picking"}
+AUTO_DECODING: Mapping[str, str] = {
+    "point": "local_mass",
+    "frame": "local_mass",
+    "smeared": "peak_picking",
+}
+"""What `auto` stands for: local mass for networks that predict points or classify frames, peak picking for
+those that predict smeared labels."""
+
+# What a study may set besides the decoders' own attributes.
+_OPTIONS: Mapping[str, Option] = {
+    "offset_s": Option(0.0, "seconds added to every decoded time", low=-10.0, high=10.0),
+}
 
 
-def decoder_for(name: str, *, prediction: str, softness_frames: float) -> Decoder:
+def decoder_for(
+    name: str,
+    *,
+    prediction: str,
+    softness_frames: float,
+    auto: Mapping[str, str] = AUTO_DECODING,
+    options: Mapping[str, OptionValue] | None = None,
+) -> Decoder:
     """The decoder that a configuration names.
 
     Args:
-        name: One of `DECODERS`, or `auto`: local mass for networks that predict points or classify frames,
-            peak picking for those that predict smeared labels.
+        name: One of `DECODERS`, or `auto`.
         prediction: What the loss makes a network predict: `point`, `frame` or `smeared`.
         softness_frames: Standard deviation of the labels' smoothing in frames; sets what height a peak is
             compared with.
+        auto: The decoder that `auto` stands for, by prediction.
+        options: Attributes of decoders, replaced; those of decoders that are not used change nothing, so
+            that a study over losses may set them for each.
 
     Raises:
-        ConfigError: An unknown name.
+        ConfigError: An unknown name, an option that no decoder has, or a value out of range.
     """
     if name != "auto" and name not in DECODERS:
         raise ConfigError(f"`decoding` must be one of auto, {', '.join(DECODERS)}, but got {name}")
-    decoder = DECODERS[_FOR_PREDICTION[prediction] if name == "auto" else name]
+    decoder = DECODERS[auto[prediction] if name == "auto" else name]
     if isinstance(decoder, PeakPicking) and prediction == "smeared":
         height = min(1.0, 1 / (math.sqrt(2 * math.pi) * softness_frames)) if softness_frames > 0 else 1.0
-        return PeakPicking(decoder.relative_height, decoder.distance_s, peak_height=height)
-    return decoder
+        decoder = replace(decoder, peak_height=height)
+    given = decoding_options(options or {})
+    own = {field.name for field in fields(decoder)}
+    return replace(decoder, **{key: value for key, value in given.items() if key in own})
+
+
+def decoding_options(given: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+    """The options that are given, once they are known to be allowed.
+
+    Raises:
+        ConfigError: An option that no decoder has, or a value out of range.
+    """
+    known = {
+        **_OPTIONS,
+        **{key: option for decoder in DECODERS.values() for key, option in decoder.options.items()},
+    }
+    for key in given:
+        if key not in known:
+            raise ConfigError(f"`decoding_options` must be among {', '.join(known)}, but got {key}")
+    return {key: known[key].validate(f"decoding_options: {key}", value) for key, value in given.items()}
 
 
 def decode(
-    event_prob: NDArray[np.float64], decoder: Decoder, *, grid: FrameGrid, duration_s: float
+    event_prob: NDArray[np.float64],
+    decoder: Decoder,
+    *,
+    grid: FrameGrid,
+    duration_s: float,
+    offset_s: float = 0.0,
 ) -> EventList:
     """Events of one recording.
 
@@ -136,7 +204,8 @@ def decode(
         decoder: Applied to each channel.
         grid: The recording's frames.
         duration_s: Its length in seconds; events are clipped onto its ends.
+        offset_s: Added to every time, in seconds; against a bias that is known.
     """
     times = [grid.to_seconds(decoder(channel, hop_s=grid.hop_s)) for channel in event_prob]
     channels = np.repeat(np.arange(len(times)), [len(time_s) for time_s in times])
-    return EventList(np.clip(np.concatenate(times), 0, duration_s), channels, duration_s)
+    return EventList(np.clip(np.concatenate(times) + offset_s, 0, duration_s), channels, duration_s)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import mir_eval
 import numpy as np
@@ -30,6 +30,7 @@ class Scores:
         timing_mean_s: Mean of estimated minus reference time over the matched pairs; NaN where there are
             none.
         timing_sd_s: Its standard deviation (n - 1); NaN where there are fewer than two.
+        measures: Further measures of a task by name, such as `edit_score`; most are in [0, 1].
     """
 
     f1: float
@@ -41,6 +42,7 @@ class Scores:
     f1_per_class: Mapping[str, float]
     timing_mean_s: float
     timing_sd_s: float
+    measures: Mapping[str, float] = field(default_factory=dict)
 
 
 def f_measure(*, n_reference: int, n_estimated: int, n_matched: int) -> float:
@@ -50,7 +52,10 @@ def f_measure(*, n_reference: int, n_estimated: int, n_matched: int) -> float:
 
 
 def score_events(
-    pairs: Iterable[tuple[EventList, EventList]], *, channel_names: Sequence[str], tolerance_s: float
+    pairs: Iterable[tuple[EventList, EventList]],
+    *,
+    channel_names: Sequence[str],
+    tolerance_s: float | Sequence[float],
 ) -> Scores:
     """Scores of estimated against reference events, matched one to one within each recording and class.
 
@@ -62,14 +67,16 @@ def score_events(
     Args:
         pairs: (reference, estimated) of each recording.
         channel_names: Name of each channel.
-        tolerance_s: Largest accepted time difference in seconds, inclusive.
+        tolerance_s: Largest accepted time difference in seconds, inclusive; one, or one a recording.
     """
     counts = np.zeros((len(channel_names), 3), dtype=np.int64)
     errors: list[NDArray[np.float64]] = []
-    for reference, estimated in pairs:
+    pairs = list(pairs)
+    each_s = [tolerance_s] * len(pairs) if isinstance(tolerance_s, float | int) else tolerance_s
+    for (reference, estimated), allowed_s in zip(pairs, each_s, strict=True):
         for channel in range(len(channel_names)):
             reference_s, estimated_s = reference.channel_time_s(channel), estimated.channel_time_s(channel)
-            error_s = _matched_errors(reference_s, estimated_s, tolerance_s=tolerance_s)
+            error_s = _matched_errors(reference_s, estimated_s, tolerance_s=allowed_s)
             counts[channel] += (len(reference_s), len(estimated_s), len(error_s))
             errors.append(error_s)
     return _scores(counts, np.concatenate([np.empty(0), *errors]), channel_names)

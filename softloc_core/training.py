@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -102,12 +103,15 @@ class TrainingSet:
         label: [channel, total frames] float32.
         start: [excerpt] first frame of every excerpt that lies within one recording.
         excerpt_frames: Frames of an excerpt.
+        lengths: [excerpt] frames of it that count; None where all do. A recording shorter than an excerpt is
+            an excerpt of its own, filled up with its last frame.
     """
 
     features: Tensor
     label: Tensor
     start: Tensor
     excerpt_frames: int
+    lengths: Tensor | None = None
 
     @classmethod
     def from_recordings(
@@ -119,39 +123,50 @@ class TrainingSet:
         excerpt_s: float,
         device: torch.device,
     ) -> TrainingSet:
-        """Lay recordings and their (noisy) labels end to end.
-
-        Raises:
-            ConfigError: An excerpt longer than a recording.
-        """
-        excerpt_frames = max(1, round(excerpt_s / recordings[0].hop_s))
-        start, offset = [], 0
+        """Lay recordings and their (noisy) labels end to end; no excerpt is longer than the longest."""
+        longest = max(len(recording.features) for recording in recordings)
+        excerpt_frames = max(1, round(min(excerpt_s / recordings[0].hop_s, longest)))
+        start, lengths, offset = [], [], 0
         for recording in recordings:
-            n_starts = len(recording.features) - excerpt_frames + 1
-            if n_starts < 1:
-                raise ConfigError(
-                    f"`excerpt` must be no longer than any training recording, but got {excerpt_s} s"
-                    f" and {recording.name} lasts {recording.reference.duration_s:.3g} s"
-                )
+            n_frames = len(recording.features)
+            n_starts = max(1, n_frames - excerpt_frames + 1)
             start.append(np.arange(offset, offset + n_starts))
-            offset += len(recording.features)
+            lengths.append(np.full(n_starts, min(n_frames, excerpt_frames)))
+            offset += max(n_frames, excerpt_frames)
+        features = [_filled(r.features.T, excerpt_frames, mode="edge").T for r in recordings]
         frames = [
-            recording.grid.label(label, n_channels=n_channels)
+            _filled(recording.grid.label(label, n_channels=n_channels), excerpt_frames, mode="constant")
             for recording, label in zip(recordings, labels, strict=True)
         ]
+        valid = np.concatenate(lengths)
         return cls(
-            features=torch.from_numpy(np.concatenate([r.features for r in recordings])).to(device),
+            features=torch.from_numpy(np.concatenate(features)).to(device),
             label=torch.from_numpy(np.concatenate(frames, axis=1)).to(device),
             start=torch.from_numpy(np.concatenate(start)).to(device),
             excerpt_frames=excerpt_frames,
+            lengths=None if (valid == excerpt_frames).all() else torch.from_numpy(valid).to(device),
         )
 
-    def batch(self, size: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Random excerpts with replacement: features [batch, frame, band], labels [batch, channel, frame]."""
+    def batch(self, size: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Random excerpts with replacement.
+
+        Returns:
+            Features [batch, frame, band], labels [batch, channel, frame], and the frames that count [batch],
+            or None where all do.
+        """
         device = self.start.device
         pick = torch.randint(len(self.start), (size,), generator=generator).to(device)
         frame = self.start[pick, None] + torch.arange(self.excerpt_frames, device=device)
-        return self.features[frame], self.label[:, frame].transpose(0, 1)
+        lengths = None if self.lengths is None else self.lengths[pick]
+        return self.features[frame], self.label[:, frame].transpose(0, 1), lengths
+
+
+def _filled(
+    values: NDArray[np.float32], n_frames: int, *, mode: Literal["edge", "constant"]
+) -> NDArray[np.float32]:
+    """[*, frame] with as many frames as an excerpt: the last one again, or zeros."""
+    missing = n_frames - values.shape[-1]
+    return np.pad(values, ((0, 0), (0, missing)), mode=mode) if missing > 0 else values
 
 
 def fit(
@@ -166,8 +181,8 @@ def fit(
 
     Args:
         network: Features [batch, frame, band] -> event logits [batch, channel, frame], on the set's device.
-        loss: Called as `loss(event_logit, label, step=...)`; keeps `terms` and `alpha`; weights of its own
-            (a learned noise scale) are trained along.
+        loss: Called as `loss(event_logit, label, step=..., lengths=...)`; keeps `terms` and `alpha`;
+            weights of its own (a learned noise scale) are trained along.
         training_set: What to train on.
         optimisation: How.
         generator: CPU generator of batches and gains.
@@ -192,9 +207,9 @@ def fit(
     for step in range(optimisation.iterations):
         for group in optimiser.param_groups:
             group["lr"] = optimisation.learning_rate * rate(step / optimisation.iterations)
-        features, label = training_set.batch(optimisation.batch_size, generator=generator)
+        features, label, lengths = training_set.batch(optimisation.batch_size, generator=generator)
         logit = network(_with_gains(features, optimisation, generator=generator))
-        value = loss(logit, label, step=step)
+        value = loss(logit, label, step=step, lengths=lengths)
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         if math.isfinite(optimisation.gradient_clip):

@@ -19,14 +19,19 @@ from softloc_core.events import EventList
 from softloc_core.label_noise import misaligned
 from softloc_core.losses import LOSSES, initial_bias, make_loss
 from softloc_core.losses.schedules import Schedule
-from softloc_core.metrics import Scores, score_events
-from softloc_core.networks import build_network
-from softloc_core.tasks import DataRequest, TaskData
+from softloc_core.metrics import Scores
+from softloc_core.networks import NetworkBuilder
+from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.training import HistoryPoint, Optimisation, TrainingSet, event_probabilities, fit
 
-__all__ = ["HistoryPoint", "Options", "TrialConfig", "TrialResult", "run_trial", "trial_id"]
+__all__ = ["OPTION_FIELDS", "HistoryPoint", "Options", "TrialConfig", "TrialResult", "run_trial", "trial_id"]
 
 Options = tuple[tuple[str, bool | int | float | str], ...]
+OPTION_FIELDS = ("loss_options", "noise_options", "decoding_options")
+"""The fields of `TrialConfig` that hold options."""
+
+# Fields that came later, with the value at which a trial is what it was without them: its identity stays.
+_NEUTRAL: Mapping[str, Any] = {"decoding_options": {}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +69,8 @@ class TrialConfig:
         initial_empty_prob: Probability that an untrained network gives to an excerpt without events, in (0,
             1); the output bias follows from it (LoCo paper, eq. 15).
         decoding: Named decoding preset, or `auto`: the one that suits the loss.
+        decoding_options: Attributes of the decoder that are set, sorted by name; `offset_s` is added to every
+            time.
         tolerance_s: Largest accepted time difference in scoring, inclusive, in seconds, > 0.
         seed: The study's seed; label noise depends on it, the replicate and the recording only.
         replicate: Which repetition, from 0.
@@ -98,6 +105,7 @@ class TrialConfig:
     band_gain_db: float
     initial_empty_prob: float
     decoding: str
+    decoding_options: Options
     tolerance_s: float
     seed: int
     replicate: int
@@ -122,8 +130,8 @@ class TrialConfig:
         """The configuration as plain values, in field order; equal configurations give equal specs."""
         spec = {field.name: getattr(self, field.name) for field in fields(self)}
         spec["alpha"] = self.alpha.spec()
-        spec["loss_options"] = dict(sorted(self.loss_options))
-        spec["noise_options"] = dict(sorted(self.noise_options))
+        for name in OPTION_FIELDS:
+            spec[name] = dict(sorted(spec[name]))
         return spec
 
     def data_request(self) -> DataRequest:
@@ -149,7 +157,11 @@ def trial_id(config: TrialConfig, *, data_fingerprint: str) -> str:
 
     Floats enter by their shortest exact representation, so that 1 and 1.0 are the same value.
     """
-    spec = {name: _canonical(value) for name, value in config.spec().items()}
+    spec = {
+        name: _canonical(value)
+        for name, value in config.spec().items()
+        if name not in _NEUTRAL or value != _NEUTRAL[name]
+    }
     text = json.dumps({"config": spec, "data": data_fingerprint}, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -202,7 +214,7 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
         device: Where to train, as torch names it.
 
     Raises:
-        ConfigError: A name that is not registered, or an excerpt longer than a recording.
+        ConfigError: A name that is not registered.
         TrainingError: The loss is no longer finite.
     """
     identity = trial_id(config, data_fingerprint=data.fingerprint)
@@ -211,11 +223,7 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
         network, history = _trained_network(config, data, device=torch.device(device), generator=generator)
         train_s = time.perf_counter() - started
         events = _estimated_events(config, data, network, device=torch.device(device))
-    scores = score_events(
-        ((recording.reference, events[recording.name]) for recording in data.test),
-        channel_names=data.channel_names,
-        tolerance_s=config.tolerance_s,
-    )
+    scores = TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s)
     return TrialResult(
         config=config,
         trial_id=identity,
@@ -257,8 +265,7 @@ def _trained_network(
     training_set = TrainingSet.from_recordings(
         data.train, labels, n_channels=len(data.channel_names), excerpt_s=config.excerpt_s, device=device
     )
-    network = build_network(
-        config.network,
+    network = _network_builder(config)(
         n_bands=training_set.features.shape[1],
         n_channels=len(data.channel_names),
         initial_logit=initial_bias(config.initial_empty_prob, training_set.excerpt_frames),
@@ -275,6 +282,14 @@ def _trained_network(
     return network, history
 
 
+def _network_builder(config: TrialConfig) -> NetworkBuilder:
+    """What makes the network that a configuration names."""
+    networks = TASKS.get(config.task).networks
+    if config.network not in networks:
+        raise ConfigError(f"`network` must be one of {', '.join(networks)}, but got {config.network}")
+    return networks[config.network]
+
+
 def _optimisation(config: TrialConfig) -> Optimisation:
     """The part of a configuration that the training loop reads."""
     return Optimisation(**{field.name: getattr(config, field.name) for field in fields(Optimisation)})
@@ -284,10 +299,13 @@ def _estimated_events(
     config: TrialConfig, data: TaskData, network: torch.nn.Module, *, device: torch.device
 ) -> dict[str, EventList]:
     """Decoded events of each test recording."""
+    options = dict(config.decoding_options)
     decoder = decoder_for(
         config.decoding,
         prediction=LOSSES[config.loss].prediction,
         softness_frames=config.softness_s / data.hop_s,
+        auto=TASKS.get(config.task).auto_decoding,
+        options=options,
     )
     probabilities = event_probabilities(network, data.test, device=device)
     return {
@@ -296,6 +314,7 @@ def _estimated_events(
             decoder,
             grid=recording.grid,
             duration_s=recording.reference.duration_s,
+            offset_s=float(options.get("offset_s", 0.0)),
         )
         for recording in data.test
     }

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from softloc_core.trial import TrialConfig, TrialResult
+from softloc_core.trial import OPTION_FIELDS, TrialConfig, TrialResult
 from sweeps.schema import SCHEMA_VERSION
 
 __all__ = [
@@ -96,6 +96,7 @@ def completed_record(
         "f1_per_class": dict(scores.f1_per_class),
         "timing_mean_s": scores.timing_mean_s,
         "timing_sd_s": scores.timing_sd_s,
+        "measures": dict(scores.measures),
         "train_s": result.train_s,
         "host": host,
         "device": result.device,
@@ -126,7 +127,7 @@ def _shared(
 ) -> dict[str, Any]:
     """Columns that a completed and a failed trial have in common."""
     spec = config.spec()
-    for name in ("alpha", "loss_options", "noise_options"):
+    for name in ("alpha", *OPTION_FIELDS):
         spec[name] = json.dumps(spec[name], sort_keys=True)
     return {
         **spec,

@@ -1,6 +1,7 @@
-"""Every column that a study stores: its type, unit and meaning. Schema version 1.
+"""Every column that a study stores: its type, unit and meaning. Schema version 2.
 
-Four tables, each a folder of Parquet parts. A part of `trials` is written last and marks its trial as kept.
+Version 2 added `decoding_options` and `measures`; what version 1 wrote is read as if they were empty. Four
+tables, each a folder of Parquet parts. A part of `trials` is written last and marks its trial as kept.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from softloc_core.trial import TrialConfig
 
 __all__ = ["SCHEMA_VERSION", "TABLES", "Column", "arrow_schema", "markdown"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int64()
 _BY_NAME = pa.map_(pa.string(), pa.float64())
 _TYPES = {"str": _TEXT, "int": _WHOLE, "float": _NUMBER, "Options": _TEXT, "Schedule": _TEXT}
@@ -67,6 +68,7 @@ _CONFIG_MEANING: Mapping[str, str] = {
     "band_gain_db": "standard deviation of the random gain of each band",
     "initial_empty_prob": "probability an untrained network gives to an excerpt without events",
     "decoding": "decoding preset, or auto",
+    "decoding_options": "attributes of the decoder that are set, JSON",
     "tolerance_s": "largest accepted time difference in scoring, inclusive",
     "seed": "the study's seed",
     "replicate": "which repetition, from 0",
@@ -101,6 +103,7 @@ _TRIALS = (
         "timing_mean_s", _NUMBER, "s", "mean of estimated minus reference time, matched pairs", nullable=True
     ),
     Column("timing_sd_s", _NUMBER, "s", "its standard deviation (n - 1)", nullable=True),
+    Column("measures", _BY_NAME, "", "further measures of the task, by name", nullable=True),
     Column("train_s", _NUMBER, "s", "wall-clock time of training", nullable=True),
     Column("host", _TEXT, "", "machine that ran the trial", nullable=True),
     Column("device", _TEXT, "", "device, as torch names it", nullable=True),

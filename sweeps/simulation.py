@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from softloc_core.decoding import AUTO_DECODING
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
 from softloc_core.losses.schedules import Constant
-from softloc_core.metrics import Scores
+from softloc_core.metrics import Scores, score_events
+from softloc_core.networks import CompactNetwork, NetworkBuilder
 from softloc_core.tasks import TASKS, DataRequest, Recording, SourceInfo, TaskData
 from softloc_core.training import HistoryPoint
 from softloc_core.trial import TrialConfig, TrialResult, trial_id
@@ -33,7 +35,8 @@ class SimulatedTask:
     sources: Mapping[str, SourceInfo] = {
         "plain": SourceInfo("plain", "here", {"fixed": 1, "other": 2}, needs_data_root=False)
     }
-    networks: tuple[str, ...] = ("none",)
+    networks: Mapping[str, NetworkBuilder] = {"none": CompactNetwork}
+    auto_decoding: Mapping[str, str] = AUTO_DECODING
 
     def defaults(self, network: str) -> Mapping[str, Any]:
         """TrialConfig fields that a study file need not write."""
@@ -43,7 +46,7 @@ class SimulatedTask:
             "noise_options": (), "label_noise_s": 0.0, "iterations": 2, "batch_size": 1, "excerpt_s": 0.5,
             "learning_rate": 1e-3, "learning_rate_schedule": "constant", "weight_averaging": 0.0,
             "weight_decay": 0.0, "gradient_clip": 1.0, "gain_db": 0.0, "band_gain_db": 0.0,
-            "initial_empty_prob": 0.8, "decoding": "auto", "tolerance_s": 0.05,
+            "initial_empty_prob": 0.8, "decoding": "auto", "decoding_options": (), "tolerance_s": 0.05,
         }  # fmt: skip
 
     def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:
@@ -61,6 +64,11 @@ class SimulatedTask:
             test=(recordings[1],),
             fingerprint=f"simulated-{request.split}-{request.fold}-{request.seed}",
         )
+
+    def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
+        """Scores of estimated events; `SimulatedTrial` makes its own."""
+        pairs = ((recording.reference, events[recording.name]) for recording in data.test)
+        return score_events(pairs, channel_names=data.channel_names, tolerance_s=tolerance_s)
 
 
 def _recording(name: str) -> Recording:

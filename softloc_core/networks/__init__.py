@@ -1,32 +1,27 @@
-"""Networks by name: each maps features [batch, frame, band] to event logits [batch, channel, frame]."""
+"""Networks: each maps features [batch, frame, band] to event logits [batch, channel, frame]."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
-import torch
+from torch import nn
 
-from softloc_core.errors import ConfigError
 from softloc_core.networks.compact import CompactNetwork
 from softloc_core.networks.drum_conv_lstm import DrumConvLstm
 
-__all__ = ["NETWORKS", "CompactNetwork", "DrumConvLstm", "build_network"]
-
-NETWORKS: dict[str, Callable[..., torch.nn.Module]] = {"compact": CompactNetwork, "paper": DrumConvLstm}
+__all__ = ["CompactNetwork", "DrumConvLstm", "NetworkBuilder"]
 
 
-def build_network(name: str, *, n_bands: int, n_channels: int, initial_logit: float) -> torch.nn.Module:
-    """A fresh network of a registered architecture.
+class NetworkBuilder(Protocol):
+    """Makes a fresh network; a task names its builders."""
 
-    Args:
-        name: One of `NETWORKS`.
-        n_bands: Static feature bands per frame.
-        n_channels: Event classes.
-        initial_logit: Bias of the output layer, from `softloc_core.losses.initial_bias` (LoCo paper, eq. 15).
+    def __call__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> nn.Module:
+        """The network, its weights drawn from torch's global generator.
 
-    Raises:
-        ConfigError: An unknown name.
-    """
-    if name not in NETWORKS:
-        raise ConfigError(f"`network` must be one of {', '.join(NETWORKS)}, but got {name}")
-    return NETWORKS[name](n_bands=n_bands, n_channels=n_channels, initial_logit=initial_logit)
+        Args:
+            n_bands: Feature bands a frame.
+            n_channels: Event classes.
+            initial_logit: Bias of the output layer, from `softloc_core.losses.initial_bias` (LoCo paper, eq.
+                15).
+        """
+        ...

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList, FrameGrid
+from softloc_core.metrics import Scores
+from softloc_core.networks import NetworkBuilder
 
 __all__ = ["DataRequest", "Recording", "SourceInfo", "Task", "TaskData"]
 
@@ -27,6 +29,7 @@ class Recording:
         hop_s: Seconds between frames.
         reference: The true events, for scoring.
         label: The events to train on before label noise; the same as `reference` for most tasks.
+        tolerance_s: Its own tolerance where the metric sets one a recording; None for the study's.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Recording:
     hop_s: float
     reference: EventList
     label: EventList
+    tolerance_s: float | None = None
 
     @property
     def grid(self) -> FrameGrid:
@@ -99,6 +103,7 @@ class SourceInfo:
         needs_data_root: Whether it reads recorded data from `--data-root`.
         licence: Of the recorded data; empty for what is rendered here.
         homepage: Where to get it.
+        channel_names: Its classes, where they are not the task's.
     """
 
     name: str
@@ -107,6 +112,7 @@ class SourceInfo:
     needs_data_root: bool
     licence: str = ""
     homepage: str = ""
+    channel_names: tuple[str, ...] = ()
 
     @property
     def default_split(self) -> str:
@@ -116,14 +122,27 @@ class SourceInfo:
 
 @runtime_checkable
 class Task(Protocol):
-    """One task. A new one is a file under `tasks/` and a line in `tasks/__init__.py`."""
+    """One task. A new one is a file under `tasks/` and a line in `tasks/__init__.py`.
+
+    `softloc_core.tasks.source_task` has what most tasks share.
+
+    Attributes:
+        name: As written in a study file.
+        description: One line.
+        channel_names: Name of each class, in channel order; a source may have others, see `SourceInfo`.
+        tolerance_s: Of the task's scores, in seconds.
+        sources: What is known of each data source, by name, the default first.
+        networks: Builders of its networks, by name, the default first.
+        auto_decoding: The decoder that `auto` stands for, by what the loss makes a network predict.
+    """
 
     name: str
     description: str
     channel_names: tuple[str, ...]
     tolerance_s: float
     sources: Mapping[str, SourceInfo]
-    networks: tuple[str, ...]
+    networks: Mapping[str, NetworkBuilder]
+    auto_decoding: Mapping[str, str]
 
     def defaults(self, network: str) -> Mapping[str, Any]:
         """TrialConfig fields that a study file need not write, for one of the task's networks."""
@@ -135,6 +154,16 @@ class Task(Protocol):
         Raises:
             DataError: Data that is absent or cannot be used; the message names the file and the line.
             ConfigError: A source, split, fold or front end that does not exist.
+        """
+        ...
+
+    def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
+        """Scores of the estimated events of each test recording, by its name.
+
+        Args:
+            data: What was loaded; its test recordings hold the reference.
+            events: The estimate of each test recording.
+            tolerance_s: Largest accepted time difference in seconds; a recording's own goes before it.
         """
         ...
 

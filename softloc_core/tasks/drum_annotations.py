@@ -8,16 +8,15 @@ from pathlib import Path
 from xml.parsers import expat
 
 from softloc_core.errors import DataError
+from softloc_core.tasks.sources import TimedClass
 
-__all__ = ["DRUM_CHANNELS", "MDB_CLASSES", "TimedClass", "read_idmt_annotation", "read_mdb_annotation"]
+__all__ = ["DRUM_CHANNELS", "MDB_CLASSES", "read_idmt_annotation", "read_mdb_annotation"]
 
 DRUM_CHANNELS = ("HH", "KD", "SD")
 """Hi-hat, kick drum, snare drum: the papers' three classes, in their order."""
 
 MDB_CLASSES = (*DRUM_CHANNELS, "CY", "OT", "TT")
 """All classes of MDB Drums: also cymbals, others and toms, which the task leaves out."""
-
-TimedClass = tuple[float, str]
 
 
 def read_mdb_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from softloc_core.errors import DataError
+from softloc_core.tasks.audio_folders import AnnotatedFolder
 from softloc_core.tasks.base import DataRequest, SourceInfo
-from softloc_core.tasks.drum_annotations import read_idmt_annotation
-from softloc_core.tasks.drum_folders import AnnotatedFolder
-from softloc_core.tasks.drum_recordings import Scan, SplitNames
+from softloc_core.tasks.drum_annotations import DRUM_CHANNELS, read_idmt_annotation
+from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, split_problem
 
 __all__ = ["COLLECTIONS", "IdmtSource"]
 
@@ -32,6 +32,7 @@ FOLDER = AnnotatedFolder(
     audio="audio/*#MIX.wav",
     annotation="annotation_xml/*#MIX.xml",
     read=read_idmt_annotation,
+    channel_names=DRUM_CHANNELS,
     group=_collection,
     skip=lambda name: "train" in name.lower(),
 )
@@ -71,13 +72,11 @@ class IdmtSource:
             split = SplitNames(tuple(name for name in names if name not in test), (), test)
         else:
             split = _random_split(names, np.random.default_rng(request.seed))
-        for part in ("train", "test"):
-            if not getattr(split, part):
-                needs = f"fold {request.fold} of the split {request.split} needs a recording to {part}"
-                raise DataError(f"{needs}, but got none of {len(names)} in {data_root}")
+        if problem := split_problem(request, split, data_root):
+            raise problem
         return split
 
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan:
+    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
         """Recordings with their events; `seed` plays no part."""
         return FOLDER.scan(data_root, names=names)
 

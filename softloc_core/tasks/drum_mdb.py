@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from softloc_core.errors import DataError
+from softloc_core.tasks.audio_folders import AnnotatedFolder
 from softloc_core.tasks.base import DataRequest, SourceInfo
-from softloc_core.tasks.drum_annotations import read_mdb_annotation
-from softloc_core.tasks.drum_folders import AnnotatedFolder
-from softloc_core.tasks.drum_recordings import Scan, SplitNames, training_folds
+from softloc_core.tasks.drum_annotations import DRUM_CHANNELS, read_mdb_annotation
+from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, training_folds
 
 __all__ = ["MdbSource"]
 
@@ -36,6 +36,7 @@ FOLDER = AnnotatedFolder(
     audio="audio/drum_only/MusicDelta_*_Drum.wav",
     annotation="annotations/class/MusicDelta_*_class.txt",
     read=read_mdb_annotation,
+    channel_names=DRUM_CHANNELS,
     group=_track,
 )
 
@@ -70,7 +71,7 @@ class MdbSource:
         _require(test, 1, f"test track of {', '.join(TEST_TRACKS)}", data_root)
         return SplitNames(train=train, validation=(), test=test)
 
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan:
+    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
         """Recordings with their events; `seed` plays no part."""
         return FOLDER.scan(data_root, names=names)
 

@@ -11,11 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.tasks.base import DataRequest, SourceInfo
-from softloc_core.tasks.drum_annotations import TimedClass
+from softloc_core.tasks.drum_annotations import DRUM_CHANNELS
 from softloc_core.tasks.drum_mix import rendered_mix
 from softloc_core.tasks.drum_patterns import CHANNEL_OF_VOICE, STYLES, DrumPart, draw_part
-from softloc_core.tasks.drum_recordings import DrumRecording, Scan, SplitNames, drum_events, training_folds
 from softloc_core.tasks.drum_voices import RATE_HZ, draw_kit
+from softloc_core.tasks.sources import (
+    AudioRecording,
+    Scan,
+    SplitNames,
+    TimedClass,
+    named_events,
+    training_folds,
+)
 
 __all__ = ["RenderedDrums", "SyntheticSource"]
 
@@ -88,18 +95,18 @@ class SyntheticSource:
             return training_folds(TRAIN_NAMES, fold=request.fold, n_folds=N_TRAINING_FOLDS)
         return SplitNames(TRAIN_NAMES, (), TEST_NAMES)
 
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan:
+    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
         """The recordings; `data_root` plays no part, and nothing can be wrong."""
         chosen = (*TRAIN_NAMES, *TEST_NAMES) if names is None else names
         return Scan(tuple(_recording(RenderedDrums(name, seed)) for name in chosen), ())
 
 
-def _recording(audio: RenderedDrums) -> DrumRecording:
+def _recording(audio: RenderedDrums) -> AudioRecording:
     """A rendered recording with its exact onsets, on the samples where the strokes start."""
     events: list[TimedClass] = [
         (round(hit.time_s * RATE_HZ) / RATE_HZ, CHANNEL_OF_VOICE[hit.voice])
         for hit in audio.part().hits
         if hit.voice in CHANNEL_OF_VOICE
     ]
-    hits = drum_events(events, duration_s=audio.duration_s)
-    return DrumRecording(name=audio.name, group=audio.style, audio=audio, events=hits)
+    hits = named_events(events, channel_names=DRUM_CHANNELS, duration_s=audio.duration_s)
+    return AudioRecording(name=audio.name, group=audio.style, audio=audio, reference=hits)

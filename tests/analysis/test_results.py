@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.results import AnalysisError, load_study, load_table, require_columns
+from analysis.results import SCHEMA_VERSION, AnalysisError, load_study, load_table, require_columns
 
 
 def test_loads_all_parts_once(write_study, rows):
@@ -55,8 +55,8 @@ def test_where(write_study, rows):
     [
         (lambda rows: rows.drop(columns="loss"), "the trials must have the columns loss, but have"),
         (
-            lambda rows: rows.assign(schema_version=np.int32(2)),
-            "must be version 1 or older, but .* has version 2",
+            lambda rows: rows.assign(schema_version=np.int32(SCHEMA_VERSION + 1)),
+            f"must be version {SCHEMA_VERSION} or older, but .* has version {SCHEMA_VERSION + 1}",
         ),
     ],
 )

@@ -28,7 +28,7 @@ def config():
     from softloc_core.trial import TrialConfig
 
     return TrialConfig(
-        task="tiny",
+        task="drums",
         data="rendered",
         split="only",
         fold=0,
@@ -54,6 +54,7 @@ def config():
         band_gain_db=1.0,
         initial_empty_prob=0.8,
         decoding="auto",
+        decoding_options=(),
         tolerance_s=0.05,
         seed=0,
         replicate=0,

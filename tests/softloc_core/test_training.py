@@ -62,7 +62,8 @@ def test_excerpts_never_cross_recordings_and_labels_go_with_their_features():
         train, [r.label for r in train], n_channels=2, excerpt_s=0.5, device=CPU
     )
     assert both.start.tolist() == [*range(11), *range(60, 91)]
-    features, label = both.batch(64, generator=torch.Generator().manual_seed(0))
+    features, label, lengths = both.batch(64, generator=torch.Generator().manual_seed(0))
+    assert lengths is None
     assert features.shape == (64, 50, 8) and label.shape == (64, 2, 50)
     for excerpt, marks in zip(features.numpy(), label.numpy(), strict=True):
         channel, frame = np.nonzero(marks)
@@ -70,9 +71,23 @@ def test_excerpts_never_cross_recordings_and_labels_go_with_their_features():
             assert excerpt[f, 4 * c : 4 * c + 4].mean() > -25  # the event's light
 
 
-def test_an_excerpt_longer_than_a_recording_is_refused():
-    with pytest.raises(ConfigError, match=r"`excerpt` must be no longer .* got 9.0 s and train0 lasts 4 s"):
-        training_set(excerpt_s=9.0)
+def test_a_recording_shorter_than_an_excerpt_is_filled_up_and_says_how_far_it_counts():
+    recordings = [tiny_recording("long", n_frames=400), tiny_recording("short", n_frames=60)]
+    both = TrainingSet.from_recordings(
+        recordings, [r.label for r in recordings], n_channels=2, excerpt_s=1.0, device=CPU
+    )
+    assert both.excerpt_frames == 100
+    short = both.start[-1].item()
+    assert both.lengths is not None and both.lengths.tolist() == [100] * 301 + [60]
+    filled = both.features[short + 60 : short + 100]
+    assert torch.equal(filled, both.features[short + 59].expand_as(filled))
+    assert not both.label[:, short + 60 :].any()
+    _, label, lengths = both.batch(64, generator=torch.Generator().manual_seed(0))
+    assert label.shape == (64, 2, 100) and lengths is not None and set(lengths.tolist()) <= {60, 100}
+
+
+def test_no_excerpt_is_longer_than_the_longest_recording():
+    assert training_set(excerpt_s=1e9).excerpt_frames == 400
 
 
 def test_an_unknown_learning_rate_schedule_is_refused():

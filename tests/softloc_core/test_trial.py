@@ -16,6 +16,7 @@ from softloc_core.trial import TrialConfig, run_trial, trial_id
 CHANGED = {
     "loss_options": (("beta", 0.5),),
     "noise_options": (("shift", 1),),
+    "decoding_options": (("mass", 0.5),),
     "alpha": Constant(0.5),
 }
 
@@ -56,6 +57,7 @@ def test_identities_of_different_softness_differ(first, second):
             "alpha": Constant(0.5),
             "loss_options": (),
             "noise_options": (),
+            "decoding_options": (),
             "initial_empty_prob": 0.5,
             "weight_averaging": 0.0,
         }

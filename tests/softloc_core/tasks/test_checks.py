@@ -76,10 +76,9 @@ def test_what_cannot_be_checked_is_refused() -> None:
         description: str = "a task without check"
         channel_names: tuple[str, ...] = ("X",)
         tolerance_s: float = 0.05
-        networks: tuple[str, ...] = ("compact",)
-        sources = DRUMS.sources
+        sources, networks, auto_decoding = DRUMS.sources, DRUMS.networks, DRUMS.auto_decoding
 
-        defaults = load = Task.load
+        defaults = load = score = Task.load
 
     with pytest.raises(ConfigError, match="a task must be able to check its data, but silent is not"):
         check_source(Silent(), "mdb", data_root=None)

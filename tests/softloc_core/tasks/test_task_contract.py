@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
+from softloc_core.decoding import AUTO_DECODING, DECODERS
 from softloc_core.errors import ConfigError
 from softloc_core.features import FRONT_ENDS
-from softloc_core.networks import NETWORKS
 from softloc_core.tasks import TASKS, Task
 from softloc_core.tasks.base import TaskRegistry
 from softloc_core.trial import TrialConfig
@@ -20,7 +20,8 @@ NAMED_BY_THE_STUDY = {"data": "any", "split": "any", "loss": "softloc", "seed": 
 def test_a_task_satisfies_the_protocol(task: Task) -> None:
     assert isinstance(task, Task)
     assert task.tolerance_s > 0 and task.channel_names and task.sources
-    assert set(task.networks) <= set(NETWORKS)
+    assert task.networks and set(task.auto_decoding) == set(AUTO_DECODING)
+    assert set(task.auto_decoding.values()) <= set(DECODERS)
 
 
 @EVERY_TASK

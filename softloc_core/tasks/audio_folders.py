@@ -9,14 +9,13 @@ from typing import Protocol
 
 from softloc_core.audio import AudioFile
 from softloc_core.errors import ConfigError, DataError
-from softloc_core.tasks.drum_annotations import TimedClass
-from softloc_core.tasks.drum_recordings import DrumRecording, Scan, drum_events
+from softloc_core.tasks.sources import AudioRecording, Scan, TimedClass, named_events
 
 __all__ = ["AnnotatedFolder", "FilePair"]
 
 
 class ReadAnnotation(Protocol):
-    """A reader of `drum_annotations`."""
+    """A reader of one data set's annotations."""
 
     def __call__(self, path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
         """Events, and one error for each that cannot be used."""
@@ -39,6 +38,7 @@ class AnnotatedFolder:
         audio: Pattern of the recordings' paths below the root, `*` standing for the name.
         annotation: The same of the annotations.
         read: Reads an annotation.
+        channel_names: Classes that are kept, in channel order.
         group: Whom a name belongs to; raises DataError for a name that the data set does not have.
         skip: Whether a name is left alone.
     """
@@ -46,6 +46,7 @@ class AnnotatedFolder:
     audio: str
     annotation: str
     read: ReadAnnotation
+    channel_names: tuple[str, ...]
     group: Callable[[str], str]
     skip: Callable[[str], bool] = lambda name: False
 
@@ -73,7 +74,7 @@ class AnnotatedFolder:
                 problems.append(problem)
         return pairs, problems
 
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None) -> Scan:
+    def scan(self, data_root: Path | None, *, names: Iterable[str] | None) -> Scan[AudioRecording]:
         """Those recordings, or all, with their events, and everything that is wrong with them.
 
         Raises:
@@ -116,9 +117,9 @@ class AnnotatedFolder:
             raise DataError(f"every annotation needs its recording, but got {annotation} without one")
         return FilePair(audio, annotation)
 
-    def _recording(self, name: str, pair: FilePair) -> tuple[DrumRecording, list[DataError]]:
+    def _recording(self, name: str, pair: FilePair) -> tuple[AudioRecording, list[DataError]]:
         """One recording, and what is wrong with its annotation."""
         audio = AudioFile(pair.audio)
         events, problems = self.read(pair.annotation, duration_s=audio.duration_s)
-        hits = drum_events(events, duration_s=audio.duration_s)
-        return DrumRecording(name=name, group=self.group(name), audio=audio, events=hits), problems
+        kept = named_events(events, channel_names=self.channel_names, duration_s=audio.duration_s)
+        return AudioRecording(name=name, group=self.group(name), audio=audio, reference=kept), problems

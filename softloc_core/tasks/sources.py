@@ -1,0 +1,181 @@
+"""What every data source gives, before features: recordings with their events, splits, problems met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.audio import AudioSource
+from softloc_core.errors import DataError
+from softloc_core.events import EventList
+from softloc_core.tasks.base import DataRequest, SourceInfo
+
+__all__ = [
+    "AudioRecording",
+    "FoundRecording",
+    "Scan",
+    "SignalRecording",
+    "Source",
+    "SplitNames",
+    "TimedClass",
+    "named_events",
+    "split_problem",
+    "training_folds",
+]
+
+
+TimedClass = tuple[float, str]
+"""Time of an annotated event in seconds, and the name of its class."""
+
+
+class FoundRecording(Protocol):
+    """A recording that a source found, whatever it is made of."""
+
+    @property
+    def name(self) -> str:
+        """Unique within its source."""
+        ...
+
+    @property
+    def group(self) -> str:
+        """Who or what made it."""
+        ...
+
+    @property
+    def reference(self) -> EventList:
+        """Its true events, which are scored; they know its duration."""
+        ...
+
+    def unreadable(self) -> DataError | None:
+        """What only shows when all of it is read, or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class AudioRecording:
+    """A sound recording and its annotated events.
+
+    Attributes:
+        name: Unique within its source.
+        group: Performer, collection or instrument that it comes from.
+        audio: Its samples.
+        reference: Its events.
+    """
+
+    name: str
+    group: str
+    audio: AudioSource
+    reference: EventList
+
+    def unreadable(self) -> DataError | None:
+        """What only shows when the samples are read."""
+        try:
+            self.audio.load()
+        except DataError as problem:
+            return problem
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class SignalRecording:
+    """A recording of any other kind, its features at hand or made from what is.
+
+    Attributes:
+        name: Unique within its source.
+        group: Person, record or video that it comes from.
+        hop_s: Seconds between frames.
+        features: Makes the features of a named front end, [frame, band] float32.
+        content_key: Hash of what the features are made from.
+        reference: Its true events, which are scored.
+        label: The events to train on before label noise; None where they are those that are scored.
+        tolerance_s: Its own tolerance where the metric sets one a recording, in seconds; None for the
+            study's.
+    """
+
+    name: str
+    group: str
+    hop_s: float
+    features: Callable[[str], NDArray[np.float32]] = field(repr=False)
+    content_key: str
+    reference: EventList
+    label: EventList | None = None
+    tolerance_s: float | None = None
+
+    def unreadable(self) -> DataError | None:
+        """Nothing: all of it has been read."""
+        return None
+
+
+Found = TypeVar("Found", bound=FoundRecording)
+
+
+@dataclass(frozen=True)
+class Scan(Generic[Found]):
+    """What a source found: the recordings that can be used, and one error for everything that cannot."""
+
+    recordings: tuple[Found, ...]
+    problems: tuple[DataError, ...]
+
+
+@dataclass(frozen=True)
+class SplitNames:
+    """Names of the recordings of each part."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All names, each once."""
+        return tuple(dict.fromkeys((*self.train, *self.validation, *self.test)))
+
+
+class Source(Protocol[Found]):
+    """One data source of a task."""
+
+    info: SourceInfo
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """Which recordings a request reads, from the names alone where that can be.
+
+        Raises:
+            DataError: There are too few recordings, or one lacks its annotation.
+        """
+        ...
+
+    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[Found]:
+        """Those recordings, or all of them, with everything that is wrong with them.
+
+        With `names` the problems are of those recordings alone.
+        """
+        ...
+
+
+def training_folds(names: tuple[str, ...], *, fold: int, n_folds: int) -> SplitNames:
+    """Training recordings dealt in turn into folds, one of which is scored: to choose settings by."""
+    test = names[fold::n_folds]
+    return SplitNames(train=tuple(name for name in names if name not in test), validation=(), test=test)
+
+
+def split_problem(request: DataRequest, split: SplitNames, where: object) -> DataError | None:
+    """Why a split cannot be used: a part that must hold recordings is empty."""
+    for part in ("train", "test"):
+        if not getattr(split, part):
+            needs = f"fold {request.fold} of the split {request.split} needs a recording to {part}"
+            return DataError(f"{needs}, but got none of {len(split.all)} in {where}")
+    return None
+
+
+def named_events(
+    events: Iterable[TimedClass], *, channel_names: Sequence[str], duration_s: float
+) -> EventList:
+    """Events of the named classes as an event list; those of other classes are left out."""
+    kept = [(time_s, channel_names.index(name)) for time_s, name in events if name in channel_names]
+    times = np.array([time_s for time_s, _ in kept], dtype=np.float64)
+    return EventList(times, np.array([channel for _, channel in kept], dtype=np.int64), duration_s)
