@@ -126,12 +126,26 @@ def status(study: StudyDir) -> None:
 @app.command(epilog="Example: `softloc dashboard runs/quickstart --port 5001`")
 def dashboard(
     study: StudyDir,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; by default this machine alone.")
+    ] = "127.0.0.1",
+    backend_store_uri: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MLFLOW_BACKEND_STORE_URI",
+            show_envvar=False,
+            help="MLflow's database, as postgresql://USER@HOST/DATABASE; a password rather in the variable "
+            "MLFLOW_BACKEND_STORE_URI. The study's own mlflow.db by default.",
+        ),
+    ] = None,
 ) -> None:
-    """Browse a study in MLflow, on this machine alone (127.0.0.1)."""
+    """Browse a study in MLflow, or serve MLflow to a team."""
     from sweeps.dashboard import serve_dashboard
 
-    raise typer.Exit(serve_dashboard(Path(study), port=port, say=print_line))
+    raise typer.Exit(
+        serve_dashboard(study, port=port, host=host, backend_store_uri=backend_store_uri, say=print_line)
+    )
 
 
 @app.command()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from sweeps.progress import Counts
 from sweeps.records import TrialRecord
 from sweeps.store import TrialStore
-from sweeps.tracking import Tracker
+from sweeps.tracker import Tracker
 
 __all__ = ["Recorder"]
 

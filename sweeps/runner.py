@@ -16,18 +16,21 @@ import numpy as np
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import run_trial
-from sweeps.folder import StudyFolder
+from sweeps.environment import remember_environment
+from sweeps.folder import StudyFolder, inside
 from sweeps.lock import study_lock
 from sweeps.planning import Planner, load_data
 from sweeps.progress import Counts, ProgressLine, duration_text
 from sweeps.ray_environment import available_cpus, set_ray_environment
 from sweeps.recorder import Recorder
 from sweeps.records import Provenance, RunTrial, source_provenance
+from sweeps.redaction import RedactingFormatter
 from sweeps.status import StatusFile
 from sweeps.store import TrialStore
 from sweeps.study import Study
 from sweeps.study_identity import resolved_study, validate_same_study
-from sweeps.tracking import MlflowWriter, TrackerThread, tracking_uri
+from sweeps.tracker import TrackerThread, open_tracker
+from sweeps.tracking_address import validate_tracking_uri
 from sweeps.trial_source import TrialSource, trial_source
 
 __all__ = ["Outcome", "RunOptions", "run_study", "study_folder"]
@@ -86,7 +89,7 @@ class Outcome:
 
 def study_folder(study: Study, *, out: str) -> StudyFolder:
     """Where a study stands."""
-    return StudyFolder(f"{out.rstrip('/')}/{study.name}")
+    return StudyFolder(inside(out, study.name))
 
 
 def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | None = None) -> Outcome:
@@ -101,6 +104,8 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
     planner = Planner(study, data)
     planner.check()
     _validate_resources(study, options)
+    if options.tracking_uri is not None:
+        validate_tracking_uri(options.tracking_uri)
     folder = study_folder(study, out=options.out)
     validate_same_study(study, folder)
     with study_lock(folder), _log_file(folder):
@@ -110,6 +115,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
         progress.counts = Counts(designed=source.n_designed, kept=source.n_kept)
         _say_start(study, planner, store, progress)
         folder.write("study.yaml", resolved_study(planner).encode())
+        remember_environment(folder)
         for loaded in data.values():
             store.write_references(loaded)
         return _run(study, options, planner=planner, source=source, store=store, progress=progress, data=data)
@@ -127,7 +133,12 @@ def _run(
 ) -> Outcome:
     """Run what is missing, then draw and finish MLflow."""
     started = time.monotonic()
-    tracker = _tracker(study, options, store, progress) if options.mlflow else None
+    tracker = None
+    if options.mlflow:
+        draws = options.draw is not None
+        tracker = open_tracker(
+            store, study=study.name, uri=options.tracking_uri, draws=draws, say=progress.say
+        )
     recorder = Recorder(store, tracker, progress.counts, say=progress.say)
     status = StatusFile(store.folder, progress, recorder)
     interrupted = False
@@ -144,7 +155,7 @@ def _run(
         status.write("interrupted" if interrupted else "done")
     figures, text = _draw(options, store.folder, progress) if not interrupted else ([], "")
     if tracker is not None:
-        _finish(tracker, planner, figures=figures, text=text, interrupted=interrupted, counts=progress.counts)
+        _finish(tracker, figures=figures, interrupted=interrupted, counts=progress.counts)
     _say_end(progress, time.monotonic() - started, interrupted)
     return Outcome(progress.counts, tuple(figures), text, interrupted)
 
@@ -242,7 +253,7 @@ def _log_file(folder: StudyFolder) -> Iterator[None]:
         return
     (folder.local / "logs").mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(folder.local / "logs" / "driver.log", encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     previous = root.level
     root.addHandler(handler)
@@ -255,38 +266,12 @@ def _log_file(folder: StudyFolder) -> Iterator[None]:
         handler.close()
 
 
-def _tracker(
-    study: Study, options: RunOptions, store: TrialStore, progress: ProgressLine
-) -> TrackerThread | None:
-    """The thread that feeds MLflow; None where there is no place for its database."""
-    local = store.folder.local
-    uri = options.tracking_uri or (tracking_uri(local) if local is not None else None)
-    if uri is None:
-        progress.say(
-            "MLflow is not written: give --tracking-uri, for its database cannot stand on an object store"
-        )
-        return None
-    root = f"file://{local}/mlartifacts" if options.tracking_uri is None and local is not None else None
-    return TrackerThread(
-        lambda: MlflowWriter(uri=uri, study=study.name, artifact_root=root), store, warn=progress.say
-    )
-
-
-def _finish(
-    tracker: TrackerThread,
-    planner: Planner,
-    *,
-    figures: list[Path],
-    text: str,
-    interrupted: bool,
-    counts: Counts,
-) -> None:
+def _finish(tracker: TrackerThread, *, figures: list[Path], interrupted: bool, counts: Counts) -> None:
     """End the tracker."""
     if interrupted:
         tracker.abandon()
         return
-    status = "FAILED" if counts.failed else "FINISHED"
-    tracker.finish(text=text, files=figures, definition=resolved_study(planner), status=status)
+    tracker.finish(files=figures, status="FAILED" if counts.failed else "FINISHED")
 
 
 def _draw(options: RunOptions, folder: StudyFolder, progress: ProgressLine) -> tuple[list[Path], str]:

@@ -3,21 +3,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import hashlib
+import json
 import shutil
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sweeps.dashboard import rebuild_mlflow
+from sweeps.environment import driver_environment
 from sweeps.folder import StudyFolder
+from sweeps.mlflow_content import metrics_of
 from sweeps.planning import Planner, load_data
 from sweeps.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.simulation import SimulatedTrial
 from sweeps.store import TrialStore
 from sweeps.study import Study
-from sweeps.tracking import MlflowWriter, TrackerThread, tracking_uri
+from sweeps.study_view import StudyView
+from sweeps.tracker import TrackerThread
+from sweeps.tracking import MlflowWriter, tracking_uri
 
 # MLflow uses deprecated parts of SQLAlchemy, and both leave connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
@@ -28,6 +39,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning",
 )
 PROVENANCE = Provenance("sim", "0.1.0", "abc")
+VIEW = StudyView(3, {"heat_map.png": b"png"}, "3 trials")
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
@@ -49,7 +61,12 @@ def store(tmp_path: Path, make_study: Callable[..., Study], empty_database: Path
     study = make_study("trials=3")
     plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     store = TrialStore(StudyFolder(tmp_path / "sim"))
+    store.folder.write("study.yaml", b"name: sim")
+    store.folder.append(
+        "environment.jsonl", json.dumps({**driver_environment(), "since": "2026-01-01T00:00:00Z"}).encode()
+    )
     *good, bad = plan.all_trials()
+    store.write_references(plan.data_of(bad.config))
     for trial in good:
         record = completed_record(
             SimulatedTrial()(trial.config, plan.data_of(trial.config)), PROVENANCE, channel_names=("a", "b"), host="h",
@@ -67,7 +84,13 @@ def store(tmp_path: Path, make_study: Callable[..., Study], empty_database: Path
 def open_writer(store: TrialStore) -> MlflowWriter:
     local = store.folder.local
     assert local is not None
-    return MlflowWriter(uri=tracking_uri(local), study="sim", artifact_root=f"file://{local}/mlartifacts")
+    root = f"file://{local}/mlartifacts"
+    return MlflowWriter(store, uri=tracking_uri(local), study="sim", artifact_root=root)
+
+
+def artifacts(run: Any) -> set[str]:
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 def runs(store: TrialStore, kind: str) -> list[Any]:
@@ -81,10 +104,10 @@ def runs(store: TrialStore, kind: str) -> list[Any]:
 
 def test_a_study_in_mlflow(store: TrialStore, tmp_path: Path) -> None:
     writer = open_writer(store)
-    assert writer.write_missing(store) == 3
+    assert writer.write_missing() == 3
     figure = tmp_path / "surface.png"
     figure.write_bytes(b"png")
-    writer.finish(text="summary", files=[figure], definition="name: sim", status="FAILED")
+    writer.finish(view=VIEW, files=[figure], status="FAILED")
     [parent] = runs(store, "study")
     children = runs(store, "trial")
     assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED", "FINISHED"]
@@ -96,22 +119,71 @@ def test_a_study_in_mlflow(store: TrialStore, tmp_path: Path) -> None:
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
         assert run.data.params["softness_s"] == str(row["softness_s"])
         assert run.data.params["loss"] == "softloc"
+        assert artifacts(run) >= {"study.yaml", "environment.json"}
         if row["status"] == "completed":
             assert run.data.metrics["f1"] == row["f1"]
             assert run.data.metrics["f1_a"] == row["f1_per_class"]["a"]
             assert run.data.metrics["loss"] == 0.5  # the curve's last point
         else:
             assert run.data.tags["error"] == "ValueError: no"
-    artifacts = {path.name for path in (tmp_path / "sim" / "mlartifacts").rglob("*") if path.is_file()}
-    assert artifacts == {"study.yaml", "summary.txt", "surface.png"}
+    assert parent.data.tags["mlflow.note.content"] == "3 trials"
+    assert artifacts(parent) == {"study.yaml", "environments.json", "heat_map.png", "figures/surface.png"}
 
 
-def test_writing_everything_again_changes_nothing(store: TrialStore) -> None:
-    open_writer(store).write_missing(store)
-    before = {run.info.run_id: run.data.metrics for run in runs(store, "trial")}
-    assert open_writer(store).write_missing(store) == 0
-    assert {run.info.run_id: run.data.metrics for run in runs(store, "trial")} == before
-    assert len(runs(store, "study")) == 1
+def test_a_trials_files(store: TrialStore) -> None:
+    open_writer(store).write_missing()
+    run = next(run for run in runs(store, "trial") if run.info.status == "FINISHED")
+    folder = Path(run.info.artifact_uri.removeprefix("file://"))
+    assert folder.joinpath("study.yaml").read_text() == "name: sim"
+    environment = json.loads(folder.joinpath("environment.json").read_text())
+    assert environment["packages"]["mlflow"] == metadata.version("mlflow")
+    lines = list(csv.DictReader(folder.joinpath("recordings.csv").read_text().splitlines()))
+    assert [(line["recording"], line["channel"]) for line in lines] == [
+        ("two", "all"),
+        ("two", "a"),
+        ("two", "b"),
+    ]
+    # The simulated trial estimates the very reference.
+    assert [line["f1"] for line in lines] == ["1.0000"] * 3
+    assert [line["n_matched"] for line in lines] == ["3", "2", "1"]
+
+
+def everything(store: TrialStore) -> dict[str, Any]:
+    """All that MLflow holds: its database's rows and the artifacts' contents."""
+    local = store.folder.local
+    assert local is not None
+    with contextlib.closing(sqlite3.connect(local / "mlflow.db")) as database:
+        tables = ("experiments", "runs", "metrics", "latest_metrics", "params", "tags")
+        found: dict[str, Any] = {
+            table: sorted(map(repr, database.execute(f"select * from {table}"))) for table in tables
+        }
+    files = (path for path in sorted((local / "mlartifacts").rglob("*")) if path.is_file())
+    found["files"] = {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return found
+
+
+def test_rebuilding_twice_changes_nothing(store: TrialStore) -> None:
+    local = store.folder.local
+    assert local is not None
+    (local / "figures").mkdir()
+    (local / "figures" / "surface.svg").write_text("<svg/>")
+    assert rebuild_mlflow(str(local), uri=None) == "3 trials written to MLflow, 0 there already"
+    before = everything(store)
+    assert {Path(name).name for name in before["files"]} == {
+        "study.yaml", "environment.json", "environments.json", "recordings.csv", "summary.csv", "surface.svg",
+    }  # fmt: skip
+    assert rebuild_mlflow(str(local), uri=None) == "0 trials written to MLflow, 3 there already"
+    assert everything(store) == before
+
+
+def test_a_run_of_an_earlier_version_is_given_what_it_lacks(store: TrialStore) -> None:
+    writer = open_writer(store)
+    writer.write_missing()
+    run = next(run for run in runs(store, "trial") if run.info.status == "FINISHED")
+    shutil.rmtree(run.info.artifact_uri.removeprefix("file://"))
+    writer._client.delete_tag(run.info.run_id, "view")
+    assert open_writer(store).write_missing() == 1
+    assert artifacts(run) == {"study.yaml", "environment.json", "recordings.csv"}
 
 
 def test_a_run_that_a_killed_driver_left_open_is_completed(
@@ -119,16 +191,17 @@ def test_a_run_that_a_killed_driver_left_open_is_completed(
 ) -> None:
     writer = open_writer(store)
     monkeypatch.setattr(writer._client, "set_terminated", lambda *_, **__: None)
-    writer.write_missing(store)
+    writer.write_missing()
     assert {run.info.status for run in runs(store, "trial")} == {"RUNNING"}
-    assert open_writer(store).write_missing(store) == 3
+    assert open_writer(store).write_missing() == 3
     children = runs(store, "trial")
     assert len(children) == 3
     assert "RUNNING" not in {run.info.status for run in children}
 
 
 def test_a_failed_trial_that_completes_is_the_same_run(store: TrialStore) -> None:
-    open_writer(store).write_missing(store)
+    open_writer(store).write_missing()
+    assert any("error" in run.data.tags for run in runs(store, "trial"))
     [failed] = [trial for trial in store.load().values() if trial.status == "failed"]
     template = next(trial.row for trial in store.load().values() if trial.status == "completed")
     row = {
@@ -137,17 +210,16 @@ def test_a_failed_trial_that_completes_is_the_same_run(store: TrialStore) -> Non
         **{key: failed.row[key] for key in ("softness_s", "label_noise_s")},
     }
     store.write(row)
-    assert open_writer(store).write_missing(store) == 1
+    assert open_writer(store).write_missing() == 1
     assert [run.info.status for run in runs(store, "trial")] == ["FINISHED"] * 3
+    assert not any("error" in run.data.tags for run in runs(store, "trial"))
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
-    from sweeps.tracking import _metrics
-
     history = [
         {"iteration": i, "loss": float(i), "terms": [("count", 1.0)], "alpha": 0.5} for i in range(1, 1001)
     ]
-    curve = [(value, step) for key, value, step in _metrics({}, history) if key == "loss"]
+    curve = [(value, step) for key, value, step in metrics_of({}, history) if key == "loss"]
     assert len(curve) == 25
     assert curve[-1] == (1000.0, 1000)
 
@@ -164,13 +236,13 @@ class _Broken:
         if type(self).away:
             raise ConnectionError("no route to MLflow\nsecond line")
 
-    def write(self, *arguments: Any) -> None:
+    def write(self, *arguments: Any, **named: Any) -> None:
         self._check()
-        self._inner.write(*arguments)
+        self._inner.write(*arguments, **named)
 
-    def write_missing(self, store: TrialStore) -> int:
+    def write_missing(self) -> int:
         self._check()
-        return self._inner.write_missing(store)
+        return self._inner.write_missing()
 
     def finish(self, **arguments: Any) -> None:
         self._check()
@@ -183,14 +255,14 @@ def test_mlflow_away_is_said_once_and_made_up_for_at_the_end(
 ) -> None:
     monkeypatch.setattr(_Broken, "away", True)
     said: list[str] = []
-    tracker = TrackerThread(lambda: _Broken(open_writer(store)), store, warn=said.append)  # type: ignore[arg-type, return-value]
+    tracker = TrackerThread(lambda: _Broken(open_writer(store)), warn=said.append)  # type: ignore[arg-type, return-value]
     for trial in store.load().values():
         tracker.record(TrialRecord(trial.row))
     tracker._queue.put(None)
     tracker._thread.join(timeout=30)
     assert not tracker._thread.is_alive()
     monkeypatch.setattr(_Broken, "away", not returns)
-    tracker.finish(text="", files=[], definition="", status="FINISHED")
+    tracker.finish(files=[], status="FINISHED")
     assert len(said) == 1
     assert said[0].startswith(
         "MLflow cannot be written (ConnectionError: no route to MLflow); the study goes on"
@@ -199,10 +271,11 @@ def test_mlflow_away_is_said_once_and_made_up_for_at_the_end(
 
 
 def test_records_reach_mlflow_while_the_study_runs(store: TrialStore) -> None:
-    tracker = TrackerThread(lambda: open_writer(store), store, warn=pytest.fail)
+    tracker = TrackerThread(lambda: open_writer(store), warn=pytest.fail)
     for trial in store.load().values():
-        tracker.record(TrialRecord(trial.row, history=tuple(store.rows("history", trial.trial_id))))
-    tracker.finish(text="", files=[], definition="name: sim", status="FINISHED")
+        events, history = (tuple(store.rows(table, trial.trial_id)) for table in ("events", "history"))
+        tracker.record(TrialRecord(trial.row, events, history))
+    tracker.finish(files=[], status="FINISHED")
     assert tracker.problem is None
     assert len(runs(store, "trial")) == 3
     assert runs(store, "study")[0].info.status == "FINISHED"
