@@ -5,18 +5,23 @@ from __future__ import annotations
 import itertools
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from scipy.stats import qmc
 
-from sweeps.space import Parameter
+from softloc_core.errors import ConfigError
+from sweeps.objectives import Value
+from sweeps.space import Parameter, active_part
 
 __all__ = [
     "DESIGN_OPTIONS",
     "DESIGN_TYPES",
+    "MULTI_OBJECTIVE",
+    "ONE_OBJECTIVE",
     "Design",
+    "ExplicitDesign",
     "GridDesign",
     "LatinHypercubeDesign",
     "RandomDesign",
@@ -33,7 +38,7 @@ class Design(Protocol):
 
     A design is deterministic given its space, its seed and what it was told. One whose `is_sequential` is
     False ignores what it is told, and with a larger budget begins with the same points (a grid excepted: its
-    points are its space).
+    points are its space). A point lacks the parameters whose conditions do not hold there.
     """
 
     is_sequential: bool
@@ -42,8 +47,8 @@ class Design(Protocol):
         """The next point, or None when the budget is spent."""
         ...
 
-    def tell(self, point: Point, value: float | None) -> None:
-        """What a point gave, larger being better; None when it failed."""
+    def tell(self, point: Point, value: Value | None) -> None:
+        """What a point gave, larger being better, one number for each objective; None when it failed."""
         ...
 
 
@@ -67,8 +72,15 @@ class _FixedDesign:
         self._next += 1
         return dict(self.points[self._next - 1])
 
-    def tell(self, point: Point, value: float | None) -> None:
+    def tell(self, point: Point, value: Value | None) -> None:
         """Nothing: the points are known beforehand."""
+
+
+class ExplicitDesign(_FixedDesign):
+    """The points that the study lists, in its order; a longer list begins with the same points."""
+
+    def __init__(self, space: Space, *, seed: int, budget: int, points: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__([dict(point) for point in points])
 
 
 class RandomDesign(_FixedDesign):
@@ -79,7 +91,8 @@ class RandomDesign(_FixedDesign):
 
     def __init__(self, space: Space, *, seed: int, budget: int) -> None:
         columns = {key: _stream(key, seed).random(budget).tolist() for key in space}
-        super().__init__([{key: space[key].at(columns[key][i]) for key in space} for i in range(budget)])
+        points = [{key: space[key].at(columns[key][i]) for key in space} for i in range(budget)]
+        super().__init__(_active(space, points))
 
 
 class SobolDesign(_FixedDesign):
@@ -94,15 +107,17 @@ class SobolDesign(_FixedDesign):
             # Whole powers of two keep the sequence balanced; the first `budget` points of it are used.
             exponent = max(1, math.ceil(math.log2(budget)))
             positions = qmc.Sobol(len(space), scramble=True, rng=seed).random_base2(exponent)[:budget]
-        super().__init__([_point(space, row) for row in positions])
+        super().__init__(_active(space, [_point(space, row) for row in positions]))
 
 
 class GridDesign(_FixedDesign):
-    """Every combination of the parameters' levels, the last parameter running fastest."""
+    """Every combination of the parameters' levels once, the last parameter running fastest."""
 
     def __init__(self, space: Space, *, seed: int, budget: int) -> None:
         levels = [parameter.levels() for parameter in space.values()]
-        super().__init__([dict(zip(space, values, strict=True)) for values in itertools.product(*levels)])
+        points = [dict(zip(space, values, strict=True)) for values in itertools.product(*levels)]
+        # Combinations that differ in what is no parameter of theirs are one point.
+        super().__init__(list({repr(point): point for point in _active(space, points)}.values()))
 
 
 class LatinHypercubeDesign(_FixedDesign):
@@ -117,23 +132,51 @@ class LatinHypercubeDesign(_FixedDesign):
         positions = (
             qmc.LatinHypercube(len(space), rng=seed).random(budget) if space else np.zeros((budget, 0))
         )
-        super().__init__([_point(space, row) for row in positions])
+        super().__init__(_active(space, [_point(space, row) for row in positions]))
+
+
+class _WholeSpace:
+    """Conditions for a design that knows none: it gives and hears of whole points, its study of parts."""
+
+    is_sequential = True
+
+    def __init__(self, make: Callable[[Space], Any], space: Space) -> None:
+        # What is never a parameter (the softness, where the only loss is cross entropy) would only mislead.
+        self._space = {key: p for key, p in space.items() if all(allowed for _, allowed in p.when)}
+        self._inner = make(self._space)
+        self._given: dict[str, list[Point]] = {}
+
+    def ask(self) -> Point | None:
+        """The part of the next point that counts."""
+        whole: Point | None = self._inner.ask()
+        if whole is None:
+            return None
+        part = active_part(self._space, whole)
+        self._given.setdefault(repr(part), []).append(whole)
+        return part
+
+    def tell(self, point: Point, value: Value | None) -> None:
+        """What a point gave; where it was not asked for, what it lacks stands in the middle of its range."""
+        part = active_part(self._space, point)
+        given = self._given.get(repr(part))
+        middle = {key: parameter.at(0.5) for key, parameter in self._space.items()}
+        self._inner.tell(given.pop(0) if given else {**middle, **part}, value)
 
 
 def _adaptive(space: Space, **options: Any) -> Design:
     """The adaptive design; imported when wanted, for it brings the analysis along."""
     from sweeps.adaptive import AdaptiveDesign
 
-    return AdaptiveDesign(space, **options)
+    return _WholeSpace(lambda whole: AdaptiveDesign(whole, **options), space)
 
 
 def _optuna(sampler: str) -> Callable[..., Design]:
     """A design by one of Optuna's samplers; imported when wanted."""
 
-    def make(space: Space, *, seed: int, budget: int) -> Design:
+    def make(space: Space, **options: Any) -> Design:
         from sweeps.optuna_designs import OptunaDesign
 
-        return OptunaDesign(sampler, space, seed=seed, budget=budget)
+        return OptunaDesign(sampler, space, **options)
 
     return make
 
@@ -143,18 +186,33 @@ DESIGN_TYPES: Mapping[str, Callable[..., Design]] = {
     "sobol": SobolDesign,
     "latin_hypercube": LatinHypercubeDesign,
     "grid": GridDesign,
+    "explicit": ExplicitDesign,
     "adaptive": _adaptive,
     "tpe": _optuna("tpe"),
     "gp": _optuna("gp"),
     "cmaes": _optuna("cmaes"),
     "nsga2": _optuna("nsga2"),
+    "nsga3": _optuna("nsga3"),
 }
 # What `design_options` of a study may hold, by design.
-DESIGN_OPTIONS: Mapping[str, tuple[str, ...]] = {"adaptive": ("focus", "max_standard_error")}
+DESIGN_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "adaptive": ("focus", "max_standard_error"),
+    "nsga2": ("population_size",),
+    "nsga3": ("population_size",),
+}
+# Designs that learn: from several objectives at once, or from one.
+MULTI_OBJECTIVE = ("tpe", "gp", "nsga2", "nsga3")
+ONE_OBJECTIVE = ("adaptive", "cmaes")
 
 
 def make_design(
-    name: str, space: Space, *, seed: int, budget: int, options: Mapping[str, Any] | None = None
+    name: str,
+    space: Space,
+    *,
+    seed: int,
+    budget: int,
+    options: Mapping[str, Any] | None = None,
+    n_objectives: int = 1,
 ) -> Design:
     """The design of that name.
 
@@ -162,13 +220,26 @@ def make_design(
         name: One of `DESIGN_TYPES`.
         space: Varied parameters with plain numbers or listed values.
         seed: Whole number >= 0.
-        budget: Number of points; a grid has as many as its levels give.
-        options: The design's own, see `DESIGN_OPTIONS`.
+        budget: Number of points; a grid has as many as its levels give, a list as many as it lists.
+        options: The design's own, see `DESIGN_OPTIONS`; the `points` of an explicit one.
+        n_objectives: Numbers that each point is told with, >= 1.
 
     Raises:
-        ConfigError: A space or an option that the design cannot take.
+        ConfigError: A space, an option or a number of objectives that the design cannot take.
     """
-    return DESIGN_TYPES[name](space, seed=seed, budget=budget, **(options or {}))
+    if n_objectives > 1 and name in ONE_OBJECTIVE:
+        allowed = ", ".join(MULTI_OBJECTIVE)
+        raise ConfigError(f"`design: {name}` learns from one objective ({allowed} from several), but got "
+                          f"{n_objectives} in `objectives`")  # fmt: skip
+    several = {"n_objectives": n_objectives} if name in MULTI_OBJECTIVE else {}
+    return DESIGN_TYPES[name](space, seed=seed, budget=budget, **(options or {}), **several)
+
+
+def _active(space: Space, points: list[Point]) -> list[Point]:
+    """The points without what is no parameter of theirs."""
+    if not any(parameter.when for parameter in space.values()):
+        return points
+    return [active_part(space, point) for point in points]
 
 
 def _point(space: Space, positions: np.ndarray[Any, np.dtype[np.float64]]) -> Point:

@@ -143,8 +143,7 @@ class _Collector(Callback):
         if record.trial_id in self._ended:
             return
         self._ended.add(record.trial_id)
-        value = None if record.failed else float(record.row["f1"])
-        self._dispatch.source.tell(record.trial_id, value)
+        self._dispatch.source.tell(record.trial_id, None if record.failed else record.row)
         self._dispatch.keep(record)
 
 

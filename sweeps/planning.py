@@ -11,10 +11,11 @@ from typing import Any
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial import TrialConfig, trial_id
-from sweeps.designs import Design, make_design
+from sweeps.conditions import known_conditions
+from sweeps.designs import Design, GridDesign, make_design
 from sweeps.fields import FIELDS, Field
 from sweeps.located_yaml import Located
-from sweeps.space import Parameter, validate_range
+from sweeps.space import Parameter, active_part, validate_range
 from sweeps.study import Study
 from sweeps.study_data import load_data, task_defaults
 from sweeps.trial_settings import canonical_values, judge_names, names_of, set_option
@@ -58,8 +59,10 @@ class Planner:
         base = TimeBase(hop_s=_hop_s(data), tolerance_s=_tolerance_s(study))
         self._base = base
         resolved = {key: _resolved(study, key, parameter, base) for key, parameter in study.space.items()}
-        self._sampled = {key: p for key, p in resolved.items() if p.kind != "each" or study.design == "grid"}
-        self._crossed = {key: p for key, p in resolved.items() if key not in self._sampled}
+        self._space = resolved
+        sampled = {key: p for key, p in resolved.items() if p.kind != "each" or study.design == "grid"}
+        self._crossed = {key: p for key, p in resolved.items() if key not in sampled}
+        self._sampled = known_conditions(sampled, fixed=self._unvaried, crossed=self._crossed)
         crossings = 1
         for parameter in self._crossed.values():
             crossings *= len(parameter.values)
@@ -70,13 +73,12 @@ class Planner:
     def _n_points(self) -> int:
         """Number of design points."""
         study = self.study
-        if study.design == "grid":
-            points = 1
-            for parameter in self._sampled.values():
-                points *= len(parameter.levels())
+        if study.design in ("grid", "explicit"):
+            points = len(study.points) if study.design == "explicit" else len(self._grid().points)
             if study.trials not in (None, points * self.runs_a_point):
+                what = "grid" if study.design == "grid" else "list of points"
                 raise ConfigError(
-                    f"`trials` of this grid must be {points * self.runs_a_point} or be left out, but got "
+                    f"`trials` of this {what} must be {points * self.runs_a_point} or be left out, but got "
                     f"{study.trials} in {study.places.get('trials', study.name)}"
                 )
             return points
@@ -89,11 +91,34 @@ class Planner:
             )
         return study.trials // self.runs_a_point
 
+    def _grid(self) -> GridDesign:
+        """The points of a grid."""
+        return GridDesign(self._sampled, seed=self.study.seed, budget=0)
+
+    def _unvaried(self, key: str) -> Any:
+        """The value of a field that is not varied, as a study keeps it; None where it is not known."""
+        if key in self.study.fixed:
+            return self.study.fixed[key]
+        if "network" in self.study.space:
+            return None
+        value = task_defaults(self.study, self.study.fixed).get(FIELDS[key].config_name)
+        return value.spec() if FIELDS[key].kind == "schedule" and value is not None else value
+
     def design(self) -> Design:
         """The study's design, at its beginning."""
         study = self.study
+        options = dict(study.design_options)
+        if study.design == "explicit":
+            options["points"] = [
+                {key: self._seconds(value) for key, value in point.items()} for point in study.points
+            ]
         return make_design(
-            study.design, self._sampled, seed=study.seed, budget=self.n_points, options=study.design_options
+            study.design,
+            self._sampled,
+            seed=study.seed,
+            budget=self.n_points,
+            options=options,
+            n_objectives=len(study.objectives),
         )
 
     def trials(self, point: Mapping[str, Any]) -> list[PlannedTrial]:
@@ -104,12 +129,19 @@ class Planner:
         """
         planned = []
         for values in itertools.product(*(parameter.values for parameter in self._crossed.values())):
-            full = {**point, **dict(zip(self._crossed, values, strict=True))}
+            full = self._active({**point, **dict(zip(self._crossed, values, strict=True))})
             for replicate in range(self.study.replicates):
                 config = self.config(full, replicate=replicate)
                 identity = trial_id(config, data_fingerprint=self.data_of(config).fingerprint)
                 planned.append(PlannedTrial(identity, config, dict(point)))
         return planned
+
+    def _active(self, full: dict[str, Any]) -> dict[str, Any]:
+        """The values of one combination without those whose `when` does not hold."""
+        if not any(parameter.when for parameter in self._space.values()):
+            return full
+        listed = {key: value for key, value in full.items() if key not in self._space}
+        return {**listed, **active_part(self._space, full)}
 
     def all_trials(self) -> list[PlannedTrial]:
         """All trials of a design whose points are known beforehand, identical ones once."""
@@ -145,10 +177,17 @@ class Planner:
         Empty where the network is varied, for the defaults differ between networks.
         """
         study = self.study
-        if "network" in study.space:
+        if "network" in study.space or any("network" in point for point in study.points):
             return {}
         defaults = task_defaults(study, study.fixed)
-        varied = {key.partition(".")[0] for key in study.space}
+        varied = {
+            key.partition(".")[0]
+            for key, parameter in study.space.items()
+            if "." in key or not parameter.when
+        }
+        if study.points:
+            listed = [{key.partition(".")[0] for key in point} for point in study.points]
+            varied |= set.intersection(*listed)
         missing = [
             field for field in FIELDS.values() if field.config_name in defaults and field.key not in varied
         ]

@@ -1,4 +1,8 @@
-"""What a study varies: ranges and lists of values, each with a face that every design can use."""
+"""What a study varies: ranges and lists of values, each with a face that every design can use.
+
+A parameter may hang on others: `when: {loss: [bootstrap_soft]}` makes it a parameter of the points with that
+loss only, and the other points lack it.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from softloc_core.errors import ConfigError
 from sweeps.located_yaml import Located
 
-__all__ = ["KINDS", "Parameter", "parse_parameter", "validate_range"]
+__all__ = ["KINDS", "Condition", "Parameter", "active_part", "in_order", "parse_parameter", "validate_range"]
 
 Parse = Callable[[Located], Any]
+# A parameter's key, and the values of it that are meant.
+Condition = tuple[str, tuple[Any, ...]]
 
 KINDS: Mapping[str, str] = {
     "uniform": "[low, high], any value between",
@@ -30,11 +37,13 @@ class Parameter:
         kind: One of `KINDS`.
         values: The two ends of a range, or the listed values.
         steps: Number of levels that a grid lays over a range, >= 2; None where none was given.
+        when: The parameter is one of the points where all of these hold; one without values never holds.
     """
 
     kind: str
     values: tuple[Any, ...]
     steps: int | None = None
+    when: tuple[Condition, ...] = ()
 
     @property
     def is_range(self) -> bool:
@@ -66,30 +75,66 @@ class Parameter:
             return tuple(dict.fromkeys(round(low + position * (high - low)) for position in positions))
         return (*tuple(self.at(position) for position in positions[:-1]), self.values[1])
 
+    def is_active(self, point: Mapping[str, Any]) -> bool:
+        """Whether a point, as far as it is known, has the parameter."""
+        return all(key in point and point[key] in allowed for key, allowed in self.when)
+
     def mapped(self, convert: Callable[[Any], Any]) -> Parameter:
         """The same parameter with every value converted."""
-        return Parameter(self.kind, tuple(convert(value) for value in self.values), self.steps)
+        when = tuple((key, tuple(convert(value) for value in allowed)) for key, allowed in self.when)
+        return Parameter(self.kind, tuple(convert(value) for value in self.values), self.steps, when)
 
     def spec(self, write: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
         """The parameter as a study file writes it."""
         spec: dict[str, Any] = {self.kind: [write(value) for value in self.values]}
-        return spec if self.steps is None else {**spec, "steps": self.steps}
+        if self.steps is not None:
+            spec["steps"] = self.steps
+        if self.when:
+            spec["when"] = {key: [write(value) for value in allowed] for key, allowed in self.when}
+        return spec
+
+
+def in_order(space: Mapping[str, Parameter]) -> list[str]:
+    """The keys of a space, each after those that it hangs on, else as they stand.
+
+    Raises:
+        ConfigError: Parameters that hang on each other in a circle.
+    """
+    ordered: list[str] = []
+    left = list(space)
+    while left:
+        ready = [key for key in left if all(other not in left for other, _ in space[key].when)]
+        if not ready:
+            raise ConfigError(f"`when` must not lead in a circle, but {', '.join(left)} hang on each other")
+        # One at a time: what stands first stays first.
+        ordered.append(ready[0])
+        left.remove(ready[0])
+    return ordered
+
+
+def active_part(space: Mapping[str, Parameter], point: Mapping[str, Any]) -> dict[str, Any]:
+    """A point without the parameters whose conditions do not hold there, in the space's order."""
+    kept: dict[str, Any] = {}
+    for key in in_order(space):
+        if key in point and space[key].is_active(kept):
+            kept[key] = point[key]
+    return {key: kept[key] for key in space if key in kept}
 
 
 def parse_parameter(located: Located, *, parse: Parse) -> Parameter:
     """A parameter from a study file.
 
     Args:
-        located: A mapping with one of `KINDS`, and `steps` where wanted.
+        located: A mapping with one of `KINDS`, and `steps` where wanted; `when` is read once all are known.
         parse: Turns one value of the field's kind into what the study keeps.
 
     Raises:
         ConfigError: Another kind, another number of ends, an empty range, a repeated value.
     """
-    listed = f"must be one of {', '.join(KINDS)} (with steps for a grid)"
+    listed = f"must be one of {', '.join(KINDS)} (with steps for a grid, when for a condition)"
     if not isinstance(located.value, dict):
         raise located.error(f"{listed}, as in {{uniform: [low, high]}}")
-    kinds = [key for key in located.value if key != "steps"]
+    kinds = [key for key in located.value if key not in ("steps", "when")]
     if len(kinds) != 1 or kinds[0] not in KINDS:
         raise located.error(listed, got=", ".join(kinds) or "none of them")
     entry = located.value[kinds[0]]

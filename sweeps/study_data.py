@@ -42,9 +42,13 @@ def load_data(study: Study, *, data_root: Path | None, cache_dir: Path) -> dict[
 def data_requests(study: Study) -> Iterator[DataRequest]:
     """Every distinct request that a trial of the study may make."""
     varied = {key: _values(study.space[key]) for key in _DATA_KEYS if key in study.space}
+    listed = {tuple(point.get(key) for key in _DATA_KEYS) for point in study.points} or {
+        (None,) * len(_DATA_KEYS)
+    }
     seen = set()
-    for values in itertools.product(*varied.values()):
-        given = {**study.fixed, **dict(zip(varied, values, strict=True))}
+    for point, *values in itertools.product(sorted(listed, key=repr), *varied.values()):
+        own = {key: value for key, value in zip(_DATA_KEYS, point, strict=True) if value is not None}
+        given = {**study.fixed, **own, **dict(zip(varied, values, strict=True))}
         defaults = task_defaults(study, given)
         request = DataRequest(
             task=study.task,

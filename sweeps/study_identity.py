@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from softloc_core.errors import ConfigError
+from sweeps.designs import MULTI_OBJECTIVE, ONE_OBJECTIVE
 from sweeps.folder import StudyFolder
 from sweeps.planning import Planner
 from sweeps.study import Study
@@ -37,14 +38,27 @@ def validate_same_study(study: Study, folder: StudyFolder) -> None:
     except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
         raise ConfigError(f"{folder.path('study.yaml')} must be a study, but it cannot be read") from error
     ours = study.spec()
+    # A design that does not learn gives the same points whatever is looked for.
+    learns = study.design in (*MULTI_OBJECTIVE, *ONE_OBJECTIVE)
+    free = _FREE_KEYS if learns else (*_FREE_KEYS, "objectives")
+    for key in ("points", "objectives", "design_options"):
+        if key in there and key not in ours and key not in free:
+            raise _other_study(folder, key, there[key], None)
     for key, value in ours.items():
-        if key in _FREE_KEYS or key == "fixed":
+        if key in free or key == "fixed":
+            continue
+        if key == "points" and _begins_with(value, there.get(key)):
             continue
         if there.get(key) != value:
             raise _other_study(folder, key, there.get(key), value)
     for key, value in ours["fixed"].items():
         if fixed_there.get(key) != value:
             raise _other_study(folder, f"fixed.{key}", fixed_there.get(key), value)
+
+
+def _begins_with(points: list[Any], there: Any) -> bool:
+    """Whether a list of points is the one that is there, or goes on from it."""
+    return isinstance(there, list) and points[: len(there)] == there
 
 
 def _other_study(folder: StudyFolder, key: str, there: Any, ours: Any) -> ConfigError:

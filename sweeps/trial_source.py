@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
 from sweeps.folder import StudyFolder
+from sweeps.objectives import Value, mean_value, value_of
 from sweeps.planning import PlannedTrial, Planner
-from sweeps.store import StoredTrial
+from sweeps.store import Row, StoredTrial
 
 __all__ = ["TrialSource", "trial_source"]
 
@@ -20,7 +20,7 @@ _POINTS = "points.json"
 class TrialSource:
     """The missing trials of a study, one after the other.
 
-    A trial is missing unless it is stored as completed; failed ones are run again.
+    A trial is missing unless it is stored as completed; failed ones are run again, after all others.
 
     Attributes:
         n_designed: Trials that the study asks for; identical ones count once.
@@ -30,7 +30,8 @@ class TrialSource:
     def __init__(self, planner: Planner, stored: Mapping[str, StoredTrial]) -> None:
         planned = planner.all_trials()
         completed = {identity for identity, trial in stored.items() if trial.status == "completed"}
-        self._queue = deque(trial for trial in planned if trial.trial_id not in completed)
+        missing = [trial for trial in planned if trial.trial_id not in completed]
+        self._queue = deque(sorted(missing, key=lambda trial: trial.trial_id in stored))
         self.n_designed = len(planned)
         self.n_kept = len(planned) - len(self._queue)
 
@@ -48,8 +49,8 @@ class TrialSource:
         """The next missing trial, or None when all were given."""
         return self._queue.popleft() if self._queue else None
 
-    def tell(self, trial_id: str, value: float | None) -> None:
-        """What a trial gave; None when it failed."""
+    def tell(self, trial_id: str, row: Row | None) -> None:
+        """What a trial gave, as its row of the trials; None when it failed."""
 
 
 class SequentialSource(TrialSource):
@@ -59,20 +60,19 @@ class SequentialSource(TrialSource):
     driver had begun, tells the design what is stored, and asks for the rest of the budget only.
     """
 
-    def __init__(
-        self, planner: Planner, stored: Mapping[str, StoredTrial], folder: StudyFolder, *, metric: str = "f1"
-    ) -> None:
+    def __init__(self, planner: Planner, stored: Mapping[str, StoredTrial], folder: StudyFolder) -> None:
         self._planner, self._folder = planner, folder
+        self._objectives = planner.study.objectives
         self._design = planner.design()
         self._queue: deque[PlannedTrial] = deque()
-        self._open: dict[int, dict[str, float | None]] = {}
+        self._open: dict[int, dict[str, Value | None]] = {}
         self._owner: dict[str, int] = {}
         self._waiting: dict[int, set[str]] = {}
         self._seen: set[str] = set()
         content = folder.read(_POINTS)
         self._points: list[dict[str, Any]] = json.loads(content) if content else []
         self._values = {
-            identity: float(trial.row[metric])
+            identity: value_of(trial.row, self._objectives)
             for identity, trial in stored.items()
             if trial.status == "completed"
         }
@@ -108,12 +108,12 @@ class SequentialSource(TrialSource):
             self._add(self._asked - 1, point)
         return self._queue.popleft()
 
-    def tell(self, trial_id: str, value: float | None) -> None:
+    def tell(self, trial_id: str, row: Row | None) -> None:
         """What a trial gave; the design hears of a point, as the mean of its trials, when all have ended."""
         number = self._owner.get(trial_id)
         if number is None or trial_id not in self._waiting[number]:
             return
-        self._open[number][trial_id] = value
+        self._open[number][trial_id] = None if row is None else value_of(row, self._objectives)
         self._waiting[number].discard(trial_id)
         self._close(number)
 
@@ -132,8 +132,8 @@ class SequentialSource(TrialSource):
         """Tell the design of a point whose trials have all ended."""
         if self._waiting[number]:
             return
-        values = [value for value in self._open.pop(number).values() if value is not None]
-        self._design.tell(dict(self._points[number]), statistics.fmean(values) if values else None)
+        value = mean_value(list(self._open.pop(number).values()))
+        self._design.tell(dict(self._points[number]), value)
 
 
 def trial_source(planner: Planner, stored: Mapping[str, StoredTrial], folder: StudyFolder) -> TrialSource:

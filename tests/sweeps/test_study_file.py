@@ -55,7 +55,7 @@ def test_every_shipped_study_is_valid_and_says_what_it_is(name: str) -> None:
         ("{uniform: [0ms, 100ms]}", "{uniform: [0ms, 1ms], steps: 1}", "steps` must be a whole number, at least 2"),
         ("task: simulated", "task: drumz", "`task` must be one of"),
         ("data: plain", "data: fancy", "`data` must be one of plain, but got fancy"),
-        ("design: random", "design: chaos", "`design` must be one of random, sobol, latin_hypercube, grid, adaptive"),
+        ("design: random", "design: chaos", "`design` must be one of random, sobol, latin_hypercube, grid, explicit"),
         ("trials: 20", "trials: 0", "`trials` must be a whole number, at least 1, but got 0"),
         ("trials: 20", "trials: many", "`trials` must be a whole number, at least 1, but got many"),
         ("name: noise_study", "name: ../evil", "`name` must be 1 to 64 letters, digits, _ - or ."),

@@ -37,7 +37,7 @@ def run_some(study: Study, folder: StudyFolder, count: int, *, lose_last: int = 
             result, PROVENANCE, channel_names=("a", "b"), host="h", started_at=datetime.now(UTC)
         )
         store.write(record.row)
-        source.tell(trial.trial_id, result.scores.f1)
+        source.tell(trial.trial_id, record.row)
     return len(given)
 
 
@@ -68,9 +68,9 @@ def test_a_design_that_learns_hears_the_mean_of_the_replicates(
     first, second = source.next(), source.next()
     assert first is not None
     assert second is not None
-    source.tell(first.trial_id, 0.5)
+    source.tell(first.trial_id, {"f1": 0.5})
     assert told == []
-    source.tell(second.trial_id, 0.7)
+    source.tell(second.trial_id, {"f1": 0.7})
     assert told == [pytest.approx(0.6)]
     third, fourth = source.next(), source.next()
     assert third is not None

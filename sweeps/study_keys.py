@@ -1,0 +1,146 @@
+"""The keys of a study file one by one: what each must hold, and what the study keeps of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from softloc_core.errors import ConfigError
+from sweeps.conditions import parse_conditions
+from sweeps.designs import DESIGN_OPTIONS
+from sweeps.fields import FIELDS, Field, parse_field, unknown_key
+from sweeps.located_yaml import Located
+from sweeps.space import Parameter, parse_parameter
+from sweeps.study_definition import Resources
+from sweeps.units import Duration, parse_duration
+
+__all__ = [
+    "design_options",
+    "fixed",
+    "integer",
+    "name",
+    "one_of",
+    "resources",
+    "space",
+    "text",
+    "time_limit",
+    "value_of_key",
+]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def space(located: Located | None) -> dict[str, Parameter]:
+    """Varied fields."""
+    if located is None or located.value is None:
+        return {}
+    found = {}
+    for key, item in located.items():
+        target = _target(key, item)
+        found[key] = parse_parameter(item, parse=lambda value, target=target: parse_field(target, value))  # type: ignore[misc]
+    return parse_conditions(dict(located.items()), found, parse=value_of_key)
+
+
+def value_of_key(key: str, located: Located) -> Any:
+    """One value of a key of `space` or `points`, as the study keeps it.
+
+    Raises:
+        ConfigError: An unknown key, or a value of another kind.
+    """
+    return parse_field(_target(key, located), located)
+
+
+def _target(key: str, located: Located) -> Field:
+    """The field that a key of `space` or `points` varies; a dotted key varies one option of it."""
+    head, _, rest = key.partition(".")
+    if head not in FIELDS:
+        raise unknown_key(located, key, FIELDS)
+    field_ = FIELDS[head]
+    if not rest:
+        return field_
+    if field_.kind == "schedule":
+        return Field(key, field_.config_name, "number")
+    if field_.kind == "options":
+        return Field(key, field_.config_name, "option")
+    raise unknown_key(located, key, FIELDS)
+
+
+def fixed(located: Located | None) -> dict[str, Any]:
+    """Given fields."""
+    if located is None or located.value is None:
+        return {}
+    found = {}
+    for key, item in located.items():
+        if key not in FIELDS:
+            raise unknown_key(item, key, FIELDS)
+        found[key] = parse_field(FIELDS[key], item)
+    return found
+
+
+def name(located: Located) -> str:
+    """A name that is safe as a folder's name."""
+    value = str(located.value)
+    if not _NAME.fullmatch(value) or ".." in value:
+        raise located.error("must be 1 to 64 letters, digits, _ - or ., starting with a letter or digit")
+    return value
+
+
+def text(located: Located) -> str:
+    """A text."""
+    if not isinstance(located.value, str):
+        raise located.error("must be a text")
+    return located.value
+
+
+def one_of(located: Located, allowed: Sequence[str]) -> str:
+    """One of the allowed names."""
+    if located.value not in allowed:
+        raise located.error(f"must be one of {', '.join(allowed)}")
+    return str(located.value)
+
+
+def integer(located: Located, *, least: int) -> int:
+    """A whole number."""
+    if type(located.value) is not int or located.value < least:
+        raise located.error(f"must be a whole number, at least {least}")
+    return located.value
+
+
+def design_options(located: Located | None, design: str) -> dict[str, Any]:
+    """The design's own options; their values are judged by the design."""
+    if located is None:
+        return {}
+    allowed = DESIGN_OPTIONS.get(design, ())
+    for key, item in located.items():
+        if key not in allowed:
+            raise unknown_key(item, key, allowed or ("none for this design",))
+    return dict(located.plain)
+
+
+def time_limit(located: Located) -> Duration:
+    """A duration in s or ms, above 0."""
+    try:
+        limit = parse_duration(located.value)
+    except ConfigError as error:
+        raise ConfigError(f"`{located.path}` {error} in {located.place}") from error
+    if limit.unit not in ("s", "ms") or not limit.value > 0:
+        raise located.error("must be above 0 and in s or ms")
+    return limit
+
+
+def resources(located: Located | None) -> Resources:
+    """What one trial takes."""
+    if located is None:
+        return Resources()
+    values: dict[str, float] = {}
+    for key, item in located.items():
+        if key not in ("cpus", "gpus"):
+            raise unknown_key(item, key, ("cpus", "gpus"))
+        number = item.value
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < float("inf"):
+            raise item.error("must be a number, at least 0")
+        values[key] = float(number)
+    if values.get("cpus", 1.0) <= 0:
+        raise located.error("must take some cpus (above 0)")
+    return Resources(**values)
