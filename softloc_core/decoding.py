@@ -20,7 +20,9 @@ __all__ = [
     "DECODERS",
     "Decoder",
     "LocalMass",
+    "OneEach",
     "PeakPicking",
+    "Threshold",
     "decode",
     "decoder_for",
     "decoding_options",
@@ -111,6 +113,46 @@ class PeakPicking:
         return peak.astype(np.float64)
 
 
+@dataclass(frozen=True)
+class OneEach:
+    """Exactly one event of each class, where it is most probable; for recordings that hold each class once.
+
+    The first frame wins among equals. It never finds nothing: a class that may be absent needs another
+    decoder.
+
+    Source: GolfDB (McNally et al. 2019), and the SoftLoc paper's golf experiment: arg-max over time.
+    """
+
+    options: ClassVar[Mapping[str, Option]] = {}
+
+    def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
+        """The most probable frame."""
+        return np.argmax(event_prob, keepdims=True).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """An event in every frame whose probability is above a threshold, neighbours included.
+
+    For steps that are instants of their own, such as breaths, where two events may be next to each other.
+
+    Source: SoftLoc paper, section 5.2 as in its released code (0.2 for SoftLoc; the arg-max of two classes,
+    0.5, for cross entropy).
+
+    Attributes:
+        threshold: Probability that an event's must exceed, in [0, 1).
+    """
+
+    threshold: float
+    options: ClassVar[Mapping[str, Option]] = {
+        "threshold": Option(0.5, "probability that an event's frame must exceed", low=0.0, high=1 - 1e-9),
+    }
+
+    def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
+        """Frames above the threshold, ascending."""
+        return np.flatnonzero(event_prob > self.threshold).astype(np.float64)
+
+
 def _peaks(values: NDArray[np.float64], *, height: float, distance: int) -> NDArray[np.int64]:
     """Local maxima (the middle of a plateau), the ends of the sequence included."""
     padded = np.concatenate([[-np.inf], values, [-np.inf]])
@@ -125,6 +167,9 @@ DECODERS: Mapping[str, Decoder] = {
     "local_mass_paper_drums": LocalMass(mass=0.5, window_s=0.045),
     "local_mass_paper_piano": LocalMass(mass=0.35, window_s=0.1),
     "peak_picking": PeakPicking(relative_height=0.35, distance_s=0.05),
+    "one_each": OneEach(),
+    "threshold": Threshold(threshold=0.5),
+    "threshold_paper_puffs": Threshold(threshold=0.2),
 }
 AUTO_DECODING: Mapping[str, str] = {
     "point": "local_mass",

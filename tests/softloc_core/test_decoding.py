@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from softloc_core.decoding import DECODERS, LocalMass, PeakPicking, decode, decoder_for
+from softloc_core.decoding import DECODERS, LocalMass, OneEach, PeakPicking, Threshold, decode, decoder_for
 from softloc_core.errors import ConfigError
 from softloc_core.events import FrameGrid
 
@@ -13,12 +13,16 @@ HOP_S = 0.01
 LOCAL_MASS = LocalMass(mass=0.5, window_s=0.05)
 
 
-@pytest.mark.parametrize("name", sorted(DECODERS))
+# What finds one event however improbable it is.
+ANY_NUMBER = sorted(set(DECODERS) - {"one_each"})
+
+
+@pytest.mark.parametrize("name", ANY_NUMBER)
 def test_every_decoder_finds_nothing_in_nothing(name):
     assert len(DECODERS[name](np.zeros(50), hop_s=HOP_S)) == 0
 
 
-@pytest.mark.parametrize("name", sorted(DECODERS))
+@pytest.mark.parametrize("name", ANY_NUMBER)
 @given(positions=st.sets(st.integers(0, 9), max_size=6))
 def test_every_decoder_returns_lone_spikes_where_they_are(name, positions):
     frames = np.array(sorted(positions), dtype=int) * 12
@@ -76,3 +80,30 @@ def test_decode_puts_each_channel_on_the_grid_and_inside_the_recording():
     found = decode(prob, LOCAL_MASS, grid=grid, duration_s=0.095)
     np.testing.assert_allclose(found.time_s, [0.03, 0.095])
     assert found.channel.tolist() == [0, 1]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_one_each_finds_the_most_probable_frame_and_no_other(prob):
+    (frame,) = OneEach()(np.array(prob), hop_s=HOP_S)
+    assert prob[int(frame)] == max(prob) and int(frame) == prob.index(max(prob))
+
+
+def test_one_each_finds_one_event_of_every_class():
+    prob = np.zeros((3, 40))
+    prob[[0, 1, 2], [5, 39, 0]] = 0.01
+    events = decode(prob, OneEach(), grid=FrameGrid(HOP_S, 40), duration_s=0.4)
+    np.testing.assert_allclose(events.time_s, [0.0, 0.05, 0.39])
+    np.testing.assert_array_equal(events.channel, [2, 0, 1])
+
+
+@given(st.lists(st.floats(0, 1), max_size=30), st.floats(0, 0.99))
+def test_a_threshold_takes_every_frame_above_it(prob, threshold):
+    frames = Threshold(threshold)(np.array(prob), hop_s=HOP_S)
+    np.testing.assert_array_equal(frames, [k for k, value in enumerate(prob) if value > threshold])
+
+
+def test_a_study_sets_the_threshold():
+    decoder = decoder_for("threshold", prediction="point", softness_frames=1.0, options={"threshold": 0.2})
+    assert decoder == Threshold(0.2)
+    with pytest.raises(ConfigError, match="`decoding_options: threshold` must be a number from 0 to 1"):
+        decoder_for("threshold", prediction="point", softness_frames=1.0, options={"threshold": 2.0})
