@@ -16,9 +16,11 @@ import numpy as np
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import run_trial
+from sweeps.budgets import UNLIMITED, Budget, BudgetedSource
 from sweeps.environment import remember_environment
 from sweeps.folder import StudyFolder, inside
 from sweeps.lock import study_lock
+from sweeps.pareto import pareto_text
 from sweeps.planning import Planner, load_data
 from sweeps.progress import Counts, ProgressLine, duration_text
 from sweeps.ray_environment import available_cpus, set_ray_environment
@@ -31,7 +33,7 @@ from sweeps.study import Study
 from sweeps.study_identity import resolved_study, validate_same_study
 from sweeps.tracker import TrackerThread, open_tracker
 from sweeps.tracking_address import validate_tracking_uri
-from sweeps.trial_source import TrialSource, trial_source
+from sweeps.trial_source import trial_source
 
 __all__ = ["Outcome", "RunOptions", "run_study", "study_folder"]
 
@@ -50,6 +52,7 @@ class RunOptions:
         cpus: Cores to use on this machine, or None for all.
         mlflow: Whether MLflow is written.
         tracking_uri: MLflow's address, or None for a database in the study's folder.
+        budget: The most that this call may spend.
         run_trial: The function that runs a trial.
         draw: Draws the figures of a study's folder and gives their paths and a text; None draws nothing.
     """
@@ -61,6 +64,7 @@ class RunOptions:
     cpus: int | None = None
     mlflow: bool = True
     tracking_uri: str | None = None
+    budget: Budget = UNLIMITED
     run_trial: RunTrial = run_trial
     draw: Callable[[StudyFolder], tuple[list[Path], str]] | None = None
 
@@ -74,16 +78,18 @@ class Outcome:
         figures: What was drawn.
         text: The figures in words.
         interrupted: Whether it was stopped before its end.
+        spent: Which limit of the budget was reached while trials are left, or None.
     """
 
     counts: Counts
     figures: tuple[Path, ...]
     text: str
     interrupted: bool
+    spent: str | None = None
 
     @property
     def exit_status(self) -> int:
-        """0 done, 1 some trials failed, 130 interrupted."""
+        """0 done (or all that the budget allows), 1 some trials failed, 130 interrupted."""
         return 130 if self.interrupted else 1 if self.counts.failed else 0
 
 
@@ -110,7 +116,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
     validate_same_study(study, folder)
     with study_lock(folder), _log_file(folder):
         store = TrialStore(folder)
-        source = trial_source(planner, store.load(), folder)
+        source = BudgetedSource(trial_source(planner, store.load(), folder), options.budget)
         progress = progress or ProgressLine(Counts(0))
         progress.counts = Counts(designed=source.n_designed, kept=source.n_kept)
         _say_start(study, planner, store, progress)
@@ -126,7 +132,7 @@ def _run(
     options: RunOptions,
     *,
     planner: Planner,
-    source: TrialSource,
+    source: BudgetedSource,
     store: TrialStore,
     progress: ProgressLine,
     data: Mapping[DataRequest, TaskData],
@@ -152,19 +158,22 @@ def _run(
                 progress.say("interrupted: keeping what is finished")
             recorder.close()
     finally:
-        status.write("interrupted" if interrupted else "done")
+        spent = source.spent
+        status.write("interrupted" if interrupted else "paused" if spent else "done")
     figures, text = _draw(options, store.folder, progress) if not interrupted else ([], "")
     if tracker is not None:
-        _finish(tracker, figures=figures, interrupted=interrupted, counts=progress.counts)
-    _say_end(progress, time.monotonic() - started, interrupted)
-    return Outcome(progress.counts, tuple(figures), text, interrupted)
+        _finish(tracker, figures, interrupted=interrupted, spent=spent is not None, counts=progress.counts)
+    if len(study.objectives) > 1 and not interrupted:
+        progress.say(pareto_text((trial.row for trial in store.load().values()), study.objectives))
+    _say_end(progress, time.monotonic() - started, interrupted, spent)
+    return Outcome(progress.counts, tuple(figures), text, interrupted, spent)
 
 
 def _dispatch(
     study: Study,
     options: RunOptions,
     planner: Planner,
-    source: TrialSource,
+    source: BudgetedSource,
     recorder: Recorder,
     progress: ProgressLine,
     data: Mapping[DataRequest, TaskData],
@@ -266,12 +275,15 @@ def _log_file(folder: StudyFolder) -> Iterator[None]:
         handler.close()
 
 
-def _finish(tracker: TrackerThread, *, figures: list[Path], interrupted: bool, counts: Counts) -> None:
+def _finish(
+    tracker: TrackerThread, figures: list[Path], *, interrupted: bool, spent: bool, counts: Counts
+) -> None:
     """End the tracker."""
     if interrupted:
         tracker.abandon()
         return
-    tracker.finish(files=figures, status="FAILED" if counts.failed else "FINISHED")
+    status = "FAILED" if counts.failed else "SCHEDULED" if spent else "FINISHED"
+    tracker.finish(files=figures, status=status)
 
 
 def _draw(options: RunOptions, folder: StudyFolder, progress: ProgressLine) -> tuple[list[Path], str]:
@@ -297,10 +309,12 @@ def _say_start(study: Study, planner: Planner, store: TrialStore, progress: Prog
     )
 
 
-def _say_end(progress: ProgressLine, elapsed_s: float, interrupted: bool) -> None:
+def _say_end(progress: ProgressLine, elapsed_s: float, interrupted: bool, spent: str | None) -> None:
     """How it ended."""
     counts = progress.counts
     text = f"{counts.kept + counts.done} of {counts.designed} trials completed"
     text += f", {counts.failed} failed (run the study again to try them again)" if counts.failed else ""
-    text += ", interrupted: the same command goes on from here" if interrupted else ""
+    if interrupted or spent is not None:
+        why = "interrupted" if interrupted else f"stopped, for {spent}"
+        text += f", {why}: the same command goes on from here"
     progress.say(f"{text}; {duration_text(elapsed_s)}")
