@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softloc_core.errors import DataError
 
-__all__ = ["EventList", "FrameGrid"]
+__all__ = ["EventList", "FrameGrid", "SegmentList"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +83,84 @@ def _validate_times(time_s: NDArray[np.float64], duration_s: float) -> None:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class SegmentList(EventList):
+    """Segments that fill a recording, one class at a time: each lasts until the next one starts.
+
+    Its events are the segments' starts, so that whatever stores, counts or matches events reads segments too.
+
+    Attributes:
+        time_s: [segment] float64, start of each segment in seconds; the first at 0, each later than the last.
+        channel: [segment] int64, class of each segment; a class may follow itself.
+        duration_s: Length of the recording in seconds, above the last start.
+
+    Raises:
+        DataError: No segment, a first one that does not start at 0, two at one time, or one without length.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not len(self):
+            raise DataError("a recording's segments must fill it, but got none")
+        if self.time_s[0] != 0:
+            raise DataError(f"the first segment must start at 0 s, but got {self.time_s[0]:.6g} s")
+        starts_s = np.append(self.time_s, self.duration_s)
+        if (np.diff(starts_s) <= 0).any():
+            empty = int(np.argmin(np.diff(starts_s) > 0))
+            raise DataError(
+                f"every segment needs a length above 0 s, but got none at {starts_s[empty]:.6g} s"
+            )
+
+    @classmethod
+    def from_starts(cls, time_s: ArrayLike, channel: ArrayLike, duration_s: float) -> SegmentList:
+        """Segments from starts anywhere: what is left of them within the recording.
+
+        The class before the first start is that of the first segment. Starts before 0 s or past the end are
+        clipped, of several at one time the last one given stays, and one at the very end has no length: it
+        goes.
+
+        Args:
+            time_s: [segment] starts in seconds, ascending.
+            channel: [segment] their classes.
+            duration_s: Length of the recording in seconds, > 0.
+
+        Raises:
+            DataError: No start at all.
+        """
+        starts_s = np.clip(np.asarray(time_s, dtype=np.float64).reshape(-1), 0.0, duration_s)
+        classes = np.asarray(channel, dtype=np.int64).reshape(-1)
+        if len(starts_s):
+            starts_s[0] = 0.0
+        kept = np.diff(starts_s, append=duration_s) > 0
+        return cls(starts_s[kept], classes[kept], duration_s)
+
+    @classmethod
+    def from_frames(cls, channel: ArrayLike, *, hop_s: float) -> SegmentList:
+        """Segments from the class of each frame, [frame]; the recording lasts `hop_s` for each of them."""
+        classes = np.asarray(channel, dtype=np.int64).reshape(-1)
+        start = np.flatnonzero(np.diff(classes, prepend=-1))
+        return cls(start * hop_s, classes[start], len(classes) * hop_s)
+
+    @property
+    def start_s(self) -> NDArray[np.float64]:
+        """[segment] starts in seconds."""
+        return self.time_s
+
+    @property
+    def end_s(self) -> NDArray[np.float64]:
+        """[segment] ends in seconds."""
+        return np.append(self.time_s[1:], self.duration_s)
+
+    def moved(self, time_s: ArrayLike) -> SegmentList:
+        """The same classes in the same order with other starts.
+
+        The starts are sorted, for an annotator who errs about a boundary still knows what follows what.
+        What moves beyond an end is lost; the first class that is left fills the beginning, the last one the
+        end. So a shift of all starts is a shift of the whole labelling.
+        """
+        return SegmentList.from_starts(np.sort(np.asarray(time_s)), self.channel, self.duration_s)
+
+
 @dataclass(frozen=True)
 class FrameGrid:
     """Frames of one recording; frame k stands for the instant `k * hop_s`, its analysis window's centre.
@@ -123,10 +201,11 @@ class FrameGrid:
         return np.asarray(frame, dtype=np.float64) * self.hop_s
 
     def label(self, events: EventList, *, n_channels: int, collision: str = "merge") -> NDArray[np.float32]:
-        """Events as a [channel, frame] indicator.
+        """Events as a [channel, frame] indicator; segments as the class of every frame.
 
         Args:
-            events: The events to place.
+            events: The events to place; a `SegmentList` sets every frame of a segment, from the one nearest
+                to its start on, and `collision` has nothing to decide.
             n_channels: Rows of the result; every event's channel must be below it.
             collision: What several events of one channel in one frame become: `merge` (one, as an indicator;
                 the papers' drum code does so) or `add` (their number).
@@ -139,5 +218,11 @@ class FrameGrid:
         if len(events) and int(events.channel.max()) >= n_channels:
             raise DataError(f"channels must be below {n_channels}, but got {int(events.channel.max())}")
         label = np.zeros((n_channels, self.n_frames), dtype=np.float32)
+        if isinstance(events, SegmentList):
+            # The last segment that starts by a frame is the frame's.
+            frame = np.arange(self.n_frames)
+            segment = np.searchsorted(self.to_frames(events.time_s), frame, side="right") - 1
+            label[events.channel[segment], frame] = 1.0
+            return label
         np.add.at(label, (events.channel, self.to_frames(events.time_s)), 1.0)
         return np.minimum(label, 1.0) if collision == "merge" else label

@@ -18,7 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from softloc_core.errors import ConfigError
-from softloc_core.events import EventList
+from softloc_core.events import EventList, SegmentList
 from softloc_core.options import Option, OptionValue, resolved_options
 
 __all__ = ["COMMON_OPTIONS", "NOISES", "Noise", "misaligned", "noise_generator", "resolve_noise_options"]
@@ -226,7 +226,8 @@ def misaligned(
     """The events at wrong times, some of them lost or made up where the options say so.
 
     Args:
-        events: True events of one recording.
+        events: True events of one recording; of a `SegmentList` the starts move and the segments follow, so
+            that it still fills the recording (`outside` and `collision` have nothing to decide there).
         noise: One of `NOISES`.
         scale_s: Scale of the misalignment in seconds, >= 0; 0 moves nothing.
         seed: The study's seed.
@@ -258,6 +259,10 @@ def _moved(events: EventList, shift_s: NDArray[np.float64], draw: Draw) -> Event
     """The events that keep their label, at their label's time."""
     time_s = events.time_s + shift_s
     kept = draw.generator("missing").random(len(events)) >= draw.number("missing_rate")
+    if isinstance(events, SegmentList):
+        # A segment without its label is part of the one before it; one of them must stay.
+        kept |= ~kept.any()
+        return SegmentList.from_starts(np.sort(time_s)[kept], events.channel[kept], events.duration_s)
     if draw.options["outside"] == "drop":
         kept &= (time_s >= 0) & (time_s <= events.duration_s)
     time_s = np.clip(time_s[kept], 0.0, events.duration_s)
@@ -268,14 +273,17 @@ def _with_spurious(labels: EventList, events: EventList, draw: Draw) -> EventLis
     """Labels joined by some that stand for nothing; each true event may bring one of its own class."""
     chance, place = draw.generator("spurious").random((2, len(events)))
     added = chance < draw.number("spurious_rate")
-    return EventList(
-        np.concatenate([labels.time_s, place[added] * events.duration_s]),
-        np.concatenate([labels.channel, events.channel[added]]),
-        events.duration_s,
-    )
+    time_s = np.concatenate([labels.time_s, place[added] * events.duration_s])
+    channel = np.concatenate([labels.channel, events.channel[added]])
+    if isinstance(labels, SegmentList):
+        order = np.argsort(time_s, kind="stable")
+        return SegmentList.from_starts(time_s[order], channel[order], events.duration_s)
+    return EventList(time_s, channel, events.duration_s)
 
 
 def _merged(labels: EventList) -> EventList:
-    """One label for each class and instant."""
+    """One label for each class and instant; segments are one at a time as they are."""
+    if isinstance(labels, SegmentList):
+        return labels
     pairs = np.unique(np.stack([labels.time_s, labels.channel]), axis=1)
     return EventList(pairs[0], pairs[1].astype(np.int64), labels.duration_s)
