@@ -1,0 +1,96 @@
+"""Filter banks: how Fourier bins become bands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import librosa
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.errors import ConfigError
+
+__all__ = ["FILTER_BANKS", "filter_bank"]
+
+
+def filter_bank(
+    kind: str, *, rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float
+) -> NDArray[np.float64]:
+    """Weight of each Fourier bin in each band, [band, bin].
+
+    Args:
+        kind: One of `FILTER_BANKS`.
+        rate_hz: Sampling rate in Hz.
+        n_fft: Length of the Fourier transform.
+        n_bands: Number of bands.
+        min_hz: Lower edge of the lowest band in Hz; its centre for `log_frequency`.
+        max_hz: Upper edge of the highest band in Hz; its centre for `log_frequency`.
+
+    Raises:
+        ConfigError: There is no such kind.
+    """
+    if kind not in FILTER_BANKS:
+        *first, last = FILTER_BANKS
+        raise ConfigError(f"`mel` must be {', '.join(first)} or {last}, but got {kind}")
+    return FILTER_BANKS[kind](rate_hz, n_fft, n_bands, min_hz, max_hz)
+
+
+def _slaney(rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float) -> NDArray[np.float64]:
+    """Slaney's mel scale, triangles of area 1, as librosa's."""
+    return _librosas(rate_hz, n_fft, n_bands, min_hz, max_hz, htk=False)
+
+
+def _htk(rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float) -> NDArray[np.float64]:
+    """HTK's mel scale, triangles of area 1, as librosa's."""
+    return _librosas(rate_hz, n_fft, n_bands, min_hz, max_hz, htk=True)
+
+
+def _librosas(
+    rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float, *, htk: bool
+) -> NDArray[np.float64]:
+    filters: NDArray[np.float64] = librosa.filters.mel(
+        sr=rate_hz, n_fft=n_fft, n_mels=n_bands, fmin=min_hz, fmax=max_hz, htk=htk, dtype=np.float64
+    )
+    return filters
+
+
+def _htk_floored(rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float) -> NDArray[np.float64]:
+    """Triangles of height 1, their corners equally spaced in mel and then floored to Fourier bins."""
+    low, high = (2595.0 * math.log10(1.0 + hz / 700.0) for hz in (min_hz, max_hz))
+    corner_hz = 700.0 * (10.0 ** (np.linspace(low, high, n_bands + 2) / 2595.0) - 1.0)
+    corner = np.floor((n_fft + 1) * corner_hz / rate_hz)[:, None]
+    left, centre, right = corner[:-2], corner[1:-1], corner[2:]
+    bin_index = np.arange(n_fft // 2 + 1)
+    # A corner that falls on its neighbour leaves a side without bins: the divisor is then never used.
+    rising = (bin_index - left) / np.maximum(centre - left, 1.0)
+    falling = (right - bin_index) / np.maximum(right - centre, 1.0)
+    triangle = np.where(bin_index < centre, rising, falling)
+    return np.where((bin_index >= left) & (bin_index <= right), np.maximum(triangle, 0.0), 0.0)
+
+
+def _log_frequency(
+    rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float
+) -> NDArray[np.float64]:
+    """Triangles of height 1 whose centres divide the octaves evenly.
+
+    Each reaches to its neighbours' centres, and at least one Fourier bin to either side: where bins are
+    wider than bands, a band is an interpolation between the bins around its centre.
+    """
+    centre_hz = np.geomspace(min_hz, max_hz, n_bands)[:, None]
+    ratio = (max_hz / min_hz) ** (1 / max(n_bands - 1, 1))
+    bin_hz = rate_hz / n_fft
+    distance_hz = np.arange(n_fft // 2 + 1) * bin_hz - centre_hz
+    below_hz = np.maximum(centre_hz * (1 - 1 / ratio), bin_hz)
+    above_hz = np.maximum(centre_hz * (ratio - 1), bin_hz)
+    return np.maximum(1 - np.where(distance_hz < 0, -distance_hz / below_hz, distance_hz / above_hz), 0.0)
+
+
+FILTER_BANKS: Mapping[str, Callable[[int, int, int, float, float], NDArray[np.float64]]] = {
+    "slaney": _slaney,
+    "htk_floored": _htk_floored,
+    "htk": _htk,
+    "log_frequency": _log_frequency,
+}
+"""Kinds of filter bank: `slaney` and `htk` (mel scales, area-normalised), `htk_floored` (HTK's mel scale,
+peak 1, corners floored to bins), `log_frequency` (peak 1, centres evenly spaced in octaves)."""
