@@ -8,8 +8,9 @@ from torch import nn
 
 from softloc_core.networks.compact import CompactNetwork
 from softloc_core.networks.drum_conv_lstm import DrumConvLstm
+from softloc_core.networks.in_pieces import InPieces
 
-__all__ = ["CompactNetwork", "DrumConvLstm", "NetworkBuilder"]
+__all__ = ["CompactNetwork", "DrumConvLstm", "InPieces", "NetworkBuilder"]
 
 
 class NetworkBuilder(Protocol):
