@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from softloc_core.errors import ConfigError
@@ -18,7 +19,9 @@ from softloc_core.options import Option, OptionValue
 __all__ = [
     "AUTO_DECODING",
     "DECODERS",
+    "AnyDecoder",
     "Decoder",
+    "FrameClass",
     "LocalMass",
     "OneEach",
     "PeakPicking",
@@ -127,7 +130,7 @@ class OneEach:
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
         """The most probable frame."""
-        return np.argmax(event_prob, keepdims=True).astype(np.float64)
+        return np.array([np.argmax(event_prob)], dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -153,6 +156,42 @@ class Threshold:
         return np.flatnonzero(event_prob > self.threshold).astype(np.float64)
 
 
+@dataclass(frozen=True)
+class FrameClass:
+    """The start of every run of frames whose most probable class is the same; for labels that are segments.
+
+    It looks at all classes at once. Every frame gets a class, so that the starts make up segments that fill
+    the recording, the first of them at its beginning; the first class wins among equals.
+
+    Source: Lea et al. 2017 (ED-TCN): arg-max over classes in each frame. Deliberate difference: probabilities
+    may be averaged over time first.
+
+    Attributes:
+        smoothing_s: Length in seconds of the running mean that is taken of each class's probabilities, made
+            an odd number of frames; up to one and a half frames change nothing.
+    """
+
+    smoothing_s: float
+    options: ClassVar[Mapping[str, Option]] = {
+        "smoothing_s": Option(
+            0.0, "length in seconds of the running mean of probabilities", low=0.0, high=1e4
+        ),
+    }
+
+    def starts(self, event_prob: NDArray[np.float64], *, hop_s: float) -> list[NDArray[np.float64]]:
+        """Starts of each class's segments in frames, ascending, of probabilities [channel, frame]."""
+        half = round((self.smoothing_s / hop_s - 1) / 2)
+        if half > 0:
+            event_prob = uniform_filter1d(event_prob, 2 * half + 1, axis=1, mode="nearest")
+        best = event_prob.argmax(axis=0)
+        start = np.flatnonzero(np.diff(best, prepend=-1))
+        return [start[best[start] == channel].astype(np.float64) for channel in range(len(event_prob))]
+
+
+AnyDecoder = Decoder | FrameClass
+"""A decoder of one class at a time, or of all at once."""
+
+
 def _peaks(values: NDArray[np.float64], *, height: float, distance: int) -> NDArray[np.int64]:
     """Local maxima (the middle of a plateau), the ends of the sequence included."""
     padded = np.concatenate([[-np.inf], values, [-np.inf]])
@@ -162,7 +201,7 @@ def _peaks(values: NDArray[np.float64], *, height: float, distance: int) -> NDAr
 
 # The default mass is lower than the papers' 0.5: a short training leaves an event's mass short of one under
 # strong label noise, and recall suffers long before precision does.
-DECODERS: Mapping[str, Decoder] = {
+DECODERS: Mapping[str, AnyDecoder] = {
     "local_mass": LocalMass(mass=0.3, window_s=0.05),
     "local_mass_paper_drums": LocalMass(mass=0.5, window_s=0.045),
     "local_mass_paper_piano": LocalMass(mass=0.35, window_s=0.1),
@@ -170,6 +209,7 @@ DECODERS: Mapping[str, Decoder] = {
     "one_each": OneEach(),
     "threshold": Threshold(threshold=0.5),
     "threshold_paper_puffs": Threshold(threshold=0.2),
+    "frame_class": FrameClass(smoothing_s=0.0),
 }
 AUTO_DECODING: Mapping[str, str] = {
     "point": "local_mass",
@@ -192,7 +232,7 @@ def decoder_for(
     softness_frames: float,
     auto: Mapping[str, str] = AUTO_DECODING,
     options: Mapping[str, OptionValue] | None = None,
-) -> Decoder:
+) -> AnyDecoder:
     """The decoder that a configuration names.
 
     Args:
@@ -236,7 +276,7 @@ def decoding_options(given: Mapping[str, OptionValue]) -> dict[str, OptionValue]
 
 def decode(
     event_prob: NDArray[np.float64],
-    decoder: Decoder,
+    decoder: AnyDecoder,
     *,
     grid: FrameGrid,
     duration_s: float,
@@ -246,11 +286,15 @@ def decode(
 
     Args:
         event_prob: [channel, frame] probabilities.
-        decoder: Applied to each channel.
+        decoder: Applied to each channel, or to all of them at once.
         grid: The recording's frames.
         duration_s: Its length in seconds; events are clipped onto its ends.
         offset_s: Added to every time, in seconds; against a bias that is known.
     """
-    times = [grid.to_seconds(decoder(channel, hop_s=grid.hop_s)) for channel in event_prob]
+    if isinstance(decoder, FrameClass):
+        frames = decoder.starts(event_prob, hop_s=grid.hop_s)
+    else:
+        frames = [decoder(channel, hop_s=grid.hop_s) for channel in event_prob]
+    times = [grid.to_seconds(frame) for frame in frames]
     channels = np.repeat(np.arange(len(times)), [len(time_s) for time_s in times])
     return EventList(np.clip(np.concatenate(times) + offset_s, 0, duration_s), channels, duration_s)
