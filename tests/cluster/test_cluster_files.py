@@ -1,0 +1,150 @@
+"""The cluster files are what Ray 2.60 and KubeRay accept, and say what must be said."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rayjob_schema import RAYJOB
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = ["ray_cluster.yaml", "deploy/local_cluster.yaml"]
+JOB = ROOT / "deploy" / "kuberay_job.yaml"
+
+
+def content(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((ROOT / name).read_text())
+    return loaded
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_ray_accepts_it_as_written_and_with_its_defaults(name: str) -> None:
+    import ray.autoscaler
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    schema = Path(ray.autoscaler.__file__).parent / "ray-schema.json"
+    jsonschema.validate(content(name), json.loads(schema.read_text()))
+    validate_config(prepare_config(content(name)))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_ray_refuses_a_key_it_does_not_know(name: str) -> None:
+    from ray.autoscaler._private.util import prepare_config, validate_config
+
+    with pytest.raises(jsonschema.ValidationError, match="idle_timeout"):
+        validate_config(prepare_config({**content(name), "idle_timeout": 10}))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_tokens_are_on_and_shared_and_the_dashboard_is_local(name: str) -> None:
+    loaded = content(name)
+    head, worker = (" ".join(loaded[f"{kind}_start_ray_commands"]) for kind in ("head", "worker"))
+    assert "RAY_AUTH_MODE=token ray start" in head.replace("RAY_enable_autoscaler_v2=0 ", "")
+    assert "RAY_AUTH_MODE=token ray start" in worker
+    assert "--dashboard-host=127.0.0.1" in head
+    assert loaded["file_mounts"] == {"~/.ray/auth_token": "~/.ray/auth_token"}
+
+
+@pytest.mark.parametrize("name", [*FILES, "deploy/kuberay_job.yaml"])
+def test_three_places_are_to_be_edited(name: str) -> None:
+    assert re.findall(r"# EDIT (\d)", (ROOT / name).read_text()) == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("name", [*FILES, "deploy/kuberay_job.yaml"])
+def test_versions_are_those_that_are_pinned(name: str) -> None:
+    text = (ROOT / name).read_text()
+    pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+    images = re.findall(r"rayproject/ray:(\S+)", text)
+    assert all(image.startswith(f"{pins['ray']}-py311") for image in images)
+    assert images or name == "deploy/local_cluster.yaml"
+    assert ":latest" not in text
+
+
+def test_in_the_cloud_no_trial_runs_on_the_head_and_workers_are_spot_and_start_from_none() -> None:
+    types = content("ray_cluster.yaml")["available_node_types"]
+    head = types.pop(content("ray_cluster.yaml")["head_node_type"])
+    assert head["resources"] == {"CPU": 0, "GPU": 0}
+    assert "InstanceMarketOptions" not in head["node_config"]
+    for worker in types.values():
+        assert worker["min_workers"] == 0
+        assert worker["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
+
+
+def test_the_local_cluster_names_every_machine() -> None:
+    local = content("deploy/local_cluster.yaml")
+    assert local["max_workers"] == len(local["provider"]["worker_ips"])
+    assert "RAY_enable_autoscaler_v2=0" in " ".join(local["head_start_ray_commands"])
+
+
+def test_the_kubernetes_job_is_what_kuberay_accepts() -> None:
+    jsonschema.validate(yaml.safe_load(JOB.read_text()), RAYJOB)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("spec", "entrypoint"), None),
+        (("spec", "activeDeadlineSeconds"), "8h"),
+        (("spec", "submissionMode"), "Sometimes"),
+        (("spec", "rayClusterSpec", "authOptions", "mode"), "password"),
+        (("spec", "rayClusterSpec", "headGroupSpec", "rayStartParams", "num-cpus"), 0),
+        (("spec", "rayClusterSpec", "autoscalerOptions", "idleTimeout"), 60),
+        (("spec", "rayClusterSpec", "headGroupSpec", "template", "spec", "containers"), []),
+    ],
+)
+def test_the_schema_finds_what_is_wrong(path: tuple[str, ...], value: Any) -> None:
+    job = yaml.safe_load(JOB.read_text())
+    place = job
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(job, RAYJOB)
+
+
+def test_the_kubernetes_job_has_a_budget_cleans_up_scales_from_none_and_asks_for_tokens() -> None:
+    spec = yaml.safe_load(JOB.read_text())["spec"]
+    cluster = spec["rayClusterSpec"]
+    assert 0 < spec["activeDeadlineSeconds"] <= 24 * 3600
+    assert spec["shutdownAfterJobFinishes"]
+    assert spec["ttlSecondsAfterFinished"] > 0
+    assert cluster["authOptions"] == {"mode": "token"}
+    assert cluster["enableInTreeAutoscaling"]
+    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "0"
+    for group in cluster["workerGroupSpecs"]:
+        assert group["replicas"] == group["minReplicas"] == 0 < group["maxReplicas"]
+    images = {
+        container["image"]
+        for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]
+        for container in group["template"]["spec"]["containers"]
+    }
+    assert len(images) == 1  # head and workers must match
+
+
+def test_the_kubernetes_entry_point_is_a_command_that_exists() -> None:
+    from typer.testing import CliRunner
+
+    from sweeps.cli import app
+
+    command = yaml.safe_load(JOB.read_text())["spec"]["entrypoint"].split()
+    assert command[:2] == ["softloc", "run"]
+    text = CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "200"}).output
+    assert all(option in text for option in command if option.startswith("--"))
+    assert (ROOT / "sweeps" / "studies" / f"{command[2]}.yaml").is_file()
+
+
+def test_the_slurm_script_is_valid_shell() -> None:
+    checked = subprocess.run(
+        ["bash", "-n", str(ROOT / "deploy" / "slurm.sh")], capture_output=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
