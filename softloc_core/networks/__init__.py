@@ -7,10 +7,21 @@ from typing import Protocol
 from torch import nn
 
 from softloc_core.networks.compact import CompactNetwork
-from softloc_core.networks.drum_conv_lstm import DrumConvLstm
+from softloc_core.networks.conv_lstm import DrumConvLstm, PianoConvLstm, PianoConvLstmText
+from softloc_core.networks.harmonic import HarmonicNetwork
 from softloc_core.networks.in_pieces import InPieces
+from softloc_core.networks.onsets_frames import OnsetsNetwork
 
-__all__ = ["CompactNetwork", "DrumConvLstm", "InPieces", "NetworkBuilder"]
+__all__ = [
+    "CompactNetwork",
+    "DrumConvLstm",
+    "HarmonicNetwork",
+    "InPieces",
+    "NetworkBuilder",
+    "OnsetsNetwork",
+    "PianoConvLstm",
+    "PianoConvLstmText",
+]
 
 
 class NetworkBuilder(Protocol):

@@ -1,0 +1,149 @@
+"""The papers' networks for sound: 2-D convolutions, frequency pooling, a causal LSTM, a dense layer."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from softloc_core.networks.layers import event_output, with_difference
+
+__all__ = ["ConvLstm", "DrumConvLstm", "PianoConvLstm", "PianoConvLstmText"]
+
+
+class ConvLstm(nn.Module):
+    """3 x 4 (time x frequency) convolutions with pooling over frequency only, an LSTM, a sigmoid layer.
+
+    The excerpt's mean of each band is removed, and the difference over time appended to the bands.
+
+    Source: the SoftLoc paper's released code, drum and piano experiments: ReLU, uni-directional LSTM with
+    forget bias 1, dense layers with weights from N(0, 1).
+
+    Deliberate differences: outputs are logits, one a frame (the released code reads probabilities back from
+    the count distribution and so stores them one frame early); the output bias is eq. 15 of the LoCo paper.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_bands: int,
+        n_channels: int,
+        initial_logit: float,
+        filters: Sequence[int],
+        pooling: Sequence[int],
+        lstm: int,
+        dense: int,
+    ) -> None:
+        """Build it.
+
+        Args:
+            n_bands: Feature bands a frame.
+            n_channels: Event classes.
+            initial_logit: Bias of the output layer.
+            filters: Channels of each convolution.
+            pooling: How many neighbouring bands become one after each convolution.
+            lstm: Units of the LSTM.
+            dense: Units of the sigmoid layer.
+        """
+        super().__init__()
+        self.pooling = tuple(pooling)
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(n_in, n_out, (3, 4)) for n_in, n_out in itertools.pairwise((1, *filters))
+        )
+        self.lstm = nn.LSTM(filters[-1] * self._pooled(2 * n_bands), lstm, batch_first=True)
+        self.dense = nn.Linear(lstm, dense)
+        self.output = event_output(dense, n_channels, initial_logit=initial_logit)
+        self._initialise()
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Event logits [batch, channel, frame] of features [batch, frame, band]."""
+        image = with_difference(features - features.mean(dim=1, keepdim=True)).unsqueeze(1)
+        for convolution, pooling in zip(self.convolutions, self.pooling, strict=True):
+            # SAME padding: an even kernel takes its odd cell after the frame, as TensorFlow does.
+            image = functional.relu(convolution(functional.pad(image, (1, 2, 1, 1))))
+            image = functional.max_pool2d(image, (1, pooling))
+        sequence, _ = self.lstm(image.permute(0, 2, 1, 3).flatten(2))
+        logit: Tensor = self.output(torch.sigmoid(self.dense(sequence)))
+        return logit.transpose(1, 2)
+
+    def _initialise(self) -> None:
+        """Weights as the released code draws them."""
+        for name, weight in self.convolutions.named_parameters():
+            (nn.init.zeros_ if name.endswith("bias") else nn.init.xavier_uniform_)(weight)
+        for layer in (self.dense, self.output):
+            nn.init.normal_(layer.weight)
+        nn.init.zeros_(self.dense.bias)
+        biases = {name: bias for name, bias in self.lstm.named_parameters() if name.startswith("bias")}
+        for bias in biases.values():
+            nn.init.zeros_(bias)
+        # Torch orders the gates input, forget, cell, output.
+        units = self.lstm.hidden_size
+        nn.init.ones_(biases["bias_hh_l0"].data[units : 2 * units])
+
+    def _pooled(self, n_bands: int) -> int:
+        """Bands that the poolings leave."""
+        for pooling in self.pooling:
+            n_bands //= pooling
+        return n_bands
+
+
+class DrumConvLstm(ConvLstm):
+    """Six convolutions, LSTM 24, dense 16; made for 72 mel bands at 200 frames/s.
+
+    Source: SoftLoc paper, section 5.1.2, with the layer sizes of its released code (filters 8, 16, 16, 16,
+        16, 16; pooling 2, 2, 2, 2, 3, 3). Deliberate differences: those of `ConvLstm`.
+    """
+
+    def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
+        super().__init__(
+            n_bands=n_bands,
+            n_channels=n_channels,
+            initial_logit=initial_logit,
+            filters=(8, 16, 16, 16, 16, 16),
+            pooling=(2, 2, 2, 2, 3, 3),
+            lstm=24,
+            dense=16,
+        )
+
+
+class PianoConvLstm(ConvLstm):
+    """Nine convolutions, LSTM 128, dense 96; made for 384 mel bands at 200 frames/s.
+
+    Source: the SoftLoc paper's released code, piano experiment (filters 32, 32, 64, 64, 64, 64, 64, 128, 128;
+    pooling 3, then 2 eight times); the paper's section 5.1.1 speaks of six, see `PianoConvLstmText`.
+    Deliberate differences: those of `ConvLstm`.
+    """
+
+    def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
+        super().__init__(
+            n_bands=n_bands,
+            n_channels=n_channels,
+            initial_logit=initial_logit,
+            filters=(32, 32, 64, 64, 64, 64, 64, 128, 128),
+            pooling=(3, 2, 2, 2, 2, 2, 2, 2, 2),
+            lstm=128,
+            dense=96,
+        )
+
+
+class PianoConvLstmText(ConvLstm):
+    """Six convolutions, LSTM 128, dense 96; made for 384 mel bands at 200 frames/s.
+
+    Source: SoftLoc paper, section 5.1.1, which gives the six convolutions and the LSTM's 128 units. It gives
+    neither filters nor pooling: the filters are those of the released code's nine without its repetitions,
+    and the pooling also leaves one band of 768. Deliberate differences: those of `ConvLstm`.
+    """
+
+    def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
+        super().__init__(
+            n_bands=n_bands,
+            n_channels=n_channels,
+            initial_logit=initial_logit,
+            filters=(32, 32, 64, 64, 128, 128),
+            pooling=(3, 4, 4, 4, 2, 2),
+            lstm=128,
+            dense=96,
+        )

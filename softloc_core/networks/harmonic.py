@@ -1,0 +1,72 @@
+"""A small network for the piano on CPUs: every key by the same weights, seen through its own harmonics."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from softloc_core.networks.layers import with_difference
+
+__all__ = ["HarmonicNetwork"]
+
+_BANDS_PER_SEMITONE = 2
+_HARMONICS = (0.5, 1, 2, 3, 4, 5, 6, 7, 8)
+_LOCAL = 8
+_WIDTH = 16
+_CONTEXT = 24
+
+
+class HarmonicNetwork(nn.Module):
+    """Local convolution, harmonics gathered a key, convolution over time, a recurrent context for all keys.
+
+    All keys share their weights, so that what is learnt of one serves the others: with 88 classes and few
+    events of each, that is what makes a short training possible. What belongs to no key (how loud, which
+    pedal, whether anything starts at all) reaches them as the context: a bidirectional LSTM over the mean and
+    the maximum of the keys.
+
+    Bands must be evenly spaced in octaves, two a semitone, the lowest at the pitch of the first class, as the
+    front end `semitones_196` gives them.
+    """
+
+    def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
+        super().__init__()
+        self.n_keys = n_channels
+        self.shifts = [round(12 * _BANDS_PER_SEMITONE * math.log2(ratio)) for ratio in _HARMONICS]
+        self.normalise = nn.BatchNorm1d(2 * n_bands, affine=False)
+        self.local = nn.Sequential(
+            nn.Conv2d(2, _LOCAL, (3, 3), padding=1, bias=False), nn.BatchNorm2d(_LOCAL), nn.ReLU()
+        )
+        self.gather = nn.Sequential(
+            nn.Conv2d(_LOCAL * len(_HARMONICS), _WIDTH, 1, bias=False), nn.BatchNorm2d(_WIDTH), nn.ReLU()
+        )
+        self.in_time = nn.Sequential(
+            nn.Conv2d(_WIDTH, _WIDTH, (5, 1), padding=(2, 0), bias=False), nn.BatchNorm2d(_WIDTH)
+        )
+        self.context = nn.LSTM(2 * _WIDTH, _CONTEXT, batch_first=True, bidirectional=True)
+        self.to_keys = nn.Linear(2 * _CONTEXT, _WIDTH)
+        self.output = nn.Conv2d(_WIDTH, 1, (3, 1), padding=(1, 0))
+        nn.init.constant_(self.output.bias, initial_logit)  # type: ignore[arg-type]
+        self.key_bias = nn.Parameter(torch.zeros(n_channels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Event logits [batch, channel, frame] of features [batch, frame, band]."""
+        n_bands = features.shape[2]
+        bands = self.normalise(with_difference(features).transpose(1, 2))
+        image = torch.stack([bands[:, :n_bands], bands[:, n_bands:]], dim=1).transpose(2, 3)
+        keys = self.in_time(self.gather(self._harmonics(self.local(image))))
+        summary = torch.cat([keys.mean(dim=3), keys.amax(dim=3)], dim=1).transpose(1, 2)
+        context = self.to_keys(self.context(summary)[0]).transpose(1, 2)
+        logit: Tensor = self.output(functional.relu(keys + context.unsqueeze(3)))[:, 0]
+        return logit.transpose(1, 2) + self.key_bias[:, None]
+
+    def _harmonics(self, image: Tensor) -> Tensor:
+        """[batch, channel, frame, band] to [batch, channel of each harmonic, frame, key]."""
+        first, last = min(self.shifts), max(self.shifts)
+        n_reached = _BANDS_PER_SEMITONE * (self.n_keys - 1) + 1
+        padded = functional.pad(image, (-first, max(0, n_reached + last - image.shape[3])))
+        starts = [shift - first for shift in self.shifts]
+        step = _BANDS_PER_SEMITONE
+        return torch.cat([padded[..., at : at + n_reached : step] for at in starts], dim=1)
