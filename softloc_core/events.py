@@ -139,7 +139,7 @@ class SegmentList(EventList):
         """Segments from the class of each frame, [frame]; the recording lasts `hop_s` for each of them."""
         classes = np.asarray(channel, dtype=np.int64).reshape(-1)
         start = np.flatnonzero(np.diff(classes, prepend=-1))
-        return cls(start * hop_s, classes[start], len(classes) * hop_s)
+        return cls((start * hop_s).astype(np.float64), classes[start], len(classes) * hop_s)
 
     @property
     def start_s(self) -> NDArray[np.float64]:

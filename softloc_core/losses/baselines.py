@@ -33,17 +33,21 @@ def cross_entropy_loss(
     label: Float[Tensor, "*batch channel frame"],
     *,
     event_weight: float | Tensor = 1.0,
+    exclusive: bool = False,
     lengths: Tensor | None = None,
     mask: Tensor | None = None,
     reduction: str = "frame_mean",
 ) -> Tensor:
-    """Binary cross entropy of each frame.
+    """Binary cross entropy of each frame, or cross entropy across the classes of each frame.
 
     Args:
         event_logit: Log odds of an event in each frame.
         label: Events in each frame, in [0, 1]; several events in one frame count as one.
         event_weight: Weight of the frames with an event relative to those without, > 0; a number, or one a
             channel as a tensor of shape [channel, 1].
+        exclusive: Whether the classes exclude each other, so that only the labelled one's probability counts:
+            -log p of it. For networks whose probabilities sum to one over the channels (see
+            `softloc_core.networks.layers.exclusive_logit`); others could put them all at one for nothing.
         lengths: Valid frames, [batch] or one a sequence.
         mask: True where a frame counts.
         reduction: See `softloc_core.losses.reductions`.
@@ -58,9 +62,11 @@ def cross_entropy_loss(
     valid = valid_frames(event_logit, lengths=lengths, mask=mask)
     target = only_valid(label, valid).clamp(0, 1).to(event_logit.dtype)
     weight = torch.as_tensor(event_weight, dtype=event_logit.dtype, device=event_logit.device)
-    loss = functional.binary_cross_entropy_with_logits(
-        only_valid(event_logit, valid), target, pos_weight=weight, reduction="none"
-    )
+    logit = only_valid(event_logit, valid)
+    if exclusive:
+        loss = weight * target * functional.softplus(-logit)
+    else:
+        loss = functional.binary_cross_entropy_with_logits(logit, target, pos_weight=weight, reduction="none")
     return _summed(loss, valid, lengths=lengths, reduction=reduction)
 
 

@@ -94,6 +94,11 @@ _COMBINATION = {
     "combination": Option("convex", "(1 - alpha) SLL + alpha MC, or SLL + alpha MC", choices=COMBINATIONS)
 }
 _LEARN_SCALE = {"learn_scale": Option(False, "whether the noise scale is learned, from the softness on")}
+_EXCLUSIVE = {
+    "exclusive": Option(
+        False, "whether the classes exclude each other: -log p of the labelled class, for softmax networks"
+    )
+}
 _EVENT_WEIGHT = {"event_weight": Option(1.0, "weight of frames with an event", low=1e-3, high=1e3)}
 
 
@@ -195,7 +200,7 @@ LOSSES: Mapping[str, LossEntry] = {
             "binary cross entropy of each frame",
             "frame",
             _cross_entropy,
-            options=_FRAME_MEAN | _EVENT_WEIGHT,
+            options=_FRAME_MEAN | _EVENT_WEIGHT | _EXCLUSIVE,
         ),
         LossEntry(
             "one_sided",

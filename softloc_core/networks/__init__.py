@@ -8,13 +8,17 @@ from torch import nn
 
 from softloc_core.networks.compact import CompactNetwork
 from softloc_core.networks.conv_lstm import DrumConvLstm, PianoConvLstm, PianoConvLstmText
+from softloc_core.networks.ed_tcn import EdTcn
 from softloc_core.networks.harmonic import HarmonicNetwork
 from softloc_core.networks.in_pieces import InPieces
+from softloc_core.networks.layers import Exclusive
 from softloc_core.networks.onsets_frames import OnsetsNetwork
 
 __all__ = [
     "CompactNetwork",
     "DrumConvLstm",
+    "EdTcn",
+    "Exclusive",
     "HarmonicNetwork",
     "InPieces",
     "NetworkBuilder",

@@ -2,19 +2,28 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from softloc_core.decoding import DECODERS, LocalMass, OneEach, PeakPicking, Threshold, decode, decoder_for
+from softloc_core.decoding import (
+    DECODERS,
+    FrameClass,
+    LocalMass,
+    OneEach,
+    PeakPicking,
+    Threshold,
+    decode,
+    decoder_for,
+)
 from softloc_core.errors import ConfigError
-from softloc_core.events import FrameGrid
+from softloc_core.events import EventList, FrameGrid
 
 HOP_S = 0.01
 LOCAL_MASS = LocalMass(mass=0.5, window_s=0.05)
 
 
-# What finds one event however improbable it is.
-ANY_NUMBER = sorted(set(DECODERS) - {"one_each"})
+# Some find one event however improbable it is, or a class for every frame.
+ANY_NUMBER = sorted(set(DECODERS) - {"one_each", "frame_class"})
 
 
 @pytest.mark.parametrize("name", ANY_NUMBER)
@@ -107,3 +116,28 @@ def test_a_study_sets_the_threshold():
     assert decoder == Threshold(0.2)
     with pytest.raises(ConfigError, match="`decoding_options: threshold` must be a number from 0 to 1"):
         decoder_for("threshold", prediction="point", softness_frames=1.0, options={"threshold": 2.0})
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=30))
+@settings(deadline=None)
+def test_the_most_probable_classes_are_segments_that_fill_the_recording(classes):
+    prob = np.full((4, len(classes)), 0.1)
+    prob[classes, np.arange(len(classes))] = 0.6
+    grid = FrameGrid(hop_s=0.5, n_frames=len(classes))
+    found = decode(prob, DECODERS["frame_class"], grid=grid, duration_s=len(classes) * 0.5)
+    assert found == EventList(*_runs(classes), len(classes) * 0.5)
+
+
+def _runs(classes):
+    """Start and class of each run, the long way."""
+    changes = [k for k in range(len(classes)) if k == 0 or classes[k] != classes[k - 1]]
+    return [0.5 * k for k in changes], [classes[k] for k in changes]
+
+
+def test_a_running_mean_removes_short_segments():
+    prob = np.zeros((2, 9))
+    prob[0], prob[1, 4] = 0.5, 0.9
+    assert [len(starts) for starts in FrameClass(smoothing_s=0.0).starts(prob, hop_s=1.0)] == [2, 1]
+    assert [len(starts) for starts in FrameClass(smoothing_s=3.0).starts(prob, hop_s=1.0)] == [1, 0]
+    decoder = decoder_for("frame_class", prediction="frame", softness_frames=0, options={"smoothing_s": 3.0})
+    assert decoder == FrameClass(smoothing_s=3.0)

@@ -110,9 +110,9 @@ def test_a_lost_label_joins_its_segment_to_the_one_before() -> None:
 def test_what_does_not_fill_a_recording_is_refused() -> None:
     with pytest.raises(DataError, match="a recording's segments must fill it, but got none"):
         SegmentList([], [], 1.0)
-    with pytest.raises(DataError, match="the first segment must start at 0 s, but got 0.5 s"):
+    with pytest.raises(DataError, match=r"the first segment must start at 0 s, but got 0\.5 s"):
         SegmentList([0.5], [0], 1.0)
-    with pytest.raises(DataError, match="needs a length above 0 s, but got none at 0.5 s"):
+    with pytest.raises(DataError, match=r"needs a length above 0 s, but got none at 0\.5 s"):
         SegmentList([0, 0.5, 0.5], [0, 1, 2], 1.0)
     with pytest.raises(DataError, match="needs a length above 0 s, but got none at 1 s"):
         SegmentList([0, 1.0], [0, 1], 1.0)
