@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from softloc_core.events import EventList
 
-__all__ = ["Scores", "f_measure", "score_events"]
+__all__ = ["Scores", "f_measure", "pooled_scores", "score_events"]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def score_events(
             error_s = _matched_errors(reference_s, estimated_s, tolerance_s=allowed_s)
             counts[channel] += (len(reference_s), len(estimated_s), len(error_s))
             errors.append(error_s)
-    return _scores(counts, np.concatenate([np.empty(0), *errors]), channel_names)
+    return pooled_scores(counts, np.concatenate([np.empty(0), *errors]), channel_names)
 
 
 def _matched_errors(
@@ -93,7 +93,7 @@ def _matched_errors(
     return estimated_s[pair[:, 1]] - reference_s[pair[:, 0]]
 
 
-def _scores(counts: NDArray[np.int64], error_s: NDArray[np.float64], names: Sequence[str]) -> Scores:
+def pooled_scores(counts: NDArray[np.int64], error_s: NDArray[np.float64], names: Sequence[str]) -> Scores:
     """Scores from [channel, (reference, estimated, matched)] counts and the matched pairs' errors."""
     n_reference, n_estimated, n_matched = (int(n) for n in counts.sum(axis=0))
     per_class = {
