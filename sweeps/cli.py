@@ -18,6 +18,7 @@ from rich.console import Console
 from analysis.results import AnalysisError
 from softloc_core.errors import UserError
 from sweeps.cli_analysis import add_analysis_commands
+from sweeps.cli_submit import add_submit_command
 from sweeps.console import print_line
 
 __all__ = ["app", "main"]
@@ -113,14 +114,19 @@ def run(
 
 
 add_analysis_commands(app)
+add_submit_command(app)
 
 
 @app.command(epilog="Example: `softloc status runs/drums_210`")
-def status(study: StudyDir) -> None:
-    """How far a study is: done, failed, running, expected finish, last errors."""
-    from sweeps.status import status_text
+def status(
+    study: StudyDir,
+    watch: Annotated[bool, typer.Option("--watch", help="Again every ten seconds until it ends.")] = False,
+) -> None:
+    """How far a study is, wherever it runs: counts, rate, expected finish, nodes, last errors."""
+    from sweeps.status import status_text, watch_status
 
-    print_line(status_text(study))
+    for text in watch_status(study) if watch else [status_text(study)]:
+        print_line(text)
 
 
 @app.command(epilog="Example: `softloc dashboard runs/quickstart --port 5001`")

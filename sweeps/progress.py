@@ -13,6 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 __all__ = ["Counts", "ProgressLine", "duration_text"]
 
 _PLAIN_EVERY_S = 10.0
+_PACE_EVERY_S = 5.0
+_RECENT_S = 600.0
+_FEW_TRIALS = 5
 
 
 @dataclass
@@ -52,13 +55,15 @@ def duration_text(seconds: float) -> str:
 class ProgressLine:
     """Shows the counts and when the study is expected to finish.
 
-    The expectation is the mean pace since the first trial began under this driver.
+    The expectation is the pace of the last ten minutes, for clusters grow and shrink; where fewer than five
+    trials ended in them, the mean pace since the first trial began under this driver.
     """
 
     def __init__(self, counts: Counts, *, console: Console | None = None) -> None:
         self.counts = counts
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        self._started: float | None = None
+        # When how many had ended, oldest first.
+        self._ended: list[tuple[float, int]] = []
         self._said_s = -_PLAIN_EVERY_S
         self._live: Progress | None = None
 
@@ -84,8 +89,7 @@ class ProgressLine:
 
     def update(self) -> None:
         """Show the counts as they are; cheap, so call it as often as wanted."""
-        if self._started is None and self.counts.running:
-            self._started = time.monotonic()
+        self._note_pace()
         if self._live is not None:
             done = self.counts.kept + self.counts.done + self.counts.failed
             self._live.update(self._task, completed=done, description=self.text())
@@ -104,7 +108,33 @@ class ProgressLine:
 
     def expected_s(self) -> float | None:
         """Seconds until the last trial is expected to end, or None when that cannot be said yet."""
-        ended = self.counts.done + self.counts.failed
-        if self._started is None or ended == 0:
+        per_minute = self.per_minute()
+        return None if per_minute is None else 60.0 / per_minute * self.counts.left
+
+    def per_minute(self) -> float | None:
+        """Trials that end in a minute, or None when that cannot be said yet."""
+        if not self._ended:
             return None
-        return (time.monotonic() - self._started) / ended * self.counts.left
+        now_s = time.monotonic()
+        recent = [one for one in self._ended if one[0] >= now_s - _RECENT_S]
+        (first_s, first), last = self._ended[0], self._n_ended
+        if recent and last - recent[0][1] >= _FEW_TRIALS:
+            first_s, first = recent[0]
+        return None if last == first or now_s <= first_s else 60.0 * (last - first) / (now_s - first_s)
+
+    @property
+    def _n_ended(self) -> int:
+        """Trials that ended under this driver."""
+        return self.counts.done + self.counts.failed
+
+    def _note_pace(self) -> None:
+        """Remember how many had ended by now, once in a while, from when a trial first began."""
+        now_s = time.monotonic()
+        if not self._ended:
+            if self.counts.running:
+                self._ended.append((now_s, 0))
+        elif now_s - self._ended[-1][0] >= _PACE_EVERY_S and self._n_ended > self._ended[-1][1]:
+            self._ended.append((now_s, self._n_ended))
+            while len(self._ended) > 2 and self._ended[2][0] < now_s - _RECENT_S:
+                # The first entry stays.
+                del self._ended[1]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sweeps.progress import Counts
 from sweeps.records import TrialRecord
+from sweeps.redaction import redacted
 from sweeps.store import TrialStore
 from sweeps.tracker import Tracker
 
@@ -26,12 +28,14 @@ class Recorder:
 
     Attributes:
         errors: Last failures, newest last: trial, message and log path.
+        ended_by_host: Trials that ended, by the machine that ran them.
     """
 
     def __init__(
         self, store: TrialStore, tracker: Tracker | None, counts: Counts, *, say: Callable[[str], None]
     ) -> None:
         self.errors: list[str] = []
+        self.ended_by_host: Mapping[str, int] = {}
         self._store = store
         self._tracker = tracker
         self._counts = counts
@@ -62,6 +66,8 @@ class Recorder:
 
     def _keep(self, record: TrialRecord) -> None:
         """Store one record, however long it takes, then count and show it."""
+        if record.failed:
+            record = _without_secrets(record)
         said = False
         while not self._stored(record):
             if not said:
@@ -72,6 +78,8 @@ class Recorder:
                 )
             if self._give_up.wait(_RETRY_S):
                 return
+        host = str(record.row.get("host") or "a lost worker")
+        self.ended_by_host = {**self.ended_by_host, host: self.ended_by_host.get(host, 0) + 1}
         if record.failed:
             self._counts.failed += 1
             self._report(record)
@@ -87,7 +95,7 @@ class Recorder:
                 self._store.folder.write(_log_name(record), record.log.encode())
             self._store.write(record.row, events=record.events, history=record.history)
         except OSError as error:
-            self._problem = str(error).splitlines()[0]
+            self._problem = redacted(str(error)).splitlines()[0]
             logger.warning("storing %s: %s", record.trial_id, error)
             return False
         return True
@@ -107,6 +115,12 @@ class Recorder:
             self._say(text)
         if self._counts.failed == _MAX_REPORTED:
             self._say("further failures are counted, and told in logs/driver.log")
+
+
+def _without_secrets(record: TrialRecord) -> TrialRecord:
+    """A failed trial's record; what it died of may tell an address or a variable."""
+    row = {**record.row, "error": redacted(str(record.row["error"]))}
+    return dataclasses.replace(record, row=row, log=redacted(record.log))
 
 
 def _log_name(record: TrialRecord) -> str:

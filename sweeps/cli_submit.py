@@ -1,0 +1,76 @@
+"""The command that hands a study to a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from sweeps.console import print_line
+
+__all__ = ["add_submit_command"]
+
+_EXAMPLES = (
+    "Examples:\n\n"
+    "- `softloc submit drums_210 --address http://127.0.0.1:8265 --out s3://bucket/studies`\n\n"
+    "- `softloc submit study.yaml --address http://127.0.0.1:8265 --out /shared/studies -- --max-trials 100`"
+)
+
+
+def add_submit_command(app: typer.Typer) -> None:
+    """Give `app` the command `submit`; its further options are checked against those of `run`."""
+
+    def submit(
+        study: Annotated[str, typer.Argument(help="A shipped study by name or a study file, here.")],
+        address: Annotated[
+            str, typer.Option(help="Ray's dashboard, as http://127.0.0.1:8265 through a tunnel.")
+        ],
+        out: Annotated[
+            str, typer.Option(help="Folder for studies: an address (s3://...) or absolute on the head.")
+        ],
+        options: Annotated[
+            list[str] | None, typer.Argument(help="After `--`: further options of `softloc run`.")
+        ] = None,
+        data: Annotated[
+            str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
+        ] = None,
+        data_root: Annotated[
+            str | None, typer.Option(help="Folder of the recorded data on the head.")
+        ] = None,
+        trials: Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")] = None,
+        overrides: Annotated[
+            list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
+        ] = None,
+        tracking_uri: Annotated[
+            str | None, typer.Option(help="An MLflow server, as the head reaches it.")
+        ] = None,
+        mlflow: Annotated[bool, typer.Option(help="Whether MLflow is written.")] = True,
+    ) -> None:
+        """Run a study on a cluster as a Ray job, and let this machine go."""
+        from sweeps.study import load_study
+        from sweeps.submit import JobRequest, submit_study
+
+        _validate_options(app, options or [])
+        short = [f"data={data}"] if data is not None else []
+        short += [f"trials={trials}"] if trials is not None else []
+        loaded = load_study(study, overrides=[*short, *(overrides or [])])
+        request = JobRequest(
+            address=address,
+            out=out,
+            data_root=data_root,
+            tracking_uri=tracking_uri,
+            mlflow=mlflow,
+            options=tuple(options or ()),
+        )
+        print_line(submit_study(loaded, request))
+
+    app.command(epilog=_EXAMPLES)(submit)
+
+
+def _validate_options(app: typer.Typer, options: Sequence[str]) -> None:
+    """Refuse here what `softloc run` would refuse on the head, with its own words."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    group.commands["run"].make_context("softloc run", ["STUDY", *options])
