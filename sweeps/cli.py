@@ -18,6 +18,7 @@ from rich.console import Console
 from analysis.results import AnalysisError
 from softloc_core.errors import UserError
 from sweeps.cli_analysis import add_analysis_commands
+from sweeps.cli_planning import add_planning_commands
 from sweeps.cli_submit import add_submit_command
 from sweeps.console import print_line
 
@@ -87,11 +88,18 @@ def run(
         str | None, typer.Option(help="An MLflow server, instead of the study's own.")
     ] = None,
     mlflow: Annotated[bool, typer.Option(help="Whether MLflow is written.")] = True,
+    max_hours: Annotated[float | None, typer.Option(help="Begin no trial after so many hours.")] = None,
+    max_trials: Annotated[int | None, typer.Option(help="Run at most so many trials this time.")] = None,
+    max_failures: Annotated[
+        int | None, typer.Option(help="Begin no trial after so many have failed.")
+    ] = None,
 ) -> None:
     """Run a study; run again, it goes on with what is missing.
 
-    Parquet, MLflow and figures go to OUT/NAME. Ctrl-C keeps what is finished.
+    Parquet, MLflow and figures go to OUT/NAME. Ctrl-C keeps what is finished, and so does the end of a budget
+    (--max-hours, --max-trials, --max-failures).
     """
+    from sweeps.budgets import Budget
     from sweeps.drawing import draw_surface
     from sweeps.runner import RunOptions, run_study
 
@@ -103,6 +111,7 @@ def run(
         cpus=cpus,
         mlflow=mlflow,
         tracking_uri=tracking_uri,
+        budget=Budget(max_hours=max_hours, max_trials=max_trials, max_failures=max_failures),
         draw=draw_surface,
     )
     outcome = run_study(_load(study, data=data, trials=trials, overrides=overrides), options)
@@ -113,6 +122,7 @@ def run(
     raise typer.Exit(outcome.exit_status)
 
 
+add_planning_commands(app)
 add_analysis_commands(app)
 add_submit_command(app)
 
@@ -152,6 +162,21 @@ def dashboard(
     raise typer.Exit(
         serve_dashboard(study, port=port, host=host, backend_store_uri=backend_store_uri, say=print_line)
     )
+
+
+@app.command(epilog="Example: `softloc export runs/drums_210 published/drums_210 --without history`")
+def export(
+    study: StudyDir,
+    target: Annotated[str, typer.Argument(help="A new folder, or an address pyarrow opens.")],
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="TABLE", help="Leave out events, history or references.")
+    ] = None,
+) -> None:
+    """Gather a study into a few Parquet files, to keep or to publish; every command reads them."""
+    from sweeps.export import export_study
+
+    for line in export_study(study, target, without=tuple(without or ())):
+        print_line(line)
 
 
 @app.command()

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pyarrow as pa
 
 from softloc_core.trial import TrialConfig
 
-__all__ = ["SCHEMA_VERSION", "TABLES", "Column", "arrow_schema", "markdown"]
+__all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "arrow_schema", "markdown"]
 
 SCHEMA_VERSION = 2
+ADDED: Mapping[str, Any] = {"decoding_options": "{}"}
+"""What a column that came later holds for the trials that were written before it."""
+
 _TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int64()
 _BY_NAME = pa.map_(pa.string(), pa.float64())
 _TYPES = {"str": _TEXT, "int": _WHOLE, "float": _NUMBER, "Options": _TEXT, "Schedule": _TEXT}

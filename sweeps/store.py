@@ -15,12 +15,14 @@ import pyarrow.parquet as pq
 from softloc_core.errors import UserError
 from softloc_core.tasks import TaskData
 from sweeps.folder import StudyFolder
-from sweeps.schema import SCHEMA_VERSION, arrow_schema
+from sweeps.schema import ADDED, SCHEMA_VERSION, arrow_schema
 
-__all__ = ["NewerSchemaError", "StoredTrial", "TrialStore"]
+__all__ = ["GATHERED", "NewerSchemaError", "StoredTrial", "TrialStore"]
 
 logger = logging.getLogger(__name__)
 Row = Mapping[str, Any]
+GATHERED = "all.parquet"
+"""Name of the part that `softloc export` gathers a table in; the store reads it and never writes it."""
 # Requests to an object store that may be under way at once: each waits for the network, not for this machine.
 _REQUESTS = 16
 
@@ -58,6 +60,7 @@ class TrialStore:
     def __init__(self, folder: StudyFolder) -> None:
         self.folder = folder
         self.set_aside: list[str] = []
+        self._gathered: dict[str, list[Row]] = {}
 
     def write(self, row: Row, *, events: Sequence[Row] = (), history: Sequence[Row] = ()) -> None:
         """Keep a trial.
@@ -98,17 +101,41 @@ class TrialStore:
                     self._set_aside(f"{table}/{name}")
                     self._set_aside(f"trials/{name}")
                     rows[name] = None
-        whole = (row for row in rows.values() if row is not None)
+        whole = (row for row in (*self._gathered_rows("trials"), *rows.values()) if row is not None)
         return {row["trial_id"]: StoredTrial(row["trial_id"], row["status"], row) for row in whole}
 
     def rows(self, table: str, trial_id: str) -> list[Row]:
         """A trial's rows of `events` or `history`; none where there are none or they cannot be read."""
         part = _read(self.folder.read(f"{table}/{trial_id}.parquet"))
-        return [] if part is None else list(part.to_pylist(maps_as_pydicts="strict"))
+        if part is None:
+            return [row for row in self._gathered_rows(table) if row["trial_id"] == trial_id]
+        return list(part.to_pylist(maps_as_pydicts="strict"))
+
+    def gathered(self, table: str) -> bytes | None:
+        """A whole table as one Parquet file, each trial once; None where it has no row."""
+        if table == "trials":
+            rows = [trial.row for _, trial in sorted(self.load().items())]
+            return _part(table, rows) if rows else None
+        names = [*self._part_names(table), GATHERED]
+        parts = [_read(self.folder.read(f"{table}/{name}")) for name in names]
+        columns = arrow_schema(table)
+        whole = [part.select(columns.names).cast(columns) for part in parts if part is not None]
+        return _file(pa.concat_tables(whole)) if whole else None
+
+    def _gathered_rows(self, table: str) -> list[Row]:
+        """Rows of the part that an export made, read once; none where there is none."""
+        if table not in self._gathered:
+            part = _read(self.folder.read(f"{table}/{GATHERED}"))
+            rows = [] if part is None else part.to_pylist(maps_as_pydicts="strict")
+            self._gathered[table] = (
+                rows if table != "trials" else [self._judged(row, GATHERED) for row in rows]
+            )
+        return self._gathered[table]
 
     def _part_names(self, table: str) -> list[str]:
         """Names of a table's parts; what is still being written has another name."""
-        return [name for name in self.folder.names(table, suffix=".parquet") if name[0] not in "._"]
+        names = self.folder.names(table, suffix=".parquet")
+        return [name for name in names if name[0] not in "._" and name != GATHERED]
 
     def _is_damaged(self, name: str) -> bool:
         """Whether a part's end, which tells what it holds, is missing or cannot be read."""
@@ -135,13 +162,17 @@ class TrialStore:
         if f"{row['trial_id']}.parquet" != part_name:
             self._set_aside(name)
             return None
+        return self._judged(row, part_name)
+
+    def _judged(self, row: Row, part_name: str) -> Row:
+        """A row of trials, if this package may judge it."""
         if int(row.get("schema_version") or 0) > SCHEMA_VERSION:
             raise NewerSchemaError(
                 f"the trials' schema must be version {SCHEMA_VERSION} or older, but "
-                f"{self.folder.path(name)} has "
-                f"version {row['schema_version']}: update softloc"
+                f"{self.folder.path(f'trials/{part_name}')} has version {row['schema_version']}: "
+                "update softloc"
             )
-        return row
+        return {**ADDED, **row}
 
     def _set_aside(self, name: str) -> None:
         """Rename an unreadable part, so that nothing reads it again and nothing is thrown away."""
@@ -160,6 +191,11 @@ def _part(table: str, rows: Sequence[Row]) -> bytes:
     columns = arrow_schema(table)
     content = pa.Table.from_pylist([dict(row) for row in rows], schema=columns)
     content.validate(full=True)
+    return _file(content)
+
+
+def _file(content: pa.Table) -> bytes:
+    """A table as a Parquet file."""
     sink = pa.BufferOutputStream()
     pq.write_table(content, sink, compression="zstd")
     result: bytes = sink.getvalue().to_pybytes()
