@@ -41,6 +41,7 @@ class AnnotatedFolder:
         channel_names: Classes that are kept, in channel order.
         group: Whom a name belongs to; raises DataError for a name that the data set does not have.
         skip: Whether a name is left alone.
+        audio_alternatives: Patterns of recordings in other formats, read where the first finds none.
     """
 
     audio: str
@@ -49,11 +50,13 @@ class AnnotatedFolder:
     channel_names: tuple[str, ...]
     group: Callable[[str], str]
     skip: Callable[[str], bool] = lambda name: False
+    audio_alternatives: tuple[str, ...] = ()
 
     @property
     def layout(self) -> str:
         """What a data root must hold, for messages."""
-        return f"{self.audio} and {self.annotation}"
+        others = "".join(f" (or {Path(pattern).suffix})" for pattern in self.audio_alternatives)
+        return f"{self.audio}{others} and {self.annotation}"
 
     def pairs(self, data_root: Path | None) -> tuple[dict[str, FilePair], list[DataError]]:
         """Complete pairs by name, in the order of names, and what is wrong with the others.
@@ -63,7 +66,10 @@ class AnnotatedFolder:
             DataError: It does not exist or holds nothing of that layout.
         """
         root = self._root(data_root)
-        audio, annotation = (self._files(root, pattern) for pattern in (self.audio, self.annotation))
+        annotation = self._files(root, self.annotation)
+        audio: dict[str, Path] = {}
+        for pattern in (self.audio, *self.audio_alternatives):
+            audio = {**self._files(root, pattern), **audio}
         if not audio and not annotation:
             raise DataError(f"`--data-root` must hold {self.layout}, but got neither in {root}")
         pairs, problems = {}, []

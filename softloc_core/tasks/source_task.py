@@ -178,7 +178,7 @@ class _AudioReader(_Reader[AudioRecording]):
             features=self._cache.features(found.audio, front_end=self._bands),
             hop_s=self._bands.hop_s,
             reference=found.reference,
-            label=found.reference,
+            label=found.reference if found.label is None else found.label,
         )
 
     def key(self, found: AudioRecording) -> str:

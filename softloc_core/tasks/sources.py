@@ -64,13 +64,15 @@ class AudioRecording:
         name: Unique within its source.
         group: Performer, collection or instrument that it comes from.
         audio: Its samples.
-        reference: Its events.
+        reference: Its events, which are scored.
+        label: The events to train on before label noise; None where they are those that are scored.
     """
 
     name: str
     group: str
     audio: AudioSource
     reference: EventList
+    label: EventList | None = None
 
     def unreadable(self) -> DataError | None:
         """What only shows when the samples are read."""

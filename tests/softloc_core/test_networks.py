@@ -6,9 +6,24 @@ import math
 import pytest
 import torch
 
-from softloc_core.networks import CompactNetwork, DrumConvLstm
+from softloc_core.networks import (
+    CompactNetwork,
+    DrumConvLstm,
+    HarmonicNetwork,
+    OnsetsNetwork,
+    PianoConvLstm,
+    PianoConvLstmText,
+)
 
-BUILDERS = {"compact": (CompactNetwork, 48), "drum_conv_lstm": (DrumConvLstm, 72)}
+BUILDERS = {
+    "compact": (CompactNetwork, 48),
+    "drum_conv_lstm": (DrumConvLstm, 72),
+    "harmonic": (HarmonicNetwork, 196),
+    "onsets": (OnsetsNetwork, 60),
+    "piano_conv_lstm": (PianoConvLstm, 384),
+    "piano_conv_lstm_text": (PianoConvLstmText, 384),
+}
+BANDS = dict(BUILDERS.values())
 
 
 @pytest.fixture(params=sorted(BUILDERS))
@@ -19,8 +34,9 @@ def network(request):
 
 
 def features_for(network, *, batch=2, frames=40):
-    bands = 72 if type(network).__name__ == "DrumConvLstm" else 48
-    return torch.randn(batch, frames, bands, generator=torch.Generator().manual_seed(1)) * 10 - 40
+    return (
+        torch.randn(batch, frames, BANDS[type(network)], generator=torch.Generator().manual_seed(1)) * 10 - 40
+    )
 
 
 def test_gives_one_logit_a_channel_and_frame_and_every_weight_learns(network):

@@ -9,6 +9,7 @@ import soundfile
 
 WriteMdb = Callable[..., Path]
 WriteIdmt = Callable[..., Path]
+WriteMaps = Callable[..., Path]
 IDMT_EVENTS = (("0.25", "HH"), ("0.5", "KD"), ("1.0", "SD"))
 
 
@@ -63,6 +64,26 @@ def write_idmt(tmp_path: Path) -> WriteIdmt:
             write_clicks(root / "audio" / f"{name}#HH.wav", seconds=0.1)
             write_clicks(root / "audio" / f"{name}#KD#train.wav", seconds=0.1)
             write_clicks(root / "audio" / f"{name}#train#MIX.wav", seconds=0.1)
+        return root
+
+    return write
+
+
+MAPS_NOTES = "0.25\t0.5\t60\n0.5\t1.0\t21\n\n0.5\t0.7\t108\n"
+
+
+@pytest.fixture
+def write_maps(tmp_path: Path) -> WriteMaps:
+    """Writes a MAPS tree with those recordings (`chpn-p1_AkPnBcht`), an isolated note too; gives its root."""
+
+    def write(*names: str, lines: str = MAPS_NOTES, ext: str = "wav") -> Path:
+        root = tmp_path / "MAPS"
+        for seed, name in enumerate(names):
+            instrument = name.rpartition("_")[2]
+            folder = root / instrument / "MUS"
+            write_clicks(folder / f"MAPS_MUS-{name}.{ext}", rate_hz=16_000, seed=seed)
+            (folder / f"MAPS_MUS-{name}.txt").write_text(f"OnsetTime\tOffsetTime\tMidiPitch\n{lines}")
+            write_clicks(root / instrument / "ISOL" / f"MAPS_ISOL_M22_{instrument}.{ext}", seconds=0.1)
         return root
 
     return write
