@@ -32,11 +32,13 @@ class PlannedTrial:
         trial_id: Its identity.
         config: What it is.
         point: The design point it belongs to, for designs that learn.
+        values: All that is varied in it by key: the point's values and those of `each`.
     """
 
     trial_id: str
     config: TrialConfig
     point: Mapping[str, Any]
+    values: Mapping[str, Any]
 
 
 class Planner:
@@ -133,8 +135,12 @@ class Planner:
             for replicate in range(self.study.replicates):
                 config = self.config(full, replicate=replicate)
                 identity = trial_id(config, data_fingerprint=self.data_of(config).fingerprint)
-                planned.append(PlannedTrial(identity, config, dict(point)))
+                planned.append(PlannedTrial(identity, config, dict(point), full))
         return planned
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Ends of the varied ranges by key, durations in seconds."""
+        return {key: (p.values[0], p.values[1]) for key, p in self._space.items() if p.is_range}
 
     def _active(self, full: dict[str, Any]) -> dict[str, Any]:
         """The values of one combination without those whose `when` does not hold."""

@@ -12,9 +12,10 @@ from sweeps.objectives import Value, mean_value, value_of
 from sweeps.planning import PlannedTrial, Planner
 from sweeps.store import Row, StoredTrial
 
-__all__ = ["TrialSource", "trial_source"]
+__all__ = ["POINTS_FILE", "TrialSource", "trial_source"]
 
-_POINTS = "points.json"
+# Where a design that learns writes down what it gave.
+POINTS_FILE = "points.json"
 
 
 class TrialSource:
@@ -69,7 +70,7 @@ class SequentialSource(TrialSource):
         self._owner: dict[str, int] = {}
         self._waiting: dict[int, set[str]] = {}
         self._seen: set[str] = set()
-        content = folder.read(_POINTS)
+        content = folder.read(POINTS_FILE)
         self._points: list[dict[str, Any]] = json.loads(content) if content else []
         self._values = {
             identity: value_of(trial.row, self._objectives)
@@ -103,7 +104,7 @@ class SequentialSource(TrialSource):
                 # A design that goes on may begin with points that an earlier driver was given already.
                 continue
             self._points.append(point)
-            self._folder.write(_POINTS, json.dumps(self._points).encode())
+            self._folder.write(POINTS_FILE, json.dumps(self._points).encode())
             self._asked += 1
             self._add(self._asked - 1, point)
         return self._queue.popleft()

@@ -1,0 +1,150 @@
+"""Pilot trials: short runs of real trials, timed, from which the time of whole ones follows."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from softloc_core.tasks import DataRequest, TaskData
+from softloc_core.trial import TrialConfig
+from sweeps.records import RunTrial
+
+__all__ = ["Kind", "Timing", "kind_of", "measured_kinds", "run_pilots", "timings_of"]
+
+logger = logging.getLogger(__name__)
+_FIRST_ITERATIONS, _GROWTH = 8, 4
+_WARM_UP_ITERATIONS = 2
+_MOST_KINDS = 4
+# What decides how long an iteration takes, as far as a study can vary it.
+Kind = tuple[str, str, str, int, float]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long trials of one kind take, by one pilot.
+
+    Attributes:
+        setup_s: Seconds of a trial beside its iterations: labels, network, scoring.
+        iteration_s: Seconds of an iteration.
+        iterations: Of the longest run that was timed; a whole trial where it is the trial's own number.
+    """
+
+    setup_s: float
+    iteration_s: float
+    iterations: int
+
+    def trial_s(self, iterations: int) -> float:
+        """Seconds of a trial with so many iterations."""
+        return self.setup_s + iterations * self.iteration_s
+
+
+def kind_of(config: TrialConfig) -> Kind:
+    """The kind of a trial: network, front end, loss, batch size, length of an excerpt in seconds."""
+    return (config.network, config.features, config.loss, config.batch_size, config.excerpt_s)
+
+
+def measured_kinds(configs: Iterable[TrialConfig]) -> list[TrialConfig]:
+    """One trial of each of the four kinds that most of the trials are of."""
+    configs = list(configs)
+    counts = Counter(kind_of(config) for config in configs)
+    wanted = [kind for kind, _ in counts.most_common(_MOST_KINDS)]
+    return [next(config for config in configs if kind_of(config) == kind) for kind in wanted]
+
+
+def timings_of(
+    run_trial: RunTrial, config: TrialConfig, data: TaskData, *, device: str, target_s: float
+) -> list[Timing]:
+    """Time one trial with ever more iterations, until a run takes long enough or is a whole trial.
+
+    A first run of two iterations, which compiles and reads, is not counted; the longest is run twice.
+
+    Args:
+        run_trial: The function that runs a trial.
+        config: The trial.
+        data: Its data.
+        device: Where to train, as torch names it.
+        target_s: Seconds that the longest run should take at least.
+    """
+
+    def seconds(iterations: int) -> float:
+        started = time.perf_counter()
+        run_trial(dataclasses.replace(config, iterations=iterations), data, device=device)
+        return time.perf_counter() - started
+
+    seconds(min(_WARM_UP_ITERATIONS, config.iterations))
+    n = min(_FIRST_ITERATIONS, config.iterations)
+    shorter, taken_s = (0, 0.0), seconds(n)
+    while taken_s < target_s and n < config.iterations:
+        shorter, n = (n, taken_s), min(n * _GROWTH, config.iterations)
+        taken_s = seconds(n)
+    return [_timing(shorter, (n, one)) for one in (taken_s, seconds(n))]
+
+
+def _timing(shorter: tuple[int, float], longer: tuple[int, float]) -> Timing:
+    """The line through two runs; never a negative part."""
+    (n_short, short_s), (n_long, long_s) = shorter, longer
+    iteration_s = max(long_s - short_s, 0.0) / (n_long - n_short)
+    return Timing(max(long_s - n_long * iteration_s, 0.0), iteration_s, n_long)
+
+
+def _pilot(arguments: Mapping[str, Any], threads: int) -> list[Timing]:
+    """One pilot in a process of its own."""
+    import torch
+
+    torch.set_num_threads(threads)
+    return timings_of(**arguments)
+
+
+def run_pilots(
+    run_trial: RunTrial,
+    configs: Sequence[TrialConfig],
+    data: Mapping[DataRequest, TaskData],
+    *,
+    at_once: int,
+    threads: int,
+    device: str,
+    target_s: float,
+) -> dict[Kind, list[Timing]]:
+    """Time trials in as many processes as will run later, so that they get in each other's way as later.
+
+    Args:
+        run_trial: The function that runs a trial.
+        configs: One trial a kind, as `measured_kinds` gives them.
+        data: The study's data.
+        at_once: Processes, >= 1; each has a pilot, if need be of a kind that another one has as well.
+        threads: Threads of each.
+        device: Where to train, as torch names it.
+        target_s: Seconds that the longest run of each pilot should take at least.
+
+    Returns:
+        Timings by kind, two from each pilot.
+    """
+    n_pilots = max(at_once, len(configs))
+    jobs = [configs[index % len(configs)] for index in range(n_pilots)]
+    found: dict[Kind, list[Timing]] = {}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=at_once, mp_context=context) as pool:
+        pending = [
+            pool.submit(
+                _pilot,
+                {
+                    "run_trial": run_trial,
+                    "config": config,
+                    "data": data[config.data_request()],
+                    "device": device,
+                    "target_s": target_s,
+                },
+                threads,
+            )
+            for config in jobs
+        ]
+        for config, future in zip(jobs, pending, strict=True):
+            found.setdefault(kind_of(config), []).extend(future.result())
+    return found
