@@ -21,8 +21,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from analysis.maps import Panel, StudyMap, map_study
-from analysis.plots import COLOURS, DOT_STYLE, UNSUPPORTED, style
+from analysis.maps import StudyMap, map_study
+from analysis.panels import Panel
+from analysis.plots import COLOURS, UNSUPPORTED, draw_trials, style
 from analysis.regression import Array
 from analysis.results import Study, TooFewPointsError, require_columns
 
@@ -91,7 +92,7 @@ def _draw(figure: Figure, axes: Axes, panel: Panel, value: Array, scale: Normali
         norm=scale,
         interpolation="bilinear",
     )
-    axes.scatter(panel.points[:, 0], panel.points[:, 1], **DOT_STYLE)
+    draw_trials(axes, panel.points[:, 0], panel.points[:, 1])
     axes.set_xlabel(across.title)
     axes.set(xlim=(across.low, across.high), ylim=(up.low, up.high))
     bar = figure.colorbar(ScalarMappable(norm=scale, cmap=colours), ax=axes, pad=0.02)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ __all__ = [
     "SOFTNESS",
     "Axis",
     "axis_of",
+    "find_axis",
+    "parse_place",
     "swept_axes",
     "uses_softness",
     "varied_columns",
@@ -35,6 +37,7 @@ _NUMERIC = (
     *("initial_empty_prob", "iterations", "batch_size", "excerpt_s"),
 )
 _OPTIONS = ("alpha", "loss_options", "noise_options")
+_LABELS = {"alpha.constant": "alpha", "alpha.end": "alpha at the end"}
 _DURATION = re.compile(r"\s*([-+0-9.eE]+)\s*(ms|s)\s*")
 
 
@@ -49,6 +52,8 @@ class Axis:
         factor: Column value times this is the shown value.
         low: Lower end of the swept range, in the shown unit.
         high: Upper end.
+        is_log: Whether the decadic logarithm is shown: where the study draws uniformly from it (durations
+            excepted).
     """
 
     column: str
@@ -57,15 +62,34 @@ class Axis:
     factor: float
     low: float
     high: float
+    is_log: bool = False
 
     @property
     def title(self) -> str:
         """Label with unit, as under a figure."""
-        return f"{self.label} ({self.unit})" if self.unit else self.label
+        label = f"log10 {self.label}" if self.is_log else self.label
+        return f"{label} ({self.unit})" if self.unit else label
+
+    @property
+    def name(self) -> str:
+        """How a study file and the command line call it."""
+        return self.column.removesuffix("_s")
 
     def shown(self, trials: pd.DataFrame) -> Array:
         """The trials' values in the shown unit."""
-        return trials[self.column].to_numpy(dtype=np.float64) * self.factor
+        return self.place(trials[self.column].to_numpy(dtype=np.float64))
+
+    def place(self, values: Array) -> Array:
+        """Values of the column in the shown unit."""
+        return np.asarray(np.log10(values * self.factor) if self.is_log else values * self.factor)
+
+    def stored(self, shown: Array) -> Array:
+        """The inverse: shown values in the column's unit."""
+        return np.asarray((10.0**shown if self.is_log else shown) / self.factor)
+
+    def text(self, shown: float) -> str:
+        """One shown value with its unit, for people."""
+        return f"{10.0**shown if self.is_log else shown:.4g} {self.unit}".rstrip()
 
     def lattice(self, n: int) -> Array:
         """`n` evenly spaced values over the range."""
@@ -78,7 +102,11 @@ def uses_softness(loss: str) -> bool:
 
 
 def with_option_columns(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with one more column for every number inside `alpha`, `loss_options` and `noise_options`."""
+    """The trials with one more column for every number inside `alpha`, `loss_options` and `noise_options`.
+
+    Where the schedules of alpha are of several kinds, which have no parameter in common, `alpha.end` stands
+    for them: the weight that training ends with.
+    """
     columns = {}
     for name in _OPTIONS:
         if name in trials:
@@ -117,12 +145,57 @@ def axis_of(study: Study, trials: pd.DataFrame, column: str) -> Axis:
     if not len(values):
         raise AnalysisError(f"an axis must hold finite numbers, but {column} has none")
     factor, unit = (1000.0, "ms") if column.endswith("_s") else (1.0, "")
+    label = _LABELS.get(column, column.removesuffix("_s").replace("_", " ").replace(".", " "))
+    is_log = factor == 1.0 and values.min() > 0 and _is_logarithmic(study.definition, column)
+    axis = Axis(column, label, unit, factor, low=0.0, high=0.0, is_log=is_log)
     low, high = _stated_range(study.definition, column) or (math.inf, -math.inf)
     if low > values.min() + 1e-12 or high < values.max() - 1e-12:
-        low, high = _rounded_outwards(values.min() * factor, values.max() * factor)
-        low, high = low / factor, high / factor
-    label = column.removesuffix("_s").replace("_", " ").replace(".", " ")
-    return Axis(column=column, label=label, unit=unit, factor=factor, low=low * factor, high=high * factor)
+        shown = axis.place(np.array([values.min(), values.max()]))
+        return _with_range(axis, *_rounded_outwards(*shown.tolist()))
+    return _with_range(axis, *axis.place(np.array([low, high])).tolist())
+
+
+def _with_range(axis: Axis, low: float, high: float) -> Axis:
+    """The axis with another range, in the shown unit."""
+    return replace(axis, low=low, high=high)
+
+
+def find_axis(name: str, swept: Sequence[Axis], *, location: str) -> Axis:
+    """The swept parameter of that name: a column, one without its unit, or `alpha`.
+
+    `alpha` is the weight that training ends with: a constant's value, or the high end of a ramp, a line, a
+    cosine or a step.
+
+    Raises:
+        AnalysisError: None of that name, or several; those that are swept are listed.
+    """
+    found = [axis for axis in swept if name in (axis.column, axis.name)]
+    if name == "alpha":
+        ends = (".constant", ".high", ".end")
+        found = [axis for axis in swept if axis.column.startswith("alpha.") and axis.column.endswith(ends)]
+    if len(found) != 1:
+        names = ", ".join(axis.name for axis in swept) or "no number"
+        raise AnalysisError(
+            f"a parameter must be one of those that {location} varies, {names}, but got {name}"
+        )
+    return found[0]
+
+
+def parse_place(axis: Axis, text: str | float) -> float:
+    """Where a value given by a person lies on an axis, in the shown unit.
+
+    Raises:
+        AnalysisError: No number, a duration without a unit, or a value outside the studied range.
+    """
+    number = _number(text) if axis.factor != 1.0 or not isinstance(text, str) else _plain_number(text)
+    needed = "a duration with its unit, as 20ms" if axis.factor != 1.0 else "a plain number"
+    if number is None or not math.isfinite(number) or (axis.is_log and number <= 0):
+        raise AnalysisError(f"`{axis.name}` must be {needed}, but got {text}")
+    place = float(axis.place(np.array(number)))
+    if not axis.low - 1e-9 <= place <= axis.high + 1e-9:
+        studied = f"{axis.text(axis.low)} to {axis.text(axis.high)}"
+        raise AnalysisError(f"`{axis.name}` must lie within the studied range, {studied}, but got {text}")
+    return place
 
 
 def _varies(values: pd.Series) -> bool:
@@ -131,10 +204,27 @@ def _varies(values: pd.Series) -> bool:
     return len(finite) > 0 and bool(finite.min() < finite.max())
 
 
+def _plain_number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _stated(definition: Mapping[str, Any], column: str) -> Any:
+    """What the study file's space says of a parameter."""
+    space = definition.get("space", {})
+    return space.get(column.removesuffix("_s"), space.get(column)) if isinstance(space, Mapping) else None
+
+
+def _is_logarithmic(definition: Mapping[str, Any], column: str) -> bool:
+    stated = _stated(definition, column)
+    return isinstance(stated, Mapping) and "log_uniform" in stated
+
+
 def _stated_range(definition: Mapping[str, Any], column: str) -> tuple[float, float] | None:
     """Ends of the parameter's range in the study file, in the column's unit."""
-    space = definition.get("space", {})
-    stated = space.get(column.removesuffix("_s"), space.get(column)) if isinstance(space, Mapping) else None
+    stated = _stated(definition, column)
     values = next(iter(stated.values()), None) if isinstance(stated, Mapping) else stated
     if isinstance(values, Mapping):
         values = [values.get("low"), values.get("high")]
@@ -164,8 +254,16 @@ def _rounded_outwards(low: float, high: float) -> tuple[float, float]:
 def _flattened(name: str, texts: pd.Series) -> dict[str, Array]:
     """Numbers within a JSON column by dotted path, one value a trial (NaN where it has none)."""
     rows = [dict(_leaves(name, json.loads(text) if isinstance(text, str) else {})) for text in texts]
+    if name == "alpha" and len({key.split(".")[1] for row in rows for key in row}) > 1:
+        return {"alpha.end": np.array([_end_of(row) for row in rows])}
     keys = sorted({key for row in rows for key in row})
     return {key: np.array([row.get(key, np.nan) for row in rows], dtype=np.float64) for key in keys}
+
+
+def _end_of(row: Mapping[str, float]) -> float:
+    """The weight that a schedule of alpha ends with."""
+    ends = [value for key, value in row.items() if key.endswith((".constant", ".high"))]
+    return ends[0] if ends else math.nan
 
 
 def _leaves(path: str, value: Any) -> list[tuple[str, float]]:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.comparisons import Comparison
-from analysis.maps import METRIC_LABELS
+from analysis.panels import METRIC_LABELS
 from analysis.tables import text_table, with_interval, wrapped
 
 __all__ = ["comparison_text"]

@@ -13,6 +13,7 @@ from analysis.maps import StudyMap
 from analysis.regression import Array
 from analysis.results import AnalysisError, Study, require_columns
 from analysis.surfaces import Bandwidth
+from analysis.views import At
 
 __all__ = ["Comparison", "Estimate", "compare_losses", "crossing", "robustness_radius", "select_values"]
 
@@ -67,6 +68,8 @@ def compare_losses(
     reference: str | None = None,
     only: Sequence[str] | None = None,
     by: str = "loss",
+    at: At = None,
+    standard_error: str = "estimator",
     estimator: str = "gaussian_process",
     bandwidth: Bandwidth = None,
     softness_ms: float | None = None,
@@ -81,6 +84,8 @@ def compare_losses(
         reference: Loss that the others are compared with; cross_entropy when None and there, else the first.
         only: Losses to keep; all when None.
         by: Column that is compared, the loss or any other.
+        at: Parameters held at a value; see `analysis.curves.loss_curves`.
+        standard_error: See `analysis.curves.loss_curves`.
         estimator: See `analysis.surfaces.ESTIMATORS`.
         bandwidth: See `analysis.maps.map_study`.
         softness_ms: See `analysis.curves.loss_curves`.
@@ -94,7 +99,14 @@ def compare_losses(
     if only is not None:
         study = select_values(study, only, by=by)
     study_map, curves, drawn = loss_curves(
-        study, metric=metric, estimator=estimator, bandwidth=bandwidth, softness_ms=softness_ms, by=by
+        study,
+        metric=metric,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        softness_ms=softness_ms,
+        by=by,
+        at=at,
+        standard_error=standard_error,
     )
     curves = _reference_first(curves, reference)
     return Comparison(

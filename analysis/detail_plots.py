@@ -13,10 +13,11 @@ from matplotlib.figure import Figure
 from analysis.axes import Axis
 from analysis.comparisons import Comparison
 from analysis.curves import LossCurve
-from analysis.maps import METRIC_LABELS, Panel, StudyMap
-from analysis.plots import COLOURS, DOT_STYLE, UNSUPPORTED, loss_label, style
+from analysis.maps import StudyMap
+from analysis.panels import METRIC_LABELS, Panel
+from analysis.plots import COLOURS, UNSUPPORTED, draw_trials, loss_label, style
 from analysis.regression import Array
-from analysis.ridges import slices
+from analysis.ridges import fit_ridge, slices
 
 __all__ = ["LINES", "plot_comparison", "plot_slices", "plot_uncertainty"]
 
@@ -40,19 +41,24 @@ def plot_uncertainty(study_map: StudyMap) -> Figure | None:
 
 
 def plot_slices(study_map: StudyMap) -> Figure | None:
-    """Cuts along softness and label noise with their 90 % bands; None where no loss has a surface."""
+    """Cuts along softness and label noise, and the ridge; None where no loss has a surface.
+
+    The shaded bands hold a single place with 90 %, the fine lines around them (of the ridge: the light band)
+    all places of the axes at once.
+    """
     panels = [panel for panel in study_map.panels if panel.is_surface]
     if not panels:
         return None
     with style():
-        figure, rows = _figure(8.4, 3.0 * len(panels), n_rows=len(panels), n_columns=2)
+        figure, rows = _figure(12.0, 3.2 * len(panels), n_rows=len(panels), n_columns=3)
         for panel, row in zip(panels, rows, strict=True):
-            for axis, axes in enumerate(row):
+            for axis, axes in enumerate(row[:2]):
                 _draw_slices(axes, panel, axis=axis)
                 axes.set_ylabel(study_map.metric_label)
+            _draw_ridge(row[2], panel, study_map.metric_label)
             row[0].set_title(loss_label(panel.name))
-            limits = np.array([axes.get_ylim() for axes in row])
-            for axes in row:
+            limits = np.array([axes.get_ylim() for axes in row[:2]])
+            for axes in row[:2]:
                 axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
     return figure
 
@@ -109,7 +115,7 @@ def _heat(figure: Figure, axes: Axes, panel: Panel, value: Array, colours: str, 
         norm=Normalize(0.0, float(np.nanmax(value))),
         interpolation="bilinear",
     )
-    axes.scatter(panel.points[:, 0], panel.points[:, 1], **{**DOT_STYLE, "s": 5})
+    draw_trials(axes, panel.points[:, 0], panel.points[:, 1], nearness=panel.nearness, size=5.0)
     axes.set_xlabel(across.title)
     axes.set(xlim=(across.low, across.high), ylim=(up.low, up.high))
     bar = figure.colorbar(image, ax=axes, pad=0.02)
@@ -130,6 +136,8 @@ def _draw_slices(axes: Axes, panel: Panel, *, axis: int) -> None:
             cut.along, cut.band.low * hidden, cut.band.high * hidden, color=colour, alpha=0.15, lw=0
         )
         axes.plot(cut.along, cut.band.mean * hidden, color=colour, linewidth=1.4, label=f"{cut.at:g}")
+        for edge in (cut.everywhere.low, cut.everywhere.high):
+            axes.plot(cut.along, edge * hidden, color=colour, linewidth=0.5, alpha=0.7, linestyle=(0, (4, 2)))
     axes.set_xlabel(panel.axes[axis].title)
     axes.set_xlim(panel.axes[axis].low, panel.axes[axis].high)
     axes.legend(
@@ -143,6 +151,17 @@ def _draw_slices(axes: Axes, panel: Panel, *, axis: int) -> None:
         handlelength=1.2,
         columnspacing=1.0,
     )
+
+
+def _draw_ridge(axes: Axes, panel: Panel, label: str) -> None:
+    """The best place of the first axis for each of the second, with both bands."""
+    ridge, (across, up) = fit_ridge(panel), panel.axes
+    for band, alpha in ((ridge.best_everywhere, 0.12), (ridge.best, 0.28)):
+        axes.fill_between(ridge.along, band.low, band.high, color="#1f5a86", alpha=alpha, linewidth=0)
+    axes.plot(ridge.along, ridge.best.mean, color="#1f5a86", linewidth=1.6)
+    axes.set(xlim=(up.low, up.high), ylim=(across.low, across.high))
+    axes.set_xlabel(up.title)
+    axes.set_ylabel(f"{across.title} of the highest {label}")
 
 
 def _draw_curve(

@@ -8,6 +8,7 @@ no noise at all. scikit-learn is the oracle of the tests.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,13 +17,12 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 
-from analysis.regression import Array, Grid, coordinates
+from analysis.regression import Array, Grid, coordinates, in_chunks, over_nodes
 from analysis.results import AnalysisError
 
 __all__ = ["GaussianProcess", "Kernel", "fit_gaussian_process"]
 
 MOST_TRIALS = 2000
-_CHUNK = 2_000_000
 _SQRT5 = float(np.sqrt(5.0))
 # Weak log-normal priors (mean and s.d. of the logarithm), length scales in ranges of the trials, noise
 # variance in variances of the surface: they matter for a dozen trials and are overruled by fifty.
@@ -106,23 +106,42 @@ class _Posterior:
 
     def at(self, points: Array) -> tuple[Array, Array]:
         """Posterior mean and variance of the surface."""
-        cross = self.kernel.correlation(points, self.points)
+        cross = self._cross(points)
         half = solve_triangular(self._factor[0], cross.T, lower=True, check_finite=False)
-        left = 1.0 - np.einsum("nm,nm->m", half, half) + (1.0 - cross @ self._ones) ** 2 / self._ones.sum()
+        # The nodes of all means lie alike, and the kernel is stationary.
+        own = self.kernel.correlation(points[0], points[0]).mean() if points.ndim == 3 else 1.0
+        left = own - np.einsum("nm,nm->m", half, half) + (1.0 - cross @ self._ones) ** 2 / self._ones.sum()
         return self.mean + cross @ self._alpha, self.variance * np.maximum(left, 0.0)
 
     def smoother(self, points: Array) -> Array:
         """[point, trial]: the share of each trial's value in the posterior mean."""
-        cross = self.kernel.correlation(points, self.points)
+        cross = self._cross(points)
         left = 1.0 - cross @ self._ones
         return np.asarray(cho_solve(self._factor, cross.T).T + np.outer(left, self._ones) / self._ones.sum())
 
     def covariance(self, first: Array, second: Array) -> Array:
         """Posterior covariance of the surface between two sets of points."""
-        left, right = (self.kernel.correlation(part, self.points) for part in (first, second))
-        prior = self.kernel.correlation(first, second)
+        left, right = self._cross(first), self._cross(second)
+        prior = self._between(first, second)
         mean = np.outer(1.0 - left @ self._ones, 1.0 - right @ self._ones) / self._ones.sum()
         return np.asarray(self.variance * (prior - left @ cho_solve(self._factor, right.T) + mean))
+
+    def _cross(self, points: Array) -> Array:
+        """Correlation of the surface at points, or of its means over nodes, with the trials."""
+
+        def correlation(at: Array) -> Array:
+            return self.kernel.correlation(at, self.points)
+
+        return over_nodes(correlation, points) if points.ndim == 3 else correlation(points)
+
+    def _between(self, first: Array, second: Array) -> Array:
+        """Prior correlation of points or means over nodes."""
+        left, right = (part if part.ndim == 3 else part[:, None] for part in (first, second))
+        # Node by node: all at once would take the square of the nodes' number in memory.
+        total = np.zeros((len(left), len(right)))
+        for one, other in itertools.product(range(left.shape[1]), range(right.shape[1])):
+            total += self.kernel.correlation(left[:, one], right[:, other])
+        return np.asarray(total / (left.shape[1] * right.shape[1]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +179,10 @@ class GaussianProcess:
             kish = np.divide(total**2, squared, out=np.zeros_like(total), where=squared > 0)
             return np.asarray(kish * np.minimum(total * np.exp(2.0), 1.0))
 
-        return _in_chunks(size, coordinates(at), n_trials=len(self.values))[:, 0]
+        points = coordinates(at)
+        return in_chunks(
+            lambda part: over_nodes(size, part) if part.ndim == 3 else size(part), points, self.points
+        )
 
     def draws(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
         """[draw, point]: surfaces drawn from the posterior of the most probable kernel."""
@@ -208,7 +230,7 @@ class GaussianProcess:
 
     def _moments(self, at: Array | Grid) -> tuple[Array, Array]:
         """Mean and variance of the mixture."""
-        moments = _in_chunks(self._mixture, coordinates(at), n_trials=len(self.values))
+        moments = in_chunks(self._mixture, coordinates(at), self.points)
         return moments[:, 0], moments[:, 1]
 
     def _mixture(self, points: Array) -> Array:
@@ -304,10 +326,3 @@ def _squared_distance(first: Array, second: Array, length_scale: Array) -> Array
     for one, other in zip(left.T, right.T, strict=True):
         total += np.subtract.outer(one, other) ** 2
     return total
-
-
-def _in_chunks(function: Callable[[Array], Array], points: Array, *, n_trials: int) -> Array:
-    """`function` of all points, [point, result], at bounded memory."""
-    step = max(1, _CHUNK // max(n_trials, 1))
-    parts = [function(points[start : start + step]) for start in range(0, len(points), step)]
-    return np.concatenate([part[:, None] if part.ndim == 1 else part for part in parts])

@@ -13,7 +13,8 @@ from matplotlib.colors import to_hex
 from analysis.axes import Axis
 from analysis.comparisons import Comparison
 from analysis.detail_plots import LINES
-from analysis.maps import METRIC_LABELS, Panel, StudyMap
+from analysis.maps import StudyMap
+from analysis.panels import METRIC_LABELS, Panel
 from analysis.plots import COLOURS, UNSUPPORTED, loss_label
 from analysis.regression import Array, Grid
 

@@ -14,7 +14,8 @@ from analysis.comparisons import compare_losses
 from analysis.curves import noise_axis
 from analysis.html_figures import comparison_figure, coordinates_figure, map_figures, tolerance_figure
 from analysis.html_page import figure_html, page, section, table_html
-from analysis.maps import METRIC_LABELS, StudyMap, map_study
+from analysis.maps import StudyMap, map_study
+from analysis.panels import METRIC_LABELS
 from analysis.plots import loss_label
 from analysis.recommendations import recommend_levels
 from analysis.rescoring import tolerance_curve

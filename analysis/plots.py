@@ -20,10 +20,20 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from analysis.axes import Axis
-from analysis.maps import ESTIMATOR_LABELS, Panel, StudyMap
+from analysis.maps import ESTIMATOR_LABELS, StudyMap
+from analysis.panels import Panel
 from analysis.ridges import fit_ridge
 
-__all__ = ["COLOURS", "DOT_STYLE", "UNSUPPORTED", "loss_label", "plot_map", "save_figure", "style"]
+__all__ = [
+    "COLOURS",
+    "DOT_STYLE",
+    "UNSUPPORTED",
+    "draw_trials",
+    "loss_label",
+    "plot_map",
+    "save_figure",
+    "style",
+]
 
 COLOURS = LinearSegmentedColormap.from_list(
     "robustness", ["#7f1d3a", "#c4423f", "#ee8f5b", "#f7d9a0", "#a9cfc4", "#4f97ac", "#1f5a86", "#12325e"]
@@ -70,7 +80,7 @@ def save_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
         for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix[1:], dpi=200, metadata=metadata, facecolor="white")
-            target = path.with_suffix(suffix)
+            target = path.with_name(path.name + suffix)
             target.write_bytes(buffer.getvalue())
             written.append(target)
     return written[0], written[1]
@@ -113,7 +123,10 @@ def _headline(study_map: StudyMap) -> str:
     """Which study, how many trials, which estimator."""
     n_trials = sum(len(panel.values) for panel in study_map.panels)
     estimator = ESTIMATOR_LABELS.get(study_map.estimator, study_map.estimator)
-    return f"{study_map.study}   {n_trials} trials, {estimator}"
+    where = [f"at {held}" for held in study_map.held]
+    where += [note for note in study_map.notes if note.startswith("averaged over")]
+    below = f"\n{', '.join(where)}" if where else ""
+    return f"{study_map.study}   {n_trials} trials, {estimator}{below}"
 
 
 def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool, ridge: bool) -> None:
@@ -140,7 +153,7 @@ def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool, ri
     if levels:
         lines = axes.contour(x, y, value, levels=levels, colors="#ffffff", linewidths=0.7, alpha=0.75)
         axes.clabel(lines, fmt="%.3g", fontsize=6.5, inline_spacing=3)
-    _draw_trials(axes, panel.points[:, 0], panel.points[:, 1])
+    draw_trials(axes, panel.points[:, 0], panel.points[:, 1], nearness=panel.nearness)
     if ridge:
         _draw_ridge(axes, panel)
     axes.set_title(loss_label(panel.name))
@@ -165,7 +178,7 @@ def _draw_strip(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) -> N
         norm=scale,
         interpolation="bilinear",
     )
-    _draw_trials(axes, np.full(len(panel.values), 0.5), panel.points[:, 0])
+    draw_trials(axes, np.full(len(panel.values), 0.5), panel.points[:, 0], nearness=panel.nearness)
     axes.set_title(loss_label(panel.name).replace(" ", "\n"), fontsize=8, fontweight="normal")
     axes.set(xlim=(0, 1), ylim=(up.low, up.high), xticks=[])
     axes.tick_params(length=3, width=0.6, labelleft=first)
@@ -182,9 +195,12 @@ def _draw_ridge(axes: Axes, panel: Panel) -> None:
         axes.plot(edge, ridge.along, color="#111111", linewidth=0.8, linestyle=(0, (4, 3)), zorder=4)
 
 
-def _draw_trials(axes: Axes, x: Any, y: Any) -> None:
-    """The trials as white dots with a fine dark rim, so that they show on light colours too."""
-    axes.scatter(x, y, **DOT_STYLE)
+def draw_trials(axes: Axes, x: Any, y: Any, *, nearness: Any = 1.0, size: float = 9.0) -> None:
+    """The trials as white dots with a fine dark rim, so that they show on light colours too.
+
+    Those far from the section that is drawn are faint.
+    """
+    axes.scatter(x, y, **{**DOT_STYLE, "s": size}, alpha=np.clip(nearness, 0.12, 1.0))
 
 
 def _limit(axes: Axes, across: Axis, up: Axis) -> None:

@@ -10,12 +10,15 @@ import pandas as pd
 
 from analysis.axes import LABEL_NOISE, Axis
 from analysis.comparisons import Estimate, select_values
-from analysis.curves import Resampling, noise_axis, panel_draws, resample
-from analysis.maps import METRIC_LABELS, Panel, StudyMap, map_study
+from analysis.curves import noise_axis, panel_draws
+from analysis.maps import StudyMap, map_study
+from analysis.panels import METRIC_LABELS, Panel
 from analysis.regression import Array
+from analysis.resampling import Resampling, resample
 from analysis.results import AnalysisError, Study
 from analysis.surfaces import Bandwidth
 from analysis.tables import with_interval, wrapped
+from analysis.views import At, View
 
 __all__ = ["Choice", "Recommendation", "recommend", "recommend_levels"]
 
@@ -58,6 +61,7 @@ class Recommendation:
         probability_best: Share of the draws in which the first choice beats the second; 1 with one loss only.
         level: Probability of the intervals.
         has_recordings: Whether the intervals hold the choice of test recordings.
+        notes: What a reader must know of the trials behind it.
     """
 
     noise_ms: float
@@ -67,6 +71,7 @@ class Recommendation:
     probability_best: float
     level: float
     has_recordings: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def is_certain(self) -> bool:
@@ -91,6 +96,8 @@ def recommend(
     estimator: str = "gaussian_process",
     bandwidth: Bandwidth = None,
     by: str = "loss",
+    at: At = None,
+    standard_error: str = "estimator",
     level: float = 0.95,
 ) -> Recommendation:
     """Choose loss and softness for labels that are off by about `label_noise_s`.
@@ -103,6 +110,8 @@ def recommend(
         estimator: See `analysis.surfaces.ESTIMATORS`.
         bandwidth: See `analysis.maps.map_study`.
         by: Column that is chosen, the loss or any other.
+        at: Parameters held at a value; see `analysis.curves.loss_curves`.
+        standard_error: See `analysis.curves.loss_curves`.
         level: Probability of the intervals, in (0, 1).
 
     Raises:
@@ -111,7 +120,15 @@ def recommend(
     if only is not None:
         study = select_values(study, only, by=by)
     (found,) = recommend_levels(
-        study, [label_noise_s], metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, level=level
+        study,
+        [label_noise_s],
+        metric=metric,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        by=by,
+        at=at,
+        standard_error=standard_error,
+        level=level,
     )
     return found
 
@@ -124,22 +141,34 @@ def recommend_levels(
     estimator: str = "gaussian_process",
     bandwidth: Bandwidth = None,
     by: str = "loss",
+    at: At = None,
+    standard_error: str = "estimator",
     level: float = 0.95,
 ) -> list[Recommendation]:
     """The same for several levels of label noise, from one fit. See `recommend`."""
-    study_map = map_study(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by)
+    view = View(at=at or {}, over_noise=True)
+    study_map = map_study(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, view=view)
     trials = study.scored(metric)
     axis = _noise_axis(study, study_map)
-    drawn = resample(study, trials, metric=metric)
+    drawn = resample(study, trials, metric=metric, standard_error=standard_error)
     panels = [panel for panel in study_map.panels if panel.axes[-1].column == LABEL_NOISE]
     found = []
     for noise_s in label_noises_s:
         noise_ms = _validated_noise(axis, axis.shown(trials), noise_s)
-        choices = [_choice(panel, noise_ms, drawn.of(panel), level=level) for panel in panels]
+        choices = [_choice(panel, noise_ms, drawn.of(panel.rows), level=level) for panel in panels]
         choices.sort(key=lambda choice: -choice.value.value)
         better = float((choices[0].draws > choices[1].draws).mean()) if len(choices) > 1 else 1.0
         found.append(
-            Recommendation(noise_ms, axis.low, metric, tuple(choices), better, level, drawn.has_recordings)
+            Recommendation(
+                noise_ms,
+                axis.low,
+                metric,
+                tuple(choices),
+                better,
+                level,
+                drawn.has_recordings,
+                notes=study_map.notes,
+            )
         )
     return found
 
@@ -244,7 +273,7 @@ def _answer(found: Recommendation) -> list[str]:
         "training and of the test recordings" if found.has_recordings else "training alone (no events stored)"
     )
     lines.append(f"Intervals: {100 * found.level:g} %, from the chance of {source}.")
-    return lines
+    return lines + [f"{note[0].upper()}{note[1:]}." for note in found.notes]
 
 
 def _runner_up(found: Recommendation, label: str) -> list[str]:

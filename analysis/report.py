@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -26,9 +27,11 @@ from analysis.plots import plot_map, save_figure
 from analysis.recommendations import recommend
 from analysis.rescoring import load_scored
 from analysis.results import AnalysisError
+from analysis.ridges import fit_ridge
 from analysis.surfaces import Bandwidth
-from analysis.tables import write_tables
+from analysis.tables import write_csv, write_tables
 from analysis.text_plots import text_map
+from analysis.views import At, View
 
 __all__ = ["Output", "SurfaceOutput", "write_compare", "write_recommend", "write_report", "write_surface"]
 
@@ -59,13 +62,15 @@ def write_surface(
     by: str = "loss",
     tolerance_s: float | None = None,
     preset: str | None = None,
+    view: View | None = None,
+    standard_error: str = "estimator",
     colour: bool | None = None,
 ) -> Output:
     """Draw a study's robustness surface.
 
     Writes `surface.png` and `.svg` (the map with contours, trials and ridge), `surface.parquet` (the
-    lattice), and where a loss has a surface `surface_uncertainty` (standard error and support) and
-    `surface_slices`.
+    lattice), and where a loss has a surface `surface_uncertainty` (standard error and support),
+    `surface_slices` and `surface_ridge.csv`. Another view adds its parameters to the names.
 
     Args:
         study: The study's folder or address.
@@ -79,6 +84,9 @@ def write_surface(
         tolerance_s: Score at this tolerance in seconds, from the stored events; as stored when None.
         preset: `authors` draws the published map beside F1 as `surface_authors` instead (see
             `analysis.authors_map`).
+        view: What is drawn, held at a value and averaged over where more than two parameters vary.
+        standard_error: `estimator`, or `bootstrap` over settings with all their replicates and, where events
+            are stored, test recordings.
         colour: Whether the text is in colour; when None, only on a terminal that wants it.
 
     Raises:
@@ -92,14 +100,33 @@ def write_surface(
         figure, honest = plot_authors_map(loaded)
         stem = _folder(study, out_dir) / _stem("surface_authors", metric="f1", tolerance_s=tolerance_s)
         return Output(save_figure(figure, stem), text_map(honest, colour=wants_colour))
-    study_map = map_study(loaded, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by)
-    stem = _folder(study, out_dir) / _stem("surface", metric=metric, tolerance_s=tolerance_s)
+    study_map = map_study(
+        loaded,
+        metric=metric,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        by=by,
+        view=view,
+        standard_error=standard_error,
+    )
+    name = _stem("surface", metric=metric, tolerance_s=tolerance_s) + (view.suffix() if view else "")
+    stem = _folder(study, out_dir) / name
     paths = [*save_figure(plot_map(study_map), stem), _write_lattice(study_map, stem)]
+    return Output((*paths, *_write_details(study_map, stem)), text_map(study_map, colour=wants_colour))
+
+
+def _write_details(study_map: StudyMap, stem: Path) -> list[Path]:
+    """What stands beside the map where a loss has a surface: its error and support, its slices, its ridge."""
+    paths: list[Path] = []
     for suffix, plot in (("_uncertainty", plot_uncertainty), ("_slices", plot_slices)):
         detail = plot(study_map)
         if detail is not None:
             paths += save_figure(detail, stem.with_name(stem.name + suffix))
-    return Output(tuple(paths), text_map(study_map, colour=wants_colour))
+    surfaces = [panel for panel in study_map.panels if panel.is_surface]
+    ridges = [fit_ridge(panel).table(panel, by=study_map.by, metric=study_map.metric) for panel in surfaces]
+    if ridges:
+        paths.append(write_csv(pd.concat(ridges), stem.with_name(f"{stem.name}_ridge")))
+    return paths
 
 
 def write_compare(
@@ -114,6 +141,8 @@ def write_compare(
     bandwidth: Bandwidth = None,
     softness_s: float | None = None,
     tolerance_s: float | None = None,
+    at: At = None,
+    standard_error: str = "estimator",
     level: float = 0.95,
 ) -> Output:
     """Compare losses (or the values of another column) on the same wrong labels.
@@ -132,6 +161,8 @@ def write_compare(
         bandwidth: Shown units (ms); chosen or fitted when None.
         softness_s: Softness of the losses that use one, in seconds; each its best when None.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
+        at: Parameters held at a value, by name; others than softness and label noise are averaged over.
+        standard_error: `estimator` for intervals at least as wide as its standard error, or `bootstrap`.
         level: Probability of the intervals, in (0, 1).
 
     Raises:
@@ -146,6 +177,8 @@ def write_compare(
         estimator=estimator,
         bandwidth=bandwidth,
         softness_ms=None if softness_s is None else 1000.0 * softness_s,
+        at=at,
+        standard_error=standard_error,
         level=level,
     )
     axis = noise_axis(found.study_map)
@@ -168,6 +201,8 @@ def write_recommend(
     estimator: str = "gaussian_process",
     bandwidth: Bandwidth = None,
     tolerance_s: float | None = None,
+    at: At = None,
+    standard_error: str = "estimator",
     level: float = 0.95,
 ) -> Output:
     """Say which loss and softness suit labels that are off by `label_noise_s` seconds, and how sure that is.
@@ -185,6 +220,8 @@ def write_recommend(
         by=by,
         estimator=estimator,
         bandwidth=bandwidth,
+        at=at,
+        standard_error=standard_error,
         level=level,
     )
     stem = _folder(study, out_dir) / _stem("recommend", metric=metric, tolerance_s=tolerance_s)

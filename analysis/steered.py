@@ -36,8 +36,7 @@ class SteeredProcess:
 
     def predict(self, at: Array | Grid) -> Array:
         """Estimated mean."""
-        first = self.pilot.predict(at)
-        return 0.5 * (first + self.steered.predict(_extended(coordinates(at), first)))
+        return 0.5 * (self.pilot.predict(at) + self.steered.predict(self._with_pilot(at)))
 
     def standard_error(self, at: Array | Grid) -> Array:
         """The pilot's standard error, and half of what the two processes differ by."""
@@ -49,12 +48,23 @@ class SteeredProcess:
 
     def smoother(self, at: Array | Grid) -> Array:
         """[point, trial]: shares of the trials' values, at the pilot's coordinate as it was fitted."""
-        steered = self.steered.smoother(_extended(coordinates(at), self.pilot.predict(at)))
-        return 0.5 * (self.pilot.smoother(at) + steered)
+        return 0.5 * (self.pilot.smoother(at) + self.steered.smoother(self._with_pilot(at)))
+
+    def with_points(self, points: Array, values: Array, weights: Array) -> SteeredProcess:
+        """The same kernels given other trials, without fitting again."""
+        pilot = self.pilot.with_points(points, values, weights)
+        extended = _extended(points, pilot.predict(points))
+        return SteeredProcess(pilot, self.steered.with_points(extended, values, weights))
 
     def draws(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
         """[draw, point]: draws of the pilot, moved onto the estimate."""
         return self.pilot.draws(at, n=n, rng=rng) + (self.predict(at) - self.pilot.predict(at))
+
+    def _with_pilot(self, at: Array | Grid) -> Array:
+        """The points (or nodes) with the pilot's mean as one more coordinate."""
+        points = coordinates(at)
+        flat = points.reshape(-1, points.shape[-1])
+        return _extended(flat, self.pilot.predict(flat)).reshape(*points.shape[:-1], points.shape[-1] + 1)
 
     @property
     def noise_sd(self) -> float:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from analysis.bandwidths import Criterion, select_bandwidth
 from analysis.gaussian_process import fit_gaussian_process
-from analysis.regression import Array, Grid, KernelRegression, Regression
+from analysis.regression import Array, Fit, Grid, KernelRegression, Regression
 from analysis.results import AnalysisError, TooFewPointsError
 from analysis.steered import fit_steered_process
 
@@ -134,7 +134,7 @@ def fit_regression(
     bandwidth: Bandwidth = None,
     criterion: Criterion = "leave_one_out",
     weights: ArrayLike | None = None,
-) -> Regression:
+) -> Fit:
     """The same in one to four dimensions: `points` is [trial, dimension]. See `fit_surface`."""
     at, z = np.asarray(points, dtype=np.float64), np.asarray(values, dtype=np.float64)
     weight = np.ones(len(z)) if weights is None else np.asarray(weights, dtype=np.float64)
@@ -171,12 +171,12 @@ def _bandwidth(bandwidth: Bandwidth, dimensions: int) -> Array | None:
     return np.broadcast_to(widths, (dimensions,)).copy()
 
 
-def _kernel(degree: int) -> Fit:
+def _kernel(degree: int) -> Fitter:
     """The kernel estimator of a degree."""
 
     def fit(
         points: Array, values: Array, weights: Array, bandwidth: Array | None, criterion: Criterion
-    ) -> Regression:
+    ) -> Fit:
         if bandwidth is None:
             bandwidth = select_bandwidth(points, values, degree=degree, criterion=criterion, weights=weights)
         return KernelRegression(points, values, bandwidth=bandwidth, degree=degree, weights=weights)
@@ -184,12 +184,12 @@ def _kernel(degree: int) -> Fit:
     return fit
 
 
-def _process(fit: Callable[[Array, Array, Array], Regression]) -> Fit:
+def _process(fit: Callable[[Array, Array, Array], Fit]) -> Fitter:
     """A Gaussian process, whose length scales are fitted."""
 
     def fitted(
         points: Array, values: Array, weights: Array, bandwidth: Array | None, criterion: Criterion
-    ) -> Regression:
+    ) -> Fit:
         if bandwidth is not None:
             raise AnalysisError("`bandwidth` must be left out with a process, which fits its length scales")
         return fit(points, values, weights)
@@ -197,8 +197,8 @@ def _process(fit: Callable[[Array, Array, Array], Regression]) -> Fit:
     return fitted
 
 
-Fit = Callable[[Array, Array, Array, Array | None, Criterion], Regression]
-ESTIMATORS: Mapping[str, Fit] = {
+Fitter = Callable[[Array, Array, Array, Array | None, Criterion], Fit]
+ESTIMATORS: Mapping[str, Fitter] = {
     "nadaraya_watson": _kernel(0),
     "local_linear": _kernel(1),
     "gaussian_process": _process(fit_gaussian_process),

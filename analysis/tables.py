@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-__all__ = ["latex_table", "number", "text_table", "with_interval", "wrapped", "write_tables"]
+__all__ = ["latex_table", "number", "text_table", "with_interval", "wrapped", "write_csv", "write_tables"]
 
 _LATEX_ESCAPES = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#"}
 
@@ -66,17 +65,18 @@ def latex_table(table: pd.DataFrame) -> str:
 
 def write_tables(table: pd.DataFrame, path: Path) -> tuple[Path, ...]:
     """Write `path` with the suffixes .csv and .tex, and return both."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writers: Mapping[str, Callable[[pd.DataFrame], str]] = {
-        ".csv": lambda frame: frame.to_csv(index=False, float_format="%.6g", lineterminator="\n"),
-        ".tex": latex_table,
-    }
-    written = []
-    for suffix, writer in writers.items():
-        target = path.with_suffix(suffix)
-        target.write_text(writer(table), encoding="utf-8")
-        written.append(target)
+    written = [write_csv(table, path), path.with_name(f"{path.name}.tex")]
+    written[1].write_text(latex_table(table), encoding="utf-8")
     return tuple(written)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> Path:
+    """Write `path` with the suffix .csv, six digits a number, and return it."""
+    target = path.with_name(f"{path.name}.csv")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    target.write_text(text, encoding="utf-8")
+    return target
 
 
 def _escaped(text: str) -> str:

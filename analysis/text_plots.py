@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.colors import Normalize
 
 from analysis.axes import Axis
-from analysis.maps import Panel, StudyMap
+from analysis.maps import StudyMap
+from analysis.panels import Panel
 from analysis.plots import COLOURS
 from analysis.regression import Array
 from analysis.tables import wrapped

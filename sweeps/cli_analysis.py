@@ -39,6 +39,14 @@ Tolerance = Annotated[
     str | None, typer.Option(help="Score again at this tolerance, as 20ms, from the stored events.")
 ]
 Only = Annotated[list[str] | None, typer.Option("--loss", help="Keep this loss; may be given again.")]
+At = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="Hold a parameter at a value, as alpha=0.5; may be given again."),
+]
+StandardError = Annotated[
+    str,
+    typer.Option(help="estimator (its own, with a kernel's bias) or bootstrap (over settings, recordings)."),
+]
 Level = Annotated[float, typer.Option(help="Probability of the intervals.")]
 
 
@@ -56,12 +64,21 @@ def surface(
     estimator: SurfaceEstimator = "auto",
     bandwidth: Bandwidth = None,
     tolerance: Tolerance = None,
+    x: Annotated[str | None, typer.Option(help="Parameter across; softness by default.")] = None,
+    y: Annotated[str | None, typer.Option(help="Parameter up; label_noise by default.")] = None,
+    at: At = None,
+    marginal: Annotated[
+        list[str] | None,
+        typer.Option(help="Average over this parameter, as is done with all that are not drawn or held."),
+    ] = None,
+    standard_error: StandardError = "estimator",
     preset: Annotated[
         str | None, typer.Option(help="authors: the map as the paper's authors drew it.")
     ] = None,
 ) -> None:
-    """Draw the heat map of a study again from its Parquet, with its errors and slices."""
+    """Draw the heat map of a study again from its Parquet, with its errors, slices and ridge."""
     from analysis.report import write_surface
+    from analysis.views import View
 
     drawn = write_surface(
         study,
@@ -72,6 +89,8 @@ def surface(
         bandwidth=bandwidth,
         tolerance_s=_seconds("--tolerance", tolerance),
         preset=preset,
+        view=View(x=x, y=y, at=_places(at), marginal=marginal or ()),
+        standard_error=standard_error,
     )
     _show(drawn)
 
@@ -89,6 +108,8 @@ def compare(
     estimator: Estimator = "gaussian_process",
     bandwidth: Bandwidth = None,
     tolerance: Tolerance = None,
+    at: At = None,
+    standard_error: StandardError = "estimator",
     level: Level = 0.95,
 ) -> None:
     """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
@@ -105,6 +126,8 @@ def compare(
         estimator=estimator,
         bandwidth=bandwidth,
         tolerance_s=_seconds("--tolerance", tolerance),
+        at=_places(at),
+        standard_error=standard_error,
         level=level,
     )
     _show(compared)
@@ -120,6 +143,8 @@ def recommend(
     estimator: Estimator = "gaussian_process",
     bandwidth: Bandwidth = None,
     tolerance: Tolerance = None,
+    at: At = None,
+    standard_error: StandardError = "estimator",
     level: Level = 0.95,
 ) -> None:
     """Say which loss and softness suit labels that are off by so much, and how sure that is."""
@@ -137,6 +162,8 @@ def recommend(
         estimator=estimator,
         bandwidth=bandwidth,
         tolerance_s=_seconds("--tolerance", tolerance),
+        at=_places(at),
+        standard_error=standard_error,
         level=level,
     )
     _show(found)
@@ -177,6 +204,23 @@ def _seconds(option: str, text: str | None) -> float | None:
     if duration.unit not in ("s", "ms") or not math.isfinite(duration.value):
         raise UserError(f"`{option}` must be finite and in ms or s, as 20ms, but got {text}")
     return duration.value / (1000 if duration.unit == "ms" else 1)
+
+
+def _places(given: list[str] | None) -> dict[str, str]:
+    """Values by parameter from `NAME=VALUE`.
+
+    Raises:
+        UserError: Another form, or a parameter given twice.
+    """
+    places: dict[str, str] = {}
+    for text in given or []:
+        name, found, value = text.partition("=")
+        if not (name.strip() and found and value.strip()):
+            raise UserError(f"`--at` must be NAME=VALUE, as alpha=0.5 or label_noise=60ms, but got {text}")
+        if name.strip() in places:
+            raise UserError(f"`--at` must give each parameter once, but got {name.strip()} twice")
+        places[name.strip()] = value.strip()
+    return places
 
 
 def _show(output: Output) -> None:

@@ -53,6 +53,7 @@ def test_surface_writes_its_details(study, tmp_path):
         "surface_uncertainty.svg",
         "surface_slices.png",
         "surface_slices.svg",
+        "surface_ridge.csv",
     ]
 
 

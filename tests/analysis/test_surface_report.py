@@ -77,7 +77,7 @@ def test_other_parameters(write_study, rows):
         "learning_rate",
         "alpha.constant",
     ]
-    assert "averaged over learning rate, alpha constant" in map_study(study).notes
+    assert "averaged over learning rate, alpha" in map_study(study).notes
     only = load_study(write_study(trials.assign(softness_s=0.1, label_noise_s=0.05), name="only"))
     assert [axis.column for axis in map_study(only).panels[0].axes] == ["learning_rate", "alpha.constant"]
 
