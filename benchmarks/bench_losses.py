@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -154,10 +156,42 @@ def time_losses() -> None:
         print(f"{name}: {spent:.2f} ms")
 
 
+# Runs in a process of its own, whose largest memory is its alone.
+_PEAK = """
+import resource, sys, torch
+from softloc_core.losses import poisson_binomial_log_prob
+def peak_mb(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+torch.set_num_threads(1)
+n_sequences, n_frames, top = map(int, sys.argv[1:])
+def call(logit):
+    count = torch.full((len(logit),), top)
+    poisson_binomial_log_prob(logit, count).sum().backward()
+call(torch.full((16, n_frames), -5.0, requires_grad=True))
+logit = torch.full((n_sequences, n_frames), -5.0, requires_grad=True)
+before = peak_mb()
+call(logit)
+print(logit.nbytes / 2**20, peak_mb() - before)
+"""
+
+
+def measure_memory() -> None:
+    """What the count loss and its gradient take beside their input, the table of one thread apart."""
+    print("\ncount loss, forward and backward: memory beside the input, float32, counts of 42\n")
+    print("| sequences x frames | input, MB | beside it, MB | as a multiple of the input |")
+    print("|--------------------|-----------|---------------|----------------------------|")
+    for n_sequences, n_frames in ((20_000, 1000), (40_000, 1000), (2000, 20_000)):
+        command = [sys.executable, "-c", _PEAK, str(n_sequences), str(n_frames), "42"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        size, beside = (float(number) for number in done.stdout.split())
+        row = f"{n_sequences} x {n_frames}"
+        print(f"| {row:18} | {size:9.1f} | {beside:13.1f} | {beside / size:26.2f} |")
+
+
 def main() -> None:
     torch.set_num_threads(1)
     print(f"{platform.machine()}, torch {torch.__version__}, one thread, {time.strftime('%Y-%m-%d')}")
     time_count_loss()
+    measure_memory()
     time_packages()
     time_smoothing()
     time_losses()
