@@ -50,7 +50,7 @@ class Study:
         location: Folder or address it was read from.
         name: The study's name.
         trials: One row a trial, in order of `trial_id`; a trial that failed and was completed later counts as
-            completed.
+            completed. The entries of `measures` stand as columns too.
         definition: `study.yaml` as resolved; empty where the folder has none.
     """
 
@@ -136,7 +136,8 @@ def load_study(location: str | Path) -> Study:
     _validate_version(trials, location)
     definition = _definition(location)
     name = str(trials["study"].iloc[0]) if "study" in trials else str(definition.get("name", ""))
-    return Study(location=str(location), name=name, trials=_one_row_a_trial(trials), definition=definition)
+    trials = _with_measures(_one_row_a_trial(trials))
+    return Study(location=str(location), name=name, trials=trials, definition=definition)
 
 
 def load_table(location: str | Path, table: str) -> pd.DataFrame:
@@ -235,6 +236,16 @@ def _validate_version(trials: pd.DataFrame, location: str | Path) -> None:
             f"the trials' schema must be version {SCHEMA_VERSION} or older, but {location} has version "
             f"{newest}: update softloc"
         )
+
+
+def _with_measures(trials: pd.DataFrame) -> pd.DataFrame:
+    """Each of a task's further measures as a column of its own, beside `measures`; NaN where it is not."""
+    if "measures" not in trials:
+        return trials
+    each = [measures if isinstance(measures, Mapping) else {} for measures in trials["measures"]]
+    names = sorted({name for measures in each for name in measures} - set(trials.columns))
+    columns = {name: [float(measures.get(name, np.nan)) for measures in each] for name in names}
+    return trials.assign(**columns)
 
 
 def _one_row_a_trial(trials: pd.DataFrame) -> pd.DataFrame:

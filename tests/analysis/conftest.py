@@ -101,7 +101,8 @@ def trial_rows(loss: str, n: int, *, seed: int = 0, sd: float = 0.012, replicate
 
 
 SCHEMA = pa.schema(
-    [pa.field("f1_per_class", pa.map_(pa.string(), pa.float64())), pa.field("error", pa.string())]
+    [pa.field(name, pa.map_(pa.string(), pa.float64())) for name in ("f1_per_class", "measures")]
+    + [pa.field("error", pa.string())]
     + [pa.field(name, pa.float64()) for name in ("softness_s", "label_noise_s", "f1", "precision", "recall")]
     + [pa.field("started_at", pa.timestamp("us", tz="UTC")), pa.field("schema_version", pa.int32())]
 )
@@ -115,7 +116,7 @@ def as_table(rows: pd.DataFrame) -> pa.Table:
     for field in SCHEMA:
         if field.name in rows:
             values = rows[field.name].astype(object).where(rows[field.name].notna(), None)
-            if field.name == "f1_per_class":
+            if pa.types.is_map(field.type):
                 values = [None if value is None else list(value.items()) for value in values]
             table = table.append_column(field, pa.array(list(values), type=field.type))
     return table

@@ -115,3 +115,12 @@ def test_an_empty_table_and_a_broken_definition(tmp_path, write_study, rows):
 def test_missing_columns_are_named():
     with pytest.raises(AnalysisError, match="must have the columns b, c, but have a"):
         require_columns(pd.DataFrame({"a": [1]}), ["a", "b", "c"])
+
+
+def test_further_measures_are_columns(write_study, rows):
+    measures = [{"pce": 0.5, "f1": 9.0}, {}, {"pce": 0.7, "edit_score": 0.2}]
+    study = load_study(write_study(rows("softloc", 3).assign(measures=measures)))
+    values = {one["trial_id"]: one for one in study.trials.to_dict("records")}
+    assert sorted(row["pce"] for row in values.values() if row["pce"] == row["pce"]) == [0.5, 0.7]
+    assert study.trials["edit_score"].notna().sum() == 1
+    assert not (study.trials["f1"] == 9.0).any()
