@@ -1,10 +1,13 @@
 """A driver of the simulated study in a process of its own, for tests that kill it.
 
 python simulated_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S [OVERRIDE ...]
+
+SIMULATED_ADDRESS and SIMULATED_TRACKING_URI in the environment are what --address and --tracking-uri are.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,7 +22,14 @@ def main() -> int:
     register_simulated_task()
     study = study_from_yaml(Path(study_file).read_text(), name=study_file, overrides=overrides)
     trial = SimulatedTrial(duration_s=float(trial_s), fail_below_s=float(fail_below_s))
-    options = RunOptions(out=out, cache_dir=Path(out) / "cache", cpus=2, run_trial=trial)
+    options = RunOptions(
+        out=out,
+        cache_dir=Path(out) / "cache",
+        address=os.environ.get("SIMULATED_ADDRESS"),
+        cpus=2,
+        tracking_uri=os.environ.get("SIMULATED_TRACKING_URI"),
+        run_trial=trial,
+    )
     try:
         return run_study(study, options).exit_status
     except UserError as error:

@@ -1,0 +1,31 @@
+"""A Ray cluster of several nodes on this machine, steered by lines on standard input.
+
+python cluster_of_nodes.py WORKERS: prints the address; `remove` takes a worker node away, `end` all.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from sweeps.ray_environment import set_ray_environment
+
+
+def main() -> None:
+    set_ray_environment(local=False)
+    from ray.cluster_utils import Cluster
+
+    # As in the cluster files: no trial runs on the head.
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    workers = [cluster.add_node(num_cpus=1) for _ in range(int(sys.argv[1]))]
+    print(cluster.address, flush=True)  # noqa: T201
+    for line in sys.stdin:
+        if line.strip() == "remove":
+            cluster.remove_node(workers.pop(), allow_graceful=False)
+            print("removed", flush=True)  # noqa: T201
+        else:
+            break
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""A driver without Ray: the study's lock, source, recorder and store around trials that it runs itself.
+
+python plain_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S; a second of start-up instead of ten.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from softloc_core.errors import UserError
+from sweeps.folder import StudyFolder
+from sweeps.lock import study_lock
+from sweeps.planning import Planner, load_data
+from sweeps.progress import Counts
+from sweeps.recorder import Recorder
+from sweeps.records import Provenance, completed_record
+from sweeps.simulation import SimulatedTrial, register_simulated_task
+from sweeps.store import TrialStore
+from sweeps.study import study_from_yaml
+from sweeps.trial_source import trial_source
+
+
+def main() -> int:
+    study_file, out, trial_s, _ = sys.argv[1:]
+    register_simulated_task()
+    study = study_from_yaml(Path(study_file).read_text(), name=study_file)
+    planner = Planner(study, load_data(study, data_root=None, cache_dir=Path(out) / "cache"))
+    folder = StudyFolder(f"{out}/{study.name}")
+    try:
+        with study_lock(folder):
+            run(planner, TrialStore(folder), float(trial_s))
+    except UserError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def run(planner: Planner, store: TrialStore, trial_s: float) -> None:
+    """Every missing trial, one after the other."""
+    trial = SimulatedTrial(duration_s=trial_s)
+    source = trial_source(planner, store.load(), store.folder)
+    recorder = Recorder(store, None, Counts(source.n_designed), say=print)
+    while (planned := source.next()) is not None:
+        data = planner.data_of(planned.config)
+        record = completed_record(
+            trial(planned.config, data),
+            Provenance("sim", "", ""),
+            channel_names=data.channel_names,
+            host="here",
+            started_at=datetime.now(UTC),
+        )
+        recorder.put(record)
+    recorder.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

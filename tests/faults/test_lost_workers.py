@@ -1,0 +1,105 @@
+"""A worker process is killed; a node of a cluster is taken away."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from fault_study import PATIENCE_S, FaultStudy
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+def test_a_killed_worker_costs_no_trial(
+    make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+) -> None:
+    study = make_fault_study(16)
+    driver = study.start(trial_s=1.0)
+    for stored in (2, 6):
+        study.wait_for_parts(stored, driver)
+        worker = study.workers(driver)[0]
+        with contextlib.suppress(psutil.NoSuchProcess):
+            worker.kill()
+    assert driver.wait(timeout=PATIENCE_S) == 0, study.said()
+    assert json.loads((study.results / "status.json").read_text())["retried"] >= 1
+    hold_intact(study, "worker process killed in a trial", times=2)
+    assert study.mlflow() == (sorted(path.stem for path in study.parts()), {"FINISHED"})
+
+
+class Nodes:
+    """A cluster of nodes in a process of its own."""
+
+    def __init__(self, folder: Path, workers: int) -> None:
+        # A token of its own, which the driver must give.
+        self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(32).hex()}
+        self._errors = (folder / "nodes.err").open("w")
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("cluster_of_nodes.py")), str(workers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env={**os.environ, **self.environment},
+        )
+        self.address = self._answer()
+
+    def remove(self) -> None:
+        """Take a worker node away: all its processes are killed."""
+        self._say("remove")
+        assert self._answer() == "removed"
+
+    def end(self) -> None:
+        self._say("end")
+        self._process.wait(timeout=PATIENCE_S)
+        for pipe in (self._process.stdin, self._process.stdout, self._errors):
+            assert pipe is not None
+            pipe.close()
+
+    def _say(self, word: str) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[Nodes]:
+    """A head without cores and two workers with one each."""
+    nodes = Nodes(tmp_path, 2)
+    yield nodes
+    nodes.end()
+
+
+def test_a_node_that_goes_away_in_a_trial_costs_no_trial(
+    nodes: Nodes, make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+) -> None:
+    study = make_fault_study(14)
+    driver = study.start(trial_s=1.5, SIMULATED_ADDRESS=nodes.address, **nodes.environment)
+    study.wait_for_parts(4, driver)
+    nodes.remove()
+    assert driver.wait(timeout=PATIENCE_S) == 0, study.said()
+    assert json.loads((study.results / "status.json").read_text())["retried"] >= 1
+    hold_intact(study, "worker node removed in a trial", times=1)
+
+
+def test_a_driver_killed_on_a_cluster_leaves_the_cluster_usable(
+    nodes: Nodes, make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+) -> None:
+    study = make_fault_study(10)
+    environment = {"SIMULATED_ADDRESS": nodes.address, **nodes.environment}
+    driver = study.start(trial_s=0.5, **environment)
+    study.wait_for_parts(3, driver)
+    study.kill(driver)
+    study.finish(**environment)
+    hold_intact(study, "driver killed on a cluster of three nodes", times=1)
