@@ -1,0 +1,125 @@
+"""Made-up cooking videos: actions in a loose order, and the scores of a mediocre classifier of frames."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.events import SegmentList
+from softloc_core.tasks.base import DataRequest, SourceInfo
+from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, training_folds
+
+__all__ = ["SYNTHETIC_NAMES", "SyntheticVideosSource"]
+
+MAKING_VERSION = 1
+HOP_S = 1.0
+N_TRAIN, N_TEST, N_TRAINING_FOLDS = 24, 8, 3
+TRAIN_NAMES = tuple(f"train_{index:02d}" for index in range(N_TRAIN))
+TEST_NAMES = tuple(f"test_{index:02d}" for index in range(N_TEST))
+SYNTHETIC_NAMES = (
+    "background",
+    "wash",
+    "peel",
+    "cut_root",
+    "cut_leaf",
+    "add_oil",
+    "add_salt",
+    "mix",
+    "serve",
+)
+# What is done before what: the actions of a stage come in any order, some twice.
+_STAGES = ((1, 2), (3, 4, 3, 4), (5, 6), (7,), (8,))
+# Typical length in seconds of each class; a class looks like its twin in part.
+_LENGTH_S = np.array([4.0, 12.0, 15.0, 20.0, 18.0, 5.0, 4.0, 14.0, 12.0])
+_TWIN = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7])
+_N_BANDS = 12
+_LIKENESS, _NOISE, _MEMORY, _VIDEO = 0.75, 1.1, 0.8, 0.4
+
+
+class SyntheticVideosSource:
+    """24 videos to train on and 8 to test, about three minutes each, a frame a second.
+
+    Each draws its own order, repetitions, lengths and pauses. A frame shows its class's pattern, mixed with
+    its twin's, under noise that lasts a few seconds and an offset of the video: single frames are often
+    mistaken, and what was done before tells more.
+    """
+
+    info = SourceInfo(
+        name="synthetic",
+        description="made-up cooking videos, scores of frames with their classes",
+        splits={"new_videos": 1, "train_cv": N_TRAINING_FOLDS},
+        needs_data_root=False,
+        channel_names=SYNTHETIC_NAMES,
+    )
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """`new_videos`, or `train_cv`: the training videos dealt into folds, the others left alone."""
+        if request.split == "train_cv":
+            return training_folds(TRAIN_NAMES, fold=request.fold, n_folds=N_TRAINING_FOLDS)
+        return SplitNames(TRAIN_NAMES, (), TEST_NAMES)
+
+    def scan(
+        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
+    ) -> Scan[SignalRecording]:
+        """The videos; `data_root` plays no part, and nothing can be wrong."""
+        chosen = (*TRAIN_NAMES, *TEST_NAMES) if names is None else names
+        return Scan(tuple(_video(name, seed=seed) for name in chosen), ())
+
+
+def _generator(*words: object) -> np.random.Generator:
+    """Random numbers of one purpose."""
+    text = " ".join(["videos", str(MAKING_VERSION), *map(str, words)])
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+
+
+def _video(name: str, *, seed: int) -> SignalRecording:
+    """A video that follows from its name and the seed."""
+    classes = _classes(_generator(seed, name, "actions"))
+
+    def features(front_end: str) -> NDArray[np.float32]:
+        return _frames(classes, patterns=_generator(seed, "patterns"), rng=_generator(seed, name, "frames"))
+
+    return SignalRecording(
+        name=name,
+        group=name,
+        hop_s=HOP_S,
+        features=features,
+        content_key=hashlib.sha256(f"videos {MAKING_VERSION} {seed} {name}".encode()).hexdigest(),
+        reference=SegmentList.from_frames(classes, hop_s=HOP_S),
+    )
+
+
+def _classes(rng: np.random.Generator) -> NDArray[np.int64]:
+    """Class of each frame."""
+    runs: list[NDArray[np.int64]] = []
+    for stage in _STAGES:
+        for action in rng.permutation(stage):
+            if rng.random() < 0.1:
+                continue
+            if rng.random() < 0.5:
+                runs.append(np.zeros(_length(0, rng), dtype=np.int64))
+            runs.append(np.full(_length(int(action), rng), action, dtype=np.int64))
+    runs.append(np.full(_length(8, rng), 8, dtype=np.int64))
+    return np.concatenate(runs)
+
+
+def _length(action: int, rng: np.random.Generator) -> int:
+    """Length of a segment in frames, at least two."""
+    return max(2, round(_LENGTH_S[action] * float(np.exp(0.4 * rng.standard_normal()))))
+
+
+def _frames(
+    classes: NDArray[np.int64], *, patterns: np.random.Generator, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Features [frame, band]."""
+    own = patterns.standard_normal((len(SYNTHETIC_NAMES), _N_BANDS))
+    pattern = own + _LIKENESS * own[_TWIN]
+    noise = rng.standard_normal((len(classes), _N_BANDS))
+    for frame in range(1, len(noise)):
+        noise[frame] = _MEMORY * noise[frame - 1] + np.sqrt(1 - _MEMORY**2) * noise[frame]
+    offset = _VIDEO * rng.standard_normal(_N_BANDS)
+    return (pattern[classes] + 2 * _NOISE * noise + offset).astype(np.float32)
