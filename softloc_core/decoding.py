@@ -222,6 +222,7 @@ those that predict smeared labels."""
 # What a study may set besides the decoders' own attributes.
 _OPTIONS: Mapping[str, Option] = {
     "offset_s": Option(0.0, "seconds added to every decoded time", low=-10.0, high=10.0),
+    "calibrate_offset": Option(False, "whether what is still missing is measured on validation recordings"),
 }
 
 

@@ -6,13 +6,14 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 
+from softloc_core.calibration import calibrated_offset_s, require_validation
 from softloc_core.decoding import decode, decoder_for
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
@@ -21,7 +22,7 @@ from softloc_core.losses import LOSSES, initial_bias, make_loss
 from softloc_core.losses.schedules import Schedule
 from softloc_core.metrics import Scores
 from softloc_core.networks import NetworkBuilder
-from softloc_core.tasks import TASKS, DataRequest, TaskData
+from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
 from softloc_core.training import HistoryPoint, Optimisation, TrainingSet, event_probabilities, fit
 
 __all__ = ["OPTION_FIELDS", "HistoryPoint", "Options", "TrialConfig", "TrialResult", "run_trial", "trial_id"]
@@ -70,7 +71,8 @@ class TrialConfig:
             1); the output bias follows from it (LoCo paper, eq. 15).
         decoding: Named decoding preset, or `auto`: the one that suits the loss.
         decoding_options: Attributes of the decoder that are set, sorted by name; `offset_s` is added to every
-            time.
+            time; with `calibrate_offset` the offset that is left is measured on the validation recordings and
+            added too.
         tolerance_s: Largest accepted time difference in scoring, inclusive, in seconds, > 0.
         seed: The study's seed; label noise depends on it, the replicate and the recording only.
         replicate: Which repetition, from 0.
@@ -214,16 +216,18 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
         device: Where to train, as torch names it.
 
     Raises:
-        ConfigError: A name that is not registered.
+        ConfigError: A name that is not registered, or an offset to calibrate without validation recordings.
         TrainingError: The loss is no longer finite.
     """
+    require_validation(dict(config.decoding_options), data)
     identity = trial_id(config, data_fingerprint=data.fingerprint)
     with _seeded(identity, device=device) as generator:
         started = time.perf_counter()
         network, history = _trained_network(config, data, device=torch.device(device), generator=generator)
         train_s = time.perf_counter() - started
-        events = _estimated_events(config, data, network, device=torch.device(device))
+        events, measures = _estimated_events(config, data, network, device=torch.device(device))
     scores = TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s)
+    scores = replace(scores, measures={**scores.measures, **measures})
     return TrialResult(
         config=config,
         trial_id=identity,
@@ -297,24 +301,46 @@ def _optimisation(config: TrialConfig) -> Optimisation:
 
 def _estimated_events(
     config: TrialConfig, data: TaskData, network: torch.nn.Module, *, device: torch.device
-) -> dict[str, EventList]:
-    """Decoded events of each test recording."""
+) -> tuple[dict[str, EventList], dict[str, float]]:
+    """Decoded events of each test recording, and what was measured on the way: a calibrated offset."""
     options = dict(config.decoding_options)
+    offset_s = float(options.get("offset_s", 0.0))
+    if not options.get("calibrate_offset"):
+        return _decoded(config, data, network, data.test, device=device, offset_s=offset_s), {}
+    events = _decoded(config, data, network, data.validation, device=device, offset_s=offset_s)
+    offset_s += calibrated_offset_s(
+        ((recording.reference, events[recording.name]) for recording in data.validation),
+        tolerance_s=config.tolerance_s,
+    )
+    events = _decoded(config, data, network, data.test, device=device, offset_s=offset_s)
+    return events, {"offset_s": offset_s}
+
+
+def _decoded(
+    config: TrialConfig,
+    data: TaskData,
+    network: torch.nn.Module,
+    recordings: Sequence[Recording],
+    *,
+    device: torch.device,
+    offset_s: float,
+) -> dict[str, EventList]:
+    """Decoded events of recordings, moved by an offset."""
     decoder = decoder_for(
         config.decoding,
         prediction=LOSSES[config.loss].prediction,
         softness_frames=config.softness_s / data.hop_s,
         auto=TASKS.get(config.task).auto_decoding,
-        options=options,
+        options=dict(config.decoding_options),
     )
-    probabilities = event_probabilities(network, data.test, device=device)
+    probabilities = event_probabilities(network, recordings, device=device)
     return {
         recording.name: decode(
             probabilities[recording.name],
             decoder,
             grid=recording.grid,
             duration_s=recording.reference.duration_s,
-            offset_s=float(options.get("offset_s", 0.0)),
+            offset_s=offset_s,
         )
-        for recording in data.test
+        for recording in recordings
     }

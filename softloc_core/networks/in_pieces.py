@@ -51,5 +51,5 @@ class InPieces(nn.Module):
         # The first and last frames are repeated, as for recordings shorter than an excerpt.
         padded = functional.pad(features.T, (margin, missing + margin), mode="replicate")
         pieces = padded.unfold(1, self.piece_frames + 2 * margin, self.piece_frames).permute(1, 2, 0)
-        logit = self.network(pieces)[:, :, margin : margin + self.piece_frames]
+        logit: Tensor = self.network(pieces)[:, :, margin : margin + self.piece_frames]
         return logit.transpose(0, 1).flatten(1)[:, :n_frames]

@@ -4,6 +4,7 @@ from softloc_core.tasks.base import DataRequest, Recording, SourceInfo, Task, Ta
 from softloc_core.tasks.checks import SourceReport, check_source
 from softloc_core.tasks.drums import DrumTask
 from softloc_core.tasks.golf import GolfTask
+from softloc_core.tasks.heartbeats import HeartbeatTask
 from softloc_core.tasks.piano import PianoTask
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
 TASKS = TaskRegistry()
 TASKS.register(DrumTask())
 TASKS.register(GolfTask())
+TASKS.register(HeartbeatTask())
 TASKS.register(PianoTask())
