@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import run_trial
 from sweeps.budgets import UNLIMITED, Budget, BudgetedSource
+from sweeps.driver_log import driver_log
 from sweeps.environment import remember_environment
 from sweeps.folder import StudyFolder, inside
 from sweeps.lock import study_lock
@@ -26,7 +26,6 @@ from sweeps.progress import Counts, ProgressLine, duration_text
 from sweeps.ray_environment import available_cpus, set_ray_environment
 from sweeps.recorder import Recorder
 from sweeps.records import Provenance, RunTrial, source_provenance
-from sweeps.redaction import RedactingFormatter
 from sweeps.status import StatusFile
 from sweeps.store import TrialStore
 from sweeps.study import Study
@@ -114,7 +113,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
         validate_tracking_uri(options.tracking_uri)
     folder = study_folder(study, out=options.out)
     validate_same_study(study, folder)
-    with study_lock(folder), _log_file(folder):
+    with study_lock(folder), driver_log(folder):
         store = TrialStore(folder)
         source = BudgetedSource(trial_source(planner, store.load(), folder), options.budget)
         progress = progress or ProgressLine(Counts(0))
@@ -252,27 +251,6 @@ def _validate_resources(study: Study, options: RunOptions) -> None:
                 f"`resources.{name}` must be at most the {there} to be had here, but got {wanted:g}"
                 f" in {study.places.get('resources', study.name)}"
             )
-
-
-@contextlib.contextmanager
-def _log_file(folder: StudyFolder) -> Iterator[None]:
-    """Everything that is logged goes to `logs/driver.log` of the study."""
-    if folder.local is None:
-        yield
-        return
-    (folder.local / "logs").mkdir(parents=True, exist_ok=True)
-    handler = logging.FileHandler(folder.local / "logs" / "driver.log", encoding="utf-8")
-    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    previous = root.level
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        root.removeHandler(handler)
-        root.setLevel(previous)
-        handler.close()
 
 
 def _finish(
