@@ -19,12 +19,12 @@ from softloc_core.tasks.base import DataRequest, Recording, SourceInfo, TaskData
 from softloc_core.tasks.checks import RecordingSummary, SourceReport
 from softloc_core.tasks.sources import AudioRecording, Found, SignalRecording, Source, SplitNames
 
-__all__ = ["AudioTask", "SignalTask"]
+__all__ = ["AudioTask", "RecordingReader", "SignalTask", "SourceTask"]
 
 logger = logging.getLogger(__name__)
 
 
-class _SourceTask(Generic[Found]):
+class SourceTask(Generic[Found]):
     """A task over sources; a concrete one states the attributes and inherits the rest.
 
     Attributes:
@@ -122,7 +122,7 @@ class _SourceTask(Generic[Found]):
             tolerance_s=[recording.tolerance_s or tolerance_s for recording in data.test],
         )
 
-    def _reader(self, request: DataRequest, cache_dir: Path) -> _Reader[Found]:
+    def _reader(self, request: DataRequest, cache_dir: Path) -> RecordingReader[Found]:
         """What turns that which a source found into recordings."""
         raise NotImplementedError
 
@@ -145,7 +145,7 @@ class _SourceTask(Generic[Found]):
         return self._sources[request.source]
 
 
-class _Reader(Generic[Found]):
+class RecordingReader(Generic[Found]):
     """Makes recordings of what a source found."""
 
     def recording(self, found: Found) -> Recording:
@@ -160,14 +160,14 @@ class _Reader(Generic[Found]):
         """Say what was done."""
 
 
-class AudioTask(_SourceTask[AudioRecording]):
+class AudioTask(SourceTask[AudioRecording]):
     """A task over sound recordings; features come from `softloc_core.features` and are cached on disk."""
 
-    def _reader(self, request: DataRequest, cache_dir: Path) -> _Reader[AudioRecording]:
+    def _reader(self, request: DataRequest, cache_dir: Path) -> RecordingReader[AudioRecording]:
         return _AudioReader(front_end(request.features), FeatureCache(cache_dir))
 
 
-class _AudioReader(_Reader[AudioRecording]):
+class _AudioReader(RecordingReader[AudioRecording]):
     def __init__(self, bands: FrontEnd, cache: FeatureCache) -> None:
         self._bands, self._cache = bands, cache
 
@@ -188,7 +188,7 @@ class _AudioReader(_Reader[AudioRecording]):
         logger.info("%s: features computed %d, reused %d", what, self._cache.n_computed, self._cache.n_reused)
 
 
-class SignalTask(_SourceTask[SignalRecording]):
+class SignalTask(SourceTask[SignalRecording]):
     """A task over signals that are no sound; their features are made in memory.
 
     Attributes:
@@ -197,7 +197,7 @@ class SignalTask(_SourceTask[SignalRecording]):
 
     front_ends: tuple[str, ...] = ("plain",)
 
-    def _reader(self, request: DataRequest, cache_dir: Path) -> _Reader[SignalRecording]:
+    def _reader(self, request: DataRequest, cache_dir: Path) -> RecordingReader[SignalRecording]:
         if request.features not in self.front_ends:
             raise ConfigError(
                 f"`features` must be one of {', '.join(self.front_ends)}, but got {request.features}"
@@ -205,7 +205,7 @@ class SignalTask(_SourceTask[SignalRecording]):
         return _SignalReader(request.features)
 
 
-class _SignalReader(_Reader[SignalRecording]):
+class _SignalReader(RecordingReader[SignalRecording]):
     def __init__(self, features: str) -> None:
         self._features = features
 
