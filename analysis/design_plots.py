@@ -110,12 +110,14 @@ def _draw_pair(
     """One plane; the values of the category stand for a number that is missing."""
     x = _axis(axes, points, across, None, vertical=False)
     y = _axis(axes, points, up, hue, vertical=True)
-    colours = np.array([_HUES[index % len(_HUES)] for index in _codes(points, hue)])
-    axes.scatter(x[there], y[there], s=14, c=colours[there], linewidths=0, zorder=3)
-    todo = ~there
+    codes = _codes(points, hue)
+    colours = [_HUES[code % len(_HUES)] for code in codes]
+    # Rings of different size where points of several values share a place, as with `each`.
+    rings = codes if across is not None and up is not None else 0 * codes
     axes.scatter(
-        x[todo], y[todo], s=14, facecolors="none", edgecolors=colours[todo], linewidths=0.8, zorder=3
+        x, y, s=(4.0 + 1.5 * rings) ** 2, facecolors="none", edgecolors=colours, linewidths=0.8, zorder=3
     )
+    axes.scatter(x[there], y[there], s=3, c="#333333", linewidths=0, zorder=4)
 
 
 def _axis(

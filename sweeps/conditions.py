@@ -37,7 +37,8 @@ def parse_conditions(
     result = dict(space)
     for key, item in located.items():
         if "when" in item.value:
-            when = tuple(_condition(name, one, space, parse) for name, one in item.value["when"].items())
+            others = {name: parameter for name, parameter in space.items() if name != key}
+            when = tuple(_condition(name, one, others, parse) for name, one in item.value["when"].items())
             parameter = space[key]
             result[key] = Parameter(parameter.kind, parameter.values, parameter.steps, when)
     in_order(result)

@@ -107,7 +107,7 @@ def _rows_of_file(located: Located, path: Path) -> Iterator[tuple[Located, dict[
 def _csv_rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
     """Rows of a CSV file with a header, numbered as in an editor."""
     reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True)
-    rows = []
+    rows: list[tuple[int, Mapping[str, Any]]] = []
     for row in reader:
         if None in row or None in row.values():
             raise csv.Error(f"row {reader.line_num} must have {len(reader.fieldnames or [])} cells")

@@ -26,7 +26,7 @@ class Field:
     Attributes:
         key: As written in the study file.
         config_name: The field of TrialConfig.
-        kind: `duration`, `integer`, `number`, `name`, `options` or `schedule`.
+        kind: `duration`, `integer`, `number`, `name`, `options`, `option` (one of them) or `schedule`.
     """
 
     key: str
@@ -80,6 +80,8 @@ def parse_field(field: Field, located: Located) -> Any:
         if not isinstance(value, str):
             raise located.error("must be a name")
         return value
+    if field.kind == "option":
+        return _option(located)
     return _schedule(located) if field.kind == "schedule" else _options(located)
 
 
@@ -103,12 +105,15 @@ def _schedule(located: Located) -> dict[str, Any]:
 
 def _options(located: Located) -> dict[str, Any]:
     """Named scalars."""
-    options = {}
-    for key, item in located.items():
-        if not isinstance(item.value, bool | int | float | str):
-            raise item.error("must be a number, a text or true/false")
-        options[key] = item.value
-    return options
+    return {key: _option(item) for key, item in located.items()}
+
+
+def _option(located: Located) -> bool | int | float | str:
+    """A scalar; its option judges it."""
+    value = located.value
+    if not isinstance(value, bool | int | float | str):
+        raise located.error("must be a number, a text or true/false")
+    return value
 
 
 def write_value(value: Any) -> Any:

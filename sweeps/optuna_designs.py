@@ -18,7 +18,7 @@ __all__ = ["SAMPLERS", "OptunaDesign"]
 Point = dict[str, Any]
 SAMPLERS = ("tpe", "gp", "cmaes", "nsga2", "nsga3")
 _GENETIC = ("nsga2", "nsga3")
-_POPULATION, _LEAST_POPULATION, _GENERATIONS = 50, 8, 5
+_POPULATION, _LEAST_POPULATION, _GENERATIONS = 50, 8, 10
 # So many trials of an earlier driver are needed to start the evolution strategy where they were best.
 _LEAST_WARM_START = 10
 # A sampler that gives known points so often in a row has no others.
@@ -57,7 +57,7 @@ class OptunaDesign:
             seed: Whole number >= 0.
             budget: Most points to give.
             n_objectives: Numbers that each point is told with.
-            population_size: Of a genetic sampler; a fifth of the budget, from 8 to 50, when None.
+            population_size: Of a genetic sampler; a tenth of the budget, from 8 to 50, when None.
 
         Raises:
             ConfigError: Nothing is varied, a population size that is none, or CMA-ES without the package it

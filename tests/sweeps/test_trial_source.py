@@ -41,12 +41,22 @@ def run_some(study: Study, folder: StudyFolder, count: int, *, lose_last: int = 
     return len(given)
 
 
-@pytest.mark.parametrize("design", ["random", "sobol", "tpe", "adaptive"])
+@pytest.mark.parametrize(
+    "design",
+    [
+        "random",
+        "sobol",
+        "tpe",
+        "adaptive",
+        "cmaes",
+        *(f"{name}, objectives=[f1, train_s]" for name in ("gp", "nsga2", "nsga3")),
+    ],
+)
 @pytest.mark.parametrize("replicates", [1, 2])
 def test_killed_and_gone_on_with_every_designed_trial_is_there_once(
     make_study: Callable[..., Study], tmp_path: Path, design: str, replicates: int
 ) -> None:
-    study = make_study(f"design={design}", f"replicates={replicates}", "trials=12")
+    study = make_study(*f"design={design}".split(", ", 1), f"replicates={replicates}", "trials=12")
     folder = StudyFolder(tmp_path)
     # Killed twice, each time with trials in flight.
     assert run_some(study, folder, 5, lose_last=2) == 5
@@ -55,6 +65,20 @@ def test_killed_and_gone_on_with_every_designed_trial_is_there_once(
     assert run_some(study, folder, 100) == 6
     assert len(TrialStore(folder).load()) == 12
     assert run_some(study, folder, 100) == 0
+
+
+def test_several_objectives_are_told_together_larger_being_better(
+    make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    study = make_study("design=nsga2", "trials=1", "objectives=[f1, train_s]")
+    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    source = trial_source(plan, {}, StudyFolder(tmp_path))
+    told: list[object] = []
+    source._design.tell = lambda point, value: told.append(value)  # type: ignore[attr-defined]
+    trial = source.next()
+    assert trial is not None
+    source.tell(trial.trial_id, {"f1": 0.5, "train_s": 3.0})
+    assert told == [(0.5, -3.0)]
 
 
 def test_a_design_that_learns_hears_the_mean_of_the_replicates(
