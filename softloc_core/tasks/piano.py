@@ -19,7 +19,9 @@ from softloc_core.networks import (
 )
 from softloc_core.tasks.base import TaskData
 from softloc_core.tasks.piano_keys import KEY_NAMES
+from softloc_core.tasks.piano_maestro import MaestroSource
 from softloc_core.tasks.piano_maps import MapsSource, PaperKeysMapsSource
+from softloc_core.tasks.piano_synthetic import SyntheticPianoSource
 from softloc_core.tasks.source_task import AudioTask
 
 __all__ = ["PianoTask"]
@@ -112,7 +114,7 @@ class PianoTask(AudioTask):
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__((MapsSource(), PaperKeysMapsSource()))
+        super().__init__((MapsSource(), PaperKeysMapsSource(), MaestroSource(), SyntheticPianoSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
         """Pooled scores, and the papers' means over pieces as the measures `f1_mean` and its like."""
