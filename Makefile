@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help install study test test-slow lint format bench clean
+.PHONY: help install study test test-slow test-faults test-cluster lint format bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,12 @@ test: $(READY) ## Run the whole test suite, all that this machine can run
 
 test-slow: $(READY) ## Run the tests that take minutes: long fault injection, long sweeps
 	$(BIN)/python -m pytest -m slow
+
+test-faults: $(READY) ## Kill, cut and fill what a study stands on; prints what was tried and lost (10 minutes)
+	$(BIN)/python -m pytest tests/faults
+
+test-cluster: $(READY) ## Two nodes through `ray up` over a real sshd, in namespaces of their own (root, sshd, rsync)
+	$(BIN)/python -m pytest tests/cluster -rs
 
 lint: $(READY) ## Format check, lint, strict types
 	$(BIN)/ruff format --check .
