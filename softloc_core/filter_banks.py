@@ -83,7 +83,9 @@ def _log_frequency(
     distance_hz = np.arange(n_fft // 2 + 1) * bin_hz - centre_hz
     below_hz = np.maximum(centre_hz * (1 - 1 / ratio), bin_hz)
     above_hz = np.maximum(centre_hz * (ratio - 1), bin_hz)
-    return np.maximum(1 - np.where(distance_hz < 0, -distance_hz / below_hz, distance_hz / above_hz), 0.0)
+    away = np.where(distance_hz < 0, -distance_hz / below_hz, distance_hz / above_hz)
+    triangle: NDArray[np.float64] = np.maximum(1 - away, 0.0)
+    return triangle
 
 
 FILTER_BANKS: Mapping[str, Callable[[int, int, int, float, float], NDArray[np.float64]]] = {

@@ -78,7 +78,8 @@ class MapsSource:
         pairs, problems = FOLDER.pairs(data_root)
         if problems:
             raise problems[0]
-        scored, trained = DISKLAVIER, SYNTHESISED
+        scored: tuple[str, ...] = DISKLAVIER
+        trained: tuple[str, ...] = SYNTHESISED
         if request.split == "train_cv":
             scored = SYNTHESISED[request.fold :: N_TRAINING_FOLDS]
             trained = tuple(name for name in SYNTHESISED if name not in scored)
