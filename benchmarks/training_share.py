@@ -1,0 +1,99 @@
+"""How much of the core time of a finished study was training.
+
+python benchmarks/training_share.py FOLDER [--cores N] [--pause-s 300]
+
+Training is the sum of `train_s`. Core time is cores x wall time, and wall time runs from the first trial's
+beginning to the last one's end; breaks between two runs of the study, when no trial ran for longer than
+--pause-s, are left out. Of a local study that was run in one go, a second figure counts the start of Ray
+and the storing of the last trial as well: from the writing of `study.yaml` to that of the last
+`status.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.results import load_study
+
+
+@dataclass(frozen=True)
+class Share:
+    """Where the core time went.
+
+    Attributes:
+        trials: Completed trials.
+        cores: Cores that trials could use.
+        wall_s: From the first trial's beginning to the last one's end, less breaks.
+        train_s: Sum over the trials.
+    """
+
+    trials: int
+    cores: float
+    wall_s: float
+    train_s: float
+
+    @property
+    def share(self) -> float:
+        """Training over core time."""
+        return self.train_s / (self.cores * self.wall_s)
+
+
+def training_share(
+    trials: pd.DataFrame, *, cores: float | None, cores_a_trial: float, pause_s: float
+) -> Share:
+    """Where the core time of completed trials went; without `cores`, as many as ever worked at once."""
+    begin = trials["started_at"].map(pd.Timestamp.timestamp).to_numpy(dtype=float)
+    end = begin + trials["train_s"].to_numpy(dtype=float)
+    order = np.argsort(begin)
+    begin, end = begin[order], end[order]
+    reached = np.maximum.accumulate(end)
+    gaps = begin[1:] - reached[:-1]
+    wall_s = reached[-1] - begin[0] - gaps[gaps > pause_s].sum()
+    changes = sorted([(t, 1) for t in begin] + [(t, -1) for t in end])
+    most = int(np.max(np.cumsum([change for _, change in changes])))
+    used = cores if cores is not None else most * cores_a_trial
+    train_s = float(trials["train_s"].sum()) * cores_a_trial
+    return Share(len(trials), used, float(wall_s), train_s)
+
+
+def driver_s(folder: Path, found: Share) -> float | None:
+    """Seconds from the driver's beginning to its last status; None where that is not to be had."""
+    files = [folder / name for name in ("study.yaml", "status.json")]
+    if not all(path.is_file() for path in files):
+        return None
+    elapsed = files[1].stat().st_mtime - files[0].stat().st_mtime
+    return elapsed if elapsed >= found.wall_s else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", nargs="?", default="runs/quickstart")
+    parser.add_argument(
+        "--cores", type=float, help="cores that trials could use; most at once, where not given"
+    )
+    parser.add_argument("--pause-s", type=float, default=300.0)
+    options = parser.parse_args()
+    if "://" not in options.folder and not Path(options.folder).is_dir():
+        print(f"training share: no study in {options.folder} (run one, or name its folder)")
+        return
+    study = load_study(options.folder)
+    cpus = float((study.definition.get("resources") or {}).get("cpus", 1))
+    found = training_share(study.completed, cores=options.cores, cores_a_trial=cpus, pause_s=options.pause_s)
+    print(f"{study.name}: {found.trials} trials, {found.cores:g} cores, {found.wall_s:.0f} s from the first "
+          f"trial's beginning to the last one's end, {found.train_s:.0f} core seconds of training: "
+          f"{100 * found.share:.1f} % of the core time")  # fmt: skip
+    elapsed = driver_s(Path(options.folder), found)
+    if elapsed is not None:
+        print(f"with the driver's start and end, {elapsed:.0f} s: "
+              f"{100 * found.train_s / (found.cores * elapsed):.1f} %")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
