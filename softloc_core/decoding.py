@@ -205,7 +205,9 @@ DECODERS: Mapping[str, AnyDecoder] = {
     "local_mass": LocalMass(mass=0.3, window_s=0.05),
     "local_mass_paper_drums": LocalMass(mass=0.5, window_s=0.045),
     "local_mass_paper_piano": LocalMass(mass=0.35, window_s=0.1),
+    "local_mass_150ms": LocalMass(mass=0.3, window_s=0.15),
     "peak_picking": PeakPicking(relative_height=0.35, distance_s=0.05),
+    "peak_picking_150ms": PeakPicking(relative_height=0.35, distance_s=0.15),
     "one_each": OneEach(),
     "threshold": Threshold(threshold=0.5),
     "threshold_paper_puffs": Threshold(threshold=0.2),
@@ -218,6 +220,16 @@ AUTO_DECODING: Mapping[str, str] = {
 }
 """What `auto` stands for: local mass for networks that predict points or classify frames, peak picking for
 those that predict smeared labels."""
+SPARSE_DECODING: Mapping[str, str] = {
+    "point": "local_mass_150ms",
+    "frame": "local_mass_150ms",
+    "smeared": "peak_picking_150ms",
+}
+"""The same for events of a class that are at least 0.3 s apart, as heartbeats and steps are.
+
+A network trained on misaligned labels may lay an event's mass on two waves of the signal 100 ms apart; a short
+window then takes them for two events, each off to one side.
+"""
 
 # What a study may set besides the decoders' own attributes.
 _OPTIONS: Mapping[str, Option] = {

@@ -19,9 +19,9 @@ __all__ = ["FRONT_ENDS", "HEARTBEAT_CHANNELS", "RATE_HZ", "EcgRecord", "ecg_feat
 
 HEARTBEAT_CHANNELS = ("beat", "pvc")
 RATE_HZ = 360
-FRONT_ENDS = ("ecg_90",)
-_STEP = 4
-_OFFSETS = np.arange(-2, 3)
+FRONT_ENDS = ("ecg_60",)
+_STEP = 6
+_OFFSETS = np.arange(-3, 4)
 _PASS_BAND_HZ = (0.5, 40.0)
 _LARGEST = 8.0
 
@@ -83,11 +83,12 @@ def _check_samples(what: str, sample: NDArray[np.int64], *, n_samples: int, wher
 
 
 def ecg_features(signal_mv: NDArray[np.float32], front_end: str) -> NDArray[np.float32]:
-    """The signal around each of 90 instants a second, [frame, band] float32 in units of its own strength.
+    """The signal around each of 60 instants a second, [frame, band] float32 in units of its own strength.
 
-    A frame's five bands are the five samples around its instant (every fourth sample), so neighbouring frames
+    A frame's seven bands are the samples around its instant (every sixth sample), so neighbouring frames
     share one and nothing is averaged away. The signal is filtered to 0.5-40 Hz forward and backward, which
     delays nothing, and divided by the 90th percentile of its magnitude, so that leads and persons compare.
+    Its sign is dropped: electrodes elsewhere turn it round, and few training persons do not show both ways.
 
     Args:
         signal_mv: [sample] at 360 Hz, in millivolts.
@@ -97,7 +98,7 @@ def ecg_features(signal_mv: NDArray[np.float32], front_end: str) -> NDArray[np.f
     filters = butter(2, _PASS_BAND_HZ, btype="bandpass", fs=RATE_HZ, output="sos")
     filtered = sosfiltfilt(filters, np.asarray(signal_mv, dtype=np.float64))
     strength = max(float(np.quantile(np.abs(filtered), 0.9)), 1e-6)
-    scaled = np.clip(filtered / strength, -_LARGEST, _LARGEST)
+    scaled = np.minimum(np.abs(filtered) / strength, _LARGEST)
     centre = np.arange(0, len(scaled), _STEP)
     sample = np.clip(centre[:, None] + _OFFSETS, 0, len(scaled) - 1)
     return np.ascontiguousarray(scaled[sample], dtype=np.float32)

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from softloc_core.decoding import SPARSE_DECODING
 from softloc_core.events import EventList
 from softloc_core.losses.schedules import Ramp
 from softloc_core.metrics import Scores
@@ -27,7 +28,7 @@ FIELD_TOLERANCE_S = 0.15
 _DEFAULTS: Mapping[str, Any] = {
     # data
     "fold": 0,
-    "features": "ecg_90",
+    "features": "ecg_60",
     # loss and labels
     "loss_options": (),
     "measure": "squared",
@@ -36,7 +37,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "noise_options": (),
     "label_noise_s": 0.0,
     # training
-    "excerpt_s": 4.0,
+    "excerpt_s": 3.0,
     "gradient_clip": 10.0,
     "initial_empty_prob": 0.8,
     "gain_db": 0.0,
@@ -46,7 +47,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "decoding_options": (),
     # Chosen on training records left out of training; see docs/tasks.md.
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
-    "iterations": 600,
+    "iterations": 400,
     "batch_size": 16,
     "learning_rate": 8e-3,
     "learning_rate_schedule": "trapezoid",
@@ -66,7 +67,7 @@ def _in_pieces(
         bidirectional=bidirectional,
         **sizes,
     )
-    return InPieces(network, piece_frames=1_800, margin_frames=180)
+    return InPieces(network, piece_frames=1_200, margin_frames=120)
 
 
 class HeartbeatTask(SignalTask):
@@ -84,6 +85,7 @@ class HeartbeatTask(SignalTask):
         "compact": _in_pieces,
         "compact_causal": partial(_in_pieces, bidirectional=False),
     }
+    auto_decoding = SPARSE_DECODING
     shared_defaults = _DEFAULTS
     network_defaults: Mapping[str, Mapping[str, Any]] = {"compact": {}, "compact_causal": {}}
 

@@ -32,10 +32,11 @@ def test_every_decoder_finds_nothing_in_nothing(name):
 
 
 @pytest.mark.parametrize("name", ANY_NUMBER)
+@settings(deadline=None)
 @given(positions=st.sets(st.integers(0, 9), max_size=6))
 def test_every_decoder_returns_lone_spikes_where_they_are(name, positions):
-    frames = np.array(sorted(positions), dtype=int) * 12
-    prob = np.zeros(120)
+    frames = np.array(sorted(positions), dtype=int) * 20
+    prob = np.zeros(200)
     prob[frames] = 1.0
     np.testing.assert_allclose(DECODERS[name](prob, hop_s=HOP_S), frames)
 
@@ -69,6 +70,13 @@ def test_peak_picking_compares_with_one_smoothed_event():
     np.testing.assert_allclose(decoder(smoothed, hop_s=HOP_S), [40])
     np.testing.assert_allclose(decoder(0.4 * smoothed, hop_s=HOP_S), [40])
     assert len(decoder(0.3 * smoothed, hop_s=HOP_S)) == 0
+
+
+def test_a_long_window_takes_the_mass_on_two_waves_for_one_event_between_them():
+    prob = np.zeros(100)
+    prob[[40, 48]] = 0.5
+    assert len(DECODERS["local_mass"](prob, hop_s=HOP_S)) == 2
+    np.testing.assert_allclose(DECODERS["local_mass_150ms"](prob, hop_s=HOP_S), [44])
 
 
 def test_auto_follows_what_the_network_predicts():

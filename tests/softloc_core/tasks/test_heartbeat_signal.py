@@ -16,23 +16,23 @@ def record():
 def test_a_frame_is_centred_on_its_instant():
     bump = np.exp(
         -0.5 * (np.arange(-180, 180) / 12) ** 2
-    )  # its peak on samples 180, 540, ...: every 90th frame
-    features = ecg_features(np.tile(bump, 10).astype(np.float32), "ecg_90")
-    assert features.shape == (900, 5)
-    for frame in (225, 315, 405):
-        assert np.unravel_index(np.argmax(features[frame - 20 : frame + 20]), (40, 5)) == (20, 2)
+    )  # its peak on samples 180, 540, ...: every 60th frame
+    features = ecg_features(np.tile(bump, 10).astype(np.float32), "ecg_60")
+    assert features.shape == (600, 7)
+    for frame in (150, 210, 270):
+        assert np.unravel_index(np.argmax(features[frame - 20 : frame + 20]), (40, 7)) == (20, 3)
         np.testing.assert_allclose(features[frame, ::-1], features[frame], atol=1e-3)
 
 
 def test_neither_the_baseline_nor_the_scale_matters(record):
-    features = ecg_features(record.signal_mv, "ecg_90")
-    other = ecg_features(3 * record.signal_mv + 5, "ecg_90")
+    features = ecg_features(record.signal_mv, "ecg_60")
+    other = ecg_features(3 * record.signal_mv + 5, "ecg_60")
     assert np.abs(features - other)[200:-200].max() < 1e-2
     assert np.isfinite(features).all() and features.dtype == np.float32
 
 
 def test_a_flat_line_gives_finite_features():
-    assert np.isfinite(ecg_features(np.zeros(720, dtype=np.float32), "ecg_90")).all()
+    assert np.isfinite(ecg_features(np.zeros(720, dtype=np.float32), "ecg_60")).all()
 
 
 def test_rendered_beats_are_plausible_and_stand_on_a_wave(record):
@@ -60,7 +60,7 @@ def test_the_content_decides_the_key(record):
 
 def test_rendered_splits():
     source = SyntheticHeartbeats()
-    request = DataRequest("heartbeats", "synthetic", "new_persons", fold=0, features="ecg_90", seed=0)
+    request = DataRequest("heartbeats", "synthetic", "new_persons", fold=0, features="ecg_60", seed=0)
     split = source.split(request, None)
     assert split.train and split.validation and split.test and len(set(split.all)) == 12
     scan = source.scan(None, names=split.test[:1], seed=0)
@@ -69,7 +69,7 @@ def test_rendered_splits():
 
 def test_the_fields_tolerance_is_scored_besides(tmp_path):
     task = TASKS.get("heartbeats")
-    request = DataRequest("heartbeats", "synthetic", "train_cv", fold=0, features="ecg_90", seed=0)
+    request = DataRequest("heartbeats", "synthetic", "train_cv", fold=0, features="ecg_60", seed=0)
     data = task.load(request, data_root=None, cache_dir=tmp_path)
     late = {r.name: r.reference.moved(r.reference.time_s + 0.1) for r in data.test}
     scores = task.score(data, late, tolerance_s=0.05)
