@@ -227,8 +227,8 @@ SPARSE_DECODING: Mapping[str, str] = {
 }
 """The same for events of a class that are at least 0.3 s apart, as heartbeats and steps are.
 
-A network trained on misaligned labels may lay an event's mass on two waves of the signal 100 ms apart; a short
-window then takes them for two events, each off to one side.
+A network trained on misaligned labels may lay an event's mass on two waves of the signal 100 ms apart; a
+short window then takes them for two events, each off to one side.
 """
 
 # What a study may set besides the decoders' own attributes.

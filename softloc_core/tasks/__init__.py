@@ -3,6 +3,7 @@
 from softloc_core.tasks.base import DataRequest, Recording, SourceInfo, Task, TaskData, TaskRegistry
 from softloc_core.tasks.checks import SourceReport, check_source
 from softloc_core.tasks.drums import DrumTask
+from softloc_core.tasks.gait import GaitTask
 from softloc_core.tasks.golf import GolfTask
 from softloc_core.tasks.heartbeats import HeartbeatTask
 from softloc_core.tasks.piano import PianoTask
@@ -20,6 +21,7 @@ __all__ = [
 
 TASKS = TaskRegistry()
 TASKS.register(DrumTask())
+TASKS.register(GaitTask())
 TASKS.register(GolfTask())
 TASKS.register(HeartbeatTask())
 TASKS.register(PianoTask())
