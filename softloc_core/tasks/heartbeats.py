@@ -47,7 +47,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "decoding_options": (),
     # Chosen on training records left out of training; see docs/tasks.md.
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
-    "iterations": 400,
+    "iterations": 600,
     "batch_size": 16,
     "learning_rate": 8e-3,
     "learning_rate_schedule": "trapezoid",

@@ -1,0 +1,58 @@
+"""How far two reference systems of one walk disagree: `python docs/gait_references.py path/to/mobgap`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.tasks.gait_matlab import Trial, read_trials
+
+WINDOW_S = 0.3
+
+
+def differences_s(trial: Trial) -> NDArray[np.float64]:
+    """INDIP minus Stereophoto of each pair of contacts that are each other's nearest, in seconds."""
+    indip, stereophoto = (
+        np.sort(np.concatenate([np.empty(0), *trial.bouts.get(system, [])]))
+        for system in ("indip", "stereophoto")
+    )
+    indip, stereophoto = indip[np.isfinite(indip)], stereophoto[np.isfinite(stereophoto)]
+    if not len(indip) or not len(stereophoto):
+        return np.empty(0)
+    distance_s = indip[:, None] - stereophoto
+    nearest = np.abs(distance_s).argmin(axis=1)
+    mutual = np.abs(distance_s).argmin(axis=0)[nearest] == np.arange(len(indip))
+    pair_s = distance_s[np.arange(len(indip)), nearest]
+    return np.asarray(pair_s[mutual & (np.abs(pair_s) <= WINDOW_S)])
+
+
+def summary(difference_s: NDArray[np.float64]) -> str:
+    """Mean, spread and quantiles in milliseconds."""
+    low, median, high = (1e3 * q for q in np.quantile(difference_s, [0.05, 0.5, 0.95]))
+    mean, sd = 1e3 * difference_s.mean(), 1e3 * difference_s.std(ddof=1)
+    within = np.mean(np.abs(difference_s) <= 0.05 + 1e-9)
+    return (
+        f"{len(difference_s)} pairs, mean {mean:+.1f} ms, s.d. {sd:.1f} ms, median {median:+.0f} ms, "
+        f"5 % to 95 % {low:+.0f} to {high:+.0f} ms, {within:.0%} within 50 ms"
+    )
+
+
+def main(data_root: Path) -> None:
+    """Log the disagreement of each trial and of all."""
+    every = []
+    for path in sorted(data_root.glob("*/*/data.mat")):
+        for trial in read_trials(path)[0]:
+            found = differences_s(trial)
+            every.append(found)
+            if len(found) > 1:
+                logging.info("%s %s: %s", path.parent.name, trial.name, summary(found))
+    logging.info("all: %s", summary(np.concatenate(every)))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    main(Path(sys.argv[1]))
