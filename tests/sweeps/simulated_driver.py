@@ -2,16 +2,19 @@
 
 python simulated_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S [OVERRIDE ...]
 
-SIMULATED_ADDRESS and SIMULATED_TRACKING_URI in the environment are what --address and --tracking-uri are.
+SIMULATED_ADDRESS and SIMULATED_TRACKING_URI in the environment are what --address and --tracking-uri are, and
+SIMULATED_BUDGET is a JSON mapping of what --max-hours, --max-trials and --max-failures are.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
 
 from softloc_core.errors import UserError
+from sweeps.budgets import Budget
 from sweeps.runner import RunOptions, run_study
 from sweeps.simulation import SimulatedTrial, register_simulated_task
 from sweeps.study import study_from_yaml
@@ -28,6 +31,7 @@ def main() -> int:
         address=os.environ.get("SIMULATED_ADDRESS"),
         cpus=2,
         tracking_uri=os.environ.get("SIMULATED_TRACKING_URI"),
+        budget=Budget(**json.loads(os.environ.get("SIMULATED_BUDGET", "{}"))),
         run_trial=trial,
     )
     try:

@@ -72,6 +72,13 @@ def test_a_wrong_study_is_one_line_and_status_2(
         ),
         (("run", "quickstart", "--set", "nonsense"), "--set must be key=value, but got nonsense"),
         (("run", "quickstart", "--cpus", "0", "--trials", "2"), "--cpus must be at least 1, but got 0"),
+        (("run", "quickstart", "--max-hours", "0"), "--max-hours must be above 0, but got 0"),
+        (("run", "quickstart", "--max-trials", "0"), "--max-trials must be at least 1, but got 0"),
+        (("run", "quickstart", "--max-failures", "0"), "--max-failures must be at least 1, but got 0"),
+        (("plan", "no_such_study"), "a study must be one that ships"),
+        (("plan", "quickstart", "--cpus", "0"), "--cpus must be above 0, but got 0"),
+        (("plan", "drums_210", "--data", "mdb", "--data-root", "nowhere"), "--data-root must be a folder"),
+        (("pareto", "nowhere"), "a study's folder must hold study.yaml, but nowhere does not"),
         (("run", "quickstart", "--trials", "3"), "`trials` must be a multiple of 2"),
         (("run", "quickstart", "--out", "zz://x", "--trials", "2"), "--out must be a folder or an address"),
         (
@@ -127,7 +134,7 @@ def test_a_data_root_without_recordings(
 def test_help_answers_with_examples(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for command in ("run", "surface", "status", "dashboard"):
+    for command in ("run", "plan", "pareto", "surface", "status", "dashboard"):
         status, out, _ = softloc(command, "--help", capsys=capsys, monkeypatch=monkeypatch)
         assert status == 0
         assert f"softloc {command}" in out.replace("\n", " ")
