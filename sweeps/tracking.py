@@ -63,6 +63,8 @@ class MlflowWriter:
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        # It prints a traceback, then raises what is caught and logged here: a full disk is no crash.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         mlflow.set_tracking_uri(uri)
         self._store = store
         self._client = MlflowClient(uri)
