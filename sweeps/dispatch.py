@@ -16,6 +16,7 @@ from ray.tune.search import Searcher
 
 from sweeps.planning import PlannedTrial
 from sweeps.progress import Counts
+from sweeps.ray_environment import keep_credentials_here
 from sweeps.records import TrialRecord, failed_record
 from sweeps.study import Resources
 from sweeps.trainable import Job, TrialTrainable, WorkerSettings
@@ -168,6 +169,7 @@ def dispatch(work: Dispatch, *, fingerprint: Callable[[PlannedTrial], str], fold
     Raises:
         KeyboardInterrupt: The study was interrupted.
     """
+    keep_credentials_here()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(work.pending)
     trainable = tune.with_resources(
         tune.with_parameters(TrialTrainable, settings=work.settings),

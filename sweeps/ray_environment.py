@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 
-__all__ = ["available_cpus", "set_ray_environment"]
+__all__ = ["available_cpus", "keep_credentials_here", "set_ray_environment"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,19 @@ def set_ray_environment(*, local: bool) -> None:
                 )
             continue
         os.environ.setdefault(key, value)
+
+
+def keep_credentials_here() -> None:
+    """Let Tune send no credentials of this process to its workers.
+
+    Tune would put AWS_SECRET_ACCESS_KEY and its like into the runtime environment of every worker, which Ray
+    writes into its logs on every node. Trials need none: the driver reads the data and writes the results.
+    """
+    from ray.tune.execution import class_cache
+
+    class_cache.ENV_VARS_TO_PROPAGATE = {
+        name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")
+    }
 
 
 def available_cpus() -> int:

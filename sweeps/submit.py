@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import tempfile
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import urlsplit
 
 from softloc_core.errors import ConfigError
@@ -17,6 +20,8 @@ from sweeps.redaction import redacted
 from sweeps.study import Study
 
 __all__ = ["JobRequest", "submit_study"]
+
+_PATIENCE_S = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,20 +56,18 @@ def submit_study(study: Study, request: JobRequest) -> str:
     """
     _validate(request)
     set_ray_environment(local=False)
-    from ray.job_submission import JobSubmissionClient
-
     job_id = f"softloc-{study.name}-{uuid.uuid4().hex[:8]}"
     with tempfile.TemporaryDirectory(prefix="softloc-submit-") as folder:
         file = Path(folder) / f"{study.name}.yaml"
         file.write_text(study.to_yaml(), encoding="utf-8")
+        job = {
+            "entrypoint": shlex.join(_command(file.name, request)),
+            "submission_id": job_id,
+            "runtime_env": {"working_dir": folder},
+            "metadata": {"softloc_study": study.name},
+        }
         try:
-            client = JobSubmissionClient(request.address)
-            client.submit_job(
-                entrypoint=shlex.join(_command(file.name, request)),
-                submission_id=job_id,
-                runtime_env={"working_dir": folder},
-                metadata={"softloc_study": study.name},
-            )
+            _submit(request.address, job)
         except Exception as error:
             # Ray raises whatever its HTTP library, its tokens or its server do.
             reason = redacted(" ".join(str(error).split()))[:300]
@@ -73,6 +76,24 @@ def submit_study(study: Study, request: JobRequest) -> str:
                 f"{redacted(request.address)}: {type(error).__name__}: {reason}"
             ) from error
     return _said(study, request, job_id)
+
+
+def _submit(address: str, job: Mapping[str, Any]) -> None:
+    """Submit a job; a head that has just started takes none yet, and is asked again for two minutes."""
+    from ray.job_submission import JobSubmissionClient
+
+    for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    client = JobSubmissionClient(address)
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            client.submit_job(**job)
+            return
+        except RuntimeError as error:
+            if "try again later" not in str(error) or time.monotonic() > until_s:
+                raise
+            time.sleep(1.0)
 
 
 def _command(study_file: str, request: JobRequest) -> list[str]:

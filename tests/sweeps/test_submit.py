@@ -13,12 +13,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 import pytest
 
 from softloc_core.errors import ConfigError
+from sweeps import submit
 from sweeps.cli import main
 from sweeps.study import Study, study_from_yaml
 from sweeps.submit import JobRequest, submit_study
@@ -73,7 +74,11 @@ class _Client:
     def __init__(self, address: str) -> None:
         assert address == GOOD["address"]
 
+    refusals: ClassVar = ["No available agent to submit job, please try again later."]
+
     def submit_job(self, **job: Any) -> None:
+        if self.refusals:
+            raise RuntimeError(self.refusals.pop())
         [file] = Path(job["runtime_env"]["working_dir"]).iterdir()
         type(self).submitted = {**job, "file": file.name, "text": file.read_text()}
 
@@ -84,6 +89,7 @@ def test_the_study_travels_with_its_overrides_and_the_options(
     from ray import job_submission
 
     monkeypatch.setattr(job_submission, "JobSubmissionClient", _Client)
+    monkeypatch.setattr(submit.time, "sleep", lambda _: None)
     study = make_study("trials=7")
     request = JobRequest(
         **{**GOOD, "data_root": "/data/it is", "tracking_uri": "http://host:5000", "mlflow": False},
@@ -174,15 +180,15 @@ def job_command(text: str, name: str) -> list[str]:
 def test_a_job_runs_is_followed_and_stopped(head: tuple[str, dict[str, str]], tmp_path: Path) -> None:
     address, environment = head
     out = tmp_path / "studies"
-    submit = ("submit", "quickstart", "--address", address, "--out", str(out), "--trials", "4")
+    command = ("submit", "quickstart", "--address", address, "--out", str(out), "--trials", "4")
     # Whoever has no token is refused.
     stranger = {**environment, "RAY_AUTH_TOKEN": TOKEN[::-1]}
-    code, said, problem = softloc(*submit, environment=stranger)
+    code, said, problem = softloc(*command, environment=stranger)
     assert (code, said) == (2, "")
     assert problem.startswith("softloc: --address must be the dashboard of a running Ray cluster, as http")
     assert "Traceback" not in problem
 
-    code, said, problem = softloc(*submit, "--set", "iterations=5000", environment=environment)
+    code, said, problem = softloc(*command, "--set", "iterations=5000", environment=environment)
     assert (code, problem) == (0, "")
     assert said.startswith("quickstart is job softloc-quickstart-")
     wait_for_status(out, "running")

@@ -270,6 +270,47 @@ def test_mlflow_away_is_said_once_and_made_up_for_at_the_end(
     assert len(runs(store, "trial")) == (3 if returns else 0)
 
 
+class _Live:
+    """Draws on every third trial, at once."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+
+    def offer(self, n_trials: int, deliver: Callable[[StudyView], None]) -> None:
+        if n_trials % 3 == 0:
+            deliver(VIEW)
+
+    def now(self) -> StudyView:
+        return StudyView(3, {"heat_map.png": b"the last"}, "the end")
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def test_the_heat_map_is_drawn_again_as_trials_arrive(store: TrialStore) -> None:
+    writers: list[MlflowWriter] = []
+
+    def keep() -> MlflowWriter:
+        writers.append(open_writer(store))
+        return writers[-1]
+
+    live = _Live()
+    tracker = TrackerThread(keep, warn=pytest.fail, live=live)  # type: ignore[arg-type]
+    for trial in store.load().values():
+        tracker.record(TrialRecord(trial.row))
+    tracker._end()
+    assert live.stopped
+    [parent] = runs(store, "study")
+    heat_map = Path(parent.info.artifact_uri.removeprefix("file://")) / "heat_map.png"
+    assert heat_map.read_bytes() == b"png"
+    assert parent.data.tags["mlflow.note.content"] == "3 trials"
+    assert parent.info.status == "RUNNING"
+    tracker.finish(files=[], status="FINISHED")
+    assert heat_map.read_bytes() == b"the last"
+    [parent] = runs(store, "study")
+    assert parent.data.tags["mlflow.note.content"] == "the end"
+
+
 def test_records_reach_mlflow_while_the_study_runs(store: TrialStore) -> None:
     tracker = TrackerThread(lambda: open_writer(store), warn=pytest.fail)
     for trial in store.load().values():

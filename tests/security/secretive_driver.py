@@ -1,0 +1,63 @@
+"""A driver of the simulated study whose trials tell, in an error, a secret of their environment.
+
+python secretive_driver.py OUT TRACKING_URI|own draw|plain VARIABLE ...
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweeps.drawing import draw_surface
+from sweeps.runner import RunOptions, run_study
+from sweeps.simulation import SimulatedTrial, register_simulated_task
+from sweeps.study import study_from_yaml
+
+STUDY = """\
+name: sim
+task: simulated
+data: plain
+trials: 10
+design: sobol
+space:
+  label_noise: {uniform: [0ms, 100ms]}
+  softness: {uniform: [0ms, 150ms]}
+fixed: {loss: softloc}
+"""
+
+
+@dataclass(frozen=True)
+class SecretiveTrial:
+    """Trials with little label noise fail, and say too much."""
+
+    variables: tuple[str, ...]
+    address: str
+
+    def __call__(self, config: Any, data: Any, *, device: str = "cpu") -> Any:
+        time.sleep(0.2)
+        if config.label_noise_s < 0.03:
+            told = " ".join(os.environ.get(name, "unset") for name in self.variables)
+            raise RuntimeError(f"no access with {told} to {self.address}")
+        return SimulatedTrial()(config, data, device=device)
+
+
+def main() -> int:
+    out, uri, look, *variables = sys.argv[1:]
+    register_simulated_task()
+    options = RunOptions(
+        out=out,
+        cache_dir=Path(out) / "cache",
+        cpus=2,
+        run_trial=SecretiveTrial(tuple(variables), uri),
+        tracking_uri=None if uri == "own" else uri,
+        draw=draw_surface if look == "draw" else None,
+    )
+    return run_study(study_from_yaml(STUDY, name="sim.yaml"), options).exit_status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
