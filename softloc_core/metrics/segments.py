@@ -166,7 +166,7 @@ def score_segments(
             counts[:, column] += np.bincount(channel, minlength=len(channel_names))
         inside = pair[true.start_s[pair[:, 0]] > 0]
         errors_s.append(found.start_s[inside[:, 1]] - true.start_s[inside[:, 0]])
-    starts = [tuple(_counted_starts(one, ignored) for one in pair) for pair in pairs]
+    starts = [(_counted_starts(true, ignored), _counted_starts(found, ignored)) for true, found in pairs]
     start_f1 = score_events(starts, channel_names=channel_names, tolerance_s=tolerance_s).f1
     measures = {**_measures(pairs, ignored), "start_f1": start_f1}
     return replace(pooled_scores(counts, np.concatenate(errors_s), channel_names), measures=measures)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -109,7 +110,7 @@ def _classes(rng: np.random.Generator) -> NDArray[np.int64]:
 
 def _length(action: int, rng: np.random.Generator) -> int:
     """Length of a segment in frames, at least two."""
-    return max(2, round(_LENGTH_S[action] * float(np.exp(0.4 * rng.standard_normal()))))
+    return max(2, round(float(_LENGTH_S[action]) * math.exp(0.4 * float(rng.standard_normal()))))
 
 
 def _frames(
@@ -122,4 +123,5 @@ def _frames(
     for frame in range(1, len(noise)):
         noise[frame] = _MEMORY * noise[frame - 1] + np.sqrt(1 - _MEMORY**2) * noise[frame]
     offset = _VIDEO * rng.standard_normal(_N_BANDS)
-    return (pattern[classes] + 2 * _NOISE * noise + offset).astype(np.float32)
+    frames: NDArray[np.float32] = (pattern[classes] + 2 * _NOISE * noise + offset).astype(np.float32)
+    return frames
