@@ -82,13 +82,17 @@ class AdaptiveDesign:
             )
         if focus not in FOCUSES:
             raise ConfigError(f"`focus` must be one of {', '.join(FOCUSES)}, but got {focus}")
-        if max_standard_error is not None and not max_standard_error > 0:
-            raise ConfigError(f"`max_standard_error` must be above 0, but got {max_standard_error}")
+        is_number = isinstance(max_standard_error, int | float) and not isinstance(max_standard_error, bool)
+        if max_standard_error is not None and not (is_number and 0 < max_standard_error < math.inf):
+            raise ConfigError(
+                f"`stop: max_standard_error` must be a number above 0, but got {max_standard_error}"
+            )
         self.budget = budget
         self._focus, self._max_standard_error = focus, max_standard_error
         self._arms = [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
         self._told: list[list[tuple[tuple[float, ...], float]]] = [[] for _ in self._arms]
         self._pending: list[list[tuple[float, ...]]] = [[] for _ in self._arms]
+        self._fits: dict[int, tuple[int, GaussianProcess]] = {}
         self._given = 0
         dimensions = len(self._ranges)
         self._n_first = min(budget, _FIRST_A_DIMENSION * dimensions * len(self._arms))
@@ -149,14 +153,26 @@ class AdaptiveDesign:
             total += _random_trials(fit, self._lattice, reached)
         return total
 
-    def summary(self) -> str:
-        """How many trials it took, how well they know the surface, and how many it saved."""
+    def summary(self, *, runs_a_point: int = 1) -> str:
+        """How many trials it took, how well they know the surface, and what that saved against what.
+
+        Args:
+            runs_a_point: Trials that the study runs at each point.
+        """
         n_told = sum(map(len, self._told))
-        random = self.equivalent_random_trials()
+        if any(len(told) < 4 for told in self._told):
+            return (
+                f"adaptive: {n_told * runs_a_point} trials are too few to say how well the surface is known"
+            )
+        taken, most, random = (
+            n * runs_a_point for n in (n_told, self.budget, self.equivalent_random_trials())
+        )
+        asked = "" if self._max_standard_error is None else f" (asked for: {self._max_standard_error:g})"
         return (
-            f"adaptive: {n_told} of at most {self.budget} trials, largest standard error "
-            f"{self.largest_standard_error:.4f}; as many uniformly random ones as {random} know it as well: "
-            f"{max(random - n_told, 0)} saved"
+            f"adaptive: {taken} of the study's {most} trials, largest standard error "
+            f"{self.largest_standard_error:.4f}{asked}: {most - taken} saved against the study's trials, "
+            f"{max(random - taken, 0)} against the {random} uniformly random ones that would know it as well "
+            "on average"
         )
 
     def _first_position(self) -> tuple[float, ...]:
@@ -166,7 +182,13 @@ class AdaptiveDesign:
         return tuple(self._candidates[(self._given - self._n_first) % _N_CANDIDATES].tolist())
 
     def _fit(self, arm: int) -> GaussianProcess:
-        """The process given what was told."""
+        """The process given what was told; fitted once for all workers that ask before more is told."""
+        n_told = len(self._told[arm])
+        if arm not in self._fits or self._fits[arm][0] != n_told:
+            self._fits[arm] = (n_told, self._fitted(arm))
+        return self._fits[arm][1]
+
+    def _fitted(self, arm: int) -> GaussianProcess:
         points = np.array([position for position, _ in self._told[arm]])
         values = np.array([value for _, value in self._told[arm]])
         return fit_gaussian_process(points, values, np.ones(len(values)))

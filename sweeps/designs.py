@@ -162,6 +162,15 @@ class _WholeSpace:
         middle = {key: parameter.at(0.5) for key, parameter in self._space.items()}
         self._inner.tell(given.pop(0) if given else {**middle, **part}, value)
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the design has learnt as much as it was asked to."""
+        return bool(self._inner.is_known)
+
+    def summary(self, *, runs_a_point: int = 1) -> str:
+        """What the design has to say at the end."""
+        return str(self._inner.summary(runs_a_point=runs_a_point))
+
 
 def _adaptive(space: Space, **options: Any) -> Design:
     """The adaptive design; imported when wanted, for it brings the analysis along."""

@@ -165,6 +165,8 @@ def _run(
     if len(study.objectives) > 1 and not interrupted:
         progress.say(pareto_text((trial.row for trial in store.load().values()), study.objectives))
     _say_end(progress, time.monotonic() - started, interrupted, spent)
+    if source.summary is not None and not interrupted:
+        progress.say(source.summary)
     return Outcome(progress.counts, tuple(figures), text, interrupted, spent)
 
 

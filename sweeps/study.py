@@ -23,7 +23,7 @@ __all__ = ["DESIGNS", "Resources", "Study", "find_study", "load_study", "shipped
 DESIGNS = tuple(DESIGN_TYPES)
 _KEYS = (
     "name", "description", "task", "data", "trials", "design", "seed", "replicates", "space", "points",
-    "objectives", "fixed", "design_options", "resources", "time_limit", "retries",
+    "objectives", "fixed", "focus", "stop", "design_options", "resources", "time_limit", "retries",
 )  # fmt: skip
 
 
@@ -109,7 +109,8 @@ def _study(root: Located, *, file: str) -> Study:
         points=() if points is None else parse_points(points, study_file=file, parse=keys.value_of_key),
         objectives=parse_objectives(given.get("objectives")),
         fixed=keys.fixed(given.get("fixed")),
-        design_options=keys.design_options(given.get("design_options"), str(given["design"].value)),
+        design_options=keys.design_options(given.get("design_options"), str(given["design"].value))
+        | keys.focus_and_stop(given, str(given["design"].value)),
         resources=keys.resources(given.get("resources")),
         time_limit=keys.time_limit(given["time_limit"]) if "time_limit" in given else None,
         retries=keys.integer(given["retries"], least=0) if "retries" in given else 2,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from softloc_core.errors import ConfigError
@@ -18,6 +18,7 @@ from sweeps.units import Duration, parse_duration
 __all__ = [
     "design_options",
     "fixed",
+    "focus_and_stop",
     "integer",
     "name",
     "one_of",
@@ -116,6 +117,20 @@ def design_options(located: Located | None, design: str) -> dict[str, Any]:
         if key not in allowed:
             raise unknown_key(item, key, allowed or ("none for this design",))
     return dict(located.plain)
+
+
+def focus_and_stop(given: Mapping[str, Located], design: str) -> dict[str, Any]:
+    """`focus: ridge` and `stop: {max_standard_error: 0.01}`, as options of a design that has them."""
+    found: dict[str, Any] = {}
+    allowed = DESIGN_OPTIONS.get(design, ())
+    for key, options in (("focus", ("focus",)), ("stop", ("max_standard_error",))):
+        if key not in given:
+            continue
+        if not set(options) <= set(allowed):
+            having = [name for name, known in DESIGN_OPTIONS.items() if set(options) <= set(known)]
+            raise given[key].error(f"must be left out unless the design is {', '.join(having)}")
+        found |= {"focus": text(given[key])} if key == "focus" else design_options(given[key], design)
+    return found
 
 
 def time_limit(located: Located) -> Duration:

@@ -37,6 +37,11 @@ class TrialSource:
         self.n_kept = len(planned) - len(self._queue)
 
     @property
+    def summary(self) -> str | None:
+        """What the design has to say at the end, or None."""
+        return None
+
+    @property
     def n_left(self) -> int:
         """Trials that `next` has still to give, at most."""
         return len(self._queue)
@@ -86,13 +91,20 @@ class SequentialSource(TrialSource):
     @property
     def n_left(self) -> int:
         """Trials that `next` has still to give, at most."""
-        points_left = max(0, self._planner.n_points - self._asked)
+        is_known = getattr(self._design, "is_known", False)
+        points_left = 0 if is_known else max(0, self._planner.n_points - self._asked)
         return len(self._queue) + points_left * self._planner.runs_a_point
 
     @property
     def is_sequential(self) -> bool:
         """Whether later trials depend on earlier results."""
         return True
+
+    @property
+    def summary(self) -> str | None:
+        """What the design has to say at the end, in trials."""
+        summary = getattr(self._design, "summary", None)
+        return None if summary is None else str(summary(runs_a_point=self._planner.runs_a_point))
 
     def next(self) -> PlannedTrial | None:
         """The next missing trial; the design is asked when none is waiting."""

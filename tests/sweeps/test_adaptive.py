@@ -84,7 +84,11 @@ def test_stops_when_the_surface_is_known_and_says_what_that_saved():
     assert design.is_known and design.largest_standard_error <= 0.02
     assert design.ask() is None
     assert design.equivalent_random_trials() > len(points)
-    assert f"adaptive: {len(points)} of at most 200 trials" in design.summary()
+    summary = design.summary()
+    assert f"adaptive: {len(points)} of the study's 200 trials" in summary and "(asked for: 0.02)" in summary
+    assert f"{200 - len(points)} saved against the study's trials" in summary
+    assert f"{3 * len(points)} of the study's 600 trials" in design.summary(runs_a_point=3)
+    assert "too few to say" in AdaptiveDesign(SPACE, seed=0, budget=9).summary()
 
 
 def test_failed_trials_teach_nothing_and_do_not_block():
@@ -135,7 +139,7 @@ def test_other_kinds_of_ranges():
     [
         ({"space": {"loss": Parameter("choice", ("a", "b"))}}, "needs 1 to 4 ranges in `space`, but got 0"),
         ({"focus": "cliff"}, "`focus` must be one of surface, ridge, level, but got cliff"),
-        ({"max_standard_error": 0.0}, "`max_standard_error` must be above 0, but got 0.0"),
+        ({"max_standard_error": 0.0}, "`stop: max_standard_error` must be a number above 0, but got 0.0"),
     ],
 )
 def test_refused(change, message):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from softloc_core.errors import ConfigError
 from sweeps.folder import StudyFolder
 from sweeps.planning import Planner, load_data
 from sweeps.records import Provenance, completed_record
@@ -102,3 +103,41 @@ def test_a_design_that_learns_hears_the_mean_of_the_replicates(
     source.tell(third.trial_id, None)
     source.tell(fourth.trial_id, None)
     assert told[1] is None
+
+
+def test_a_surface_that_is_known_ends_the_study_early_and_says_what_that_saved(
+    make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    study = make_study("design=adaptive", "trials=60", "stop={max_standard_error: 0.05}", "focus=ridge")
+    assert study.design_options == {"max_standard_error": 0.05, "focus": "ridge"}
+    folder = StudyFolder(tmp_path)
+    n_run = run_some(study, folder, 100)
+    assert 24 <= n_run < 60
+    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    again = trial_source(plan, TrialStore(folder).load(), folder)
+    assert again.n_left == 0 and again.next() is None
+    assert f"adaptive: {n_run} of the study's 60 trials" in str(again.summary)
+    assert f"{60 - n_run} saved against the study's trials" in str(again.summary)
+
+
+def test_a_design_that_does_not_learn_has_nothing_to_say(
+    make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    study = make_study()
+    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    assert trial_source(plan, {}, StudyFolder(tmp_path)).summary is None
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["stop={max_standard_error: 0.01}"], "`stop` must be left out unless the design is adaptive"),
+        (["focus=ridge"], "`focus` must be left out unless the design is adaptive"),
+        (["design=adaptive", "stop={trials: 9}"], "`stop.trials` must be a known key"),
+    ],
+)
+def test_stop_and_focus_belong_to_a_design_that_has_them(
+    make_study: Callable[..., Study], overrides: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_study(*overrides)
