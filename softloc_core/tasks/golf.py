@@ -58,9 +58,9 @@ _PAPER: Mapping[str, Any] = {
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     # Chosen on training clips left out of training; see docs/tasks.
     "compact": {
-        "alpha": Ramp(low=0.5, high=0.9, start=0.2, stop=0.9),
+        "alpha": Ramp(low=0.2, high=0.9, start=0.2, stop=0.9),
         "loss_options": (("event_weight", 35 / 8),),
-        "iterations": 1_000,
+        "iterations": 800,
         "batch_size": 16,
         "learning_rate": 5e-3,
         "learning_rate_schedule": "trapezoid",
