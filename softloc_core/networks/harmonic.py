@@ -13,8 +13,8 @@ from softloc_core.networks.layers import with_difference
 __all__ = ["HarmonicNetwork"]
 
 _BANDS_PER_SEMITONE = 2
-_HARMONICS = (0.5, 1, 2, 3, 4, 5, 6, 7, 8)
-_LOCAL = 8
+_HARMONICS = (0.5, 1, 2, 3, 4, 5, 6, 8)
+_LOCAL = 6
 _WIDTH = 16
 _CONTEXT = 24
 

@@ -65,7 +65,7 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "compact": {
         "features": "semitones_196",
         "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
-        "iterations": 250,
+        "iterations": 200,
         "batch_size": 8,
         "excerpt_s": 3.0,
         "learning_rate": 1e-2,

@@ -20,6 +20,7 @@ __all__ = ["MAPS_INSTRUMENTS", "MapsSource", "PaperKeysMapsSource"]
 
 SYNTHESISED = ("AkPnBcht", "AkPnBsdf", "AkPnCGdD", "AkPnStgb", "SptkBGAm", "SptkBGCl", "StbgTGd2")
 DISKLAVIER = ("ENSTDkAm", "ENSTDkCl")
+VALIDATION = "AkPnStgb"
 MAPS_INSTRUMENTS = (*SYNTHESISED, *DISKLAVIER)
 N_TRAINING_FOLDS = 3
 PAPER_KEYS = range(30, 100)
@@ -62,31 +63,33 @@ class MapsSource:
     info = SourceInfo(
         name="maps",
         description="MAPS, whole pieces: synthesised pianos to train on, two real ones to score",
-        splits={"disklavier": 1, "train_cv": N_TRAINING_FOLDS},
+        splits={"disklavier": 1, "disklavier_validated": 1, "train_cv": N_TRAINING_FOLDS},
         needs_data_root=True,
         licence="CC BY-NC-SA 2.0, as generally stated",
         homepage="https://adasp.telecom-paris.fr/resources/2010-07-08-maps-database/",
     )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`disklavier`, or `train_cv`: the synthesised instruments dealt in turn into folds, one is scored.
+        """`disklavier`, the same with a validation part, or `train_cv` over the synthesised instruments.
 
-        Pieces that are scored are never trained on, whatever they are played on.
+        `disklavier_validated` keeps one synthesised instrument (AkPnStgb) to validate; `train_cv` deals the
+        synthesised instruments in turn into folds, one of which is scored. Pieces that are scored or validate
+        are never trained on, whatever they are played on.
 
-        Source: Hawthorne et al., "Onsets and frames", 2018, whose protocol the papers follow.
+        Source: Hawthorne et al., "Onsets and frames", 2018, whose protocol (`disklavier`) the papers follow.
         """
         pairs, problems = FOLDER.pairs(data_root)
         if problems:
             raise problems[0]
-        scored: tuple[str, ...] = DISKLAVIER
-        trained: tuple[str, ...] = SYNTHESISED
-        if request.split == "train_cv":
-            scored = SYNTHESISED[request.fold :: N_TRAINING_FOLDS]
-            trained = tuple(name for name in SYNTHESISED if name not in scored)
+        in_folds = request.split == "train_cv"
+        scored = SYNTHESISED[request.fold :: N_TRAINING_FOLDS] if in_folds else DISKLAVIER
+        validating = (VALIDATION,) if request.split == "disklavier_validated" else ()
         test = tuple(name for name in pairs if _instrument(name) in scored)
-        pieces = {_piece(name) for name in test}
-        train = tuple(name for name in pairs if _instrument(name) in trained and _piece(name) not in pieces)
-        split = SplitNames(train=train, validation=(), test=test)
+        validation = tuple(name for name in pairs if _instrument(name) in validating)
+        held_out = {_piece(name) for name in (*test, *validation)}
+        trained = set(SYNTHESISED) - {*scored, *validating}
+        train = tuple(n for n in pairs if _instrument(n) in trained and _piece(n) not in held_out)
+        split = SplitNames(train=train, validation=validation, test=test)
         if problem := split_problem(request, split, data_root):
             raise problem
         return split

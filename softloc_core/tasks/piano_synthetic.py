@@ -27,10 +27,11 @@ from softloc_core.tasks.sources import (
 __all__ = ["RenderedPiano", "SyntheticPianoSource"]
 
 RENDERING_VERSION = 1
-N_TRAIN, N_TEST = 12, 6
+N_TRAIN, N_VALIDATION, N_TEST = 12, 3, 6
 N_TRAINING_FOLDS = 3
 DURATION_S = 20.0
 TRAIN_NAMES = tuple(f"train_{index:02d}" for index in range(N_TRAIN))
+VALIDATION_NAMES = tuple(f"validation_{index:02d}" for index in range(N_VALIDATION))
 TEST_NAMES = tuple(f"test_{index:02d}" for index in range(N_TEST))
 
 
@@ -92,7 +93,7 @@ def _recorded(notes: tuple[Note, ...], piano: Piano, *, rng: np.random.Generator
 
 
 class SyntheticPianoSource:
-    """Rendered pianos: 12 recordings to train on, 6 to score, 20 s each."""
+    """Rendered pianos: 12 recordings to train on, 3 to validate, 6 to score, 20 s each."""
 
     info = SourceInfo(
         name="synthetic",
@@ -105,11 +106,11 @@ class SyntheticPianoSource:
         """`new_pianos`, or `train_cv`: the training recordings dealt into folds, the others left alone."""
         if request.split == "train_cv":
             return training_folds(TRAIN_NAMES, fold=request.fold, n_folds=N_TRAINING_FOLDS)
-        return SplitNames(TRAIN_NAMES, (), TEST_NAMES)
+        return SplitNames(TRAIN_NAMES, VALIDATION_NAMES, TEST_NAMES)
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
         """The recordings; `data_root` plays no part, and nothing can be wrong."""
-        chosen = (*TRAIN_NAMES, *TEST_NAMES) if names is None else names
+        chosen = (*TRAIN_NAMES, *VALIDATION_NAMES, *TEST_NAMES) if names is None else names
         return Scan(tuple(_recording(RenderedPiano(name, seed)) for name in chosen), ())
 
 

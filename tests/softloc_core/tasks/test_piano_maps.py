@@ -61,6 +61,14 @@ def test_pieces_that_are_scored_are_not_trained_on(write_maps: WriteMaps, tmp_pa
     assert (train, test) == (["a_AkPnBcht", "c_StbgTGd2"], ["b_ENSTDkCl", "d_ENSTDkAm"])
 
 
+def test_one_instrument_and_its_pieces_validate(write_maps: WriteMaps, tmp_path: Path) -> None:
+    root = write_maps("a_AkPnBcht", "b_AkPnStgb", "b_SptkBGAm", "c_AkPnStgb", "d_ENSTDkAm")
+    data = _load(root, tmp_path, split="disklavier_validated")
+    assert _names(data) == (["a_AkPnBcht"], ["d_ENSTDkAm"])
+    assert [r.name for r in data.validation] == ["b_AkPnStgb", "c_AkPnStgb"]
+    assert _load(root, tmp_path).validation == ()
+
+
 def test_training_folds_leave_out_instruments_and_their_pieces(write_maps: WriteMaps, tmp_path: Path) -> None:
     root = write_maps("a_AkPnBcht", "b_AkPnBsdf", "a_AkPnBsdf", "c_AkPnCGdD", "e_AkPnStgb", "d_ENSTDkAm")
     folds = [_names(_load(root, tmp_path, split="train_cv", fold=fold)) for fold in range(3)]

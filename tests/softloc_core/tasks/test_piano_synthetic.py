@@ -8,7 +8,12 @@ import pytest
 
 from softloc_core.tasks import TASKS, DataRequest
 from softloc_core.tasks.piano_pieces import draw_piece
-from softloc_core.tasks.piano_synthetic import TEST_NAMES, TRAIN_NAMES, RenderedPiano
+from softloc_core.tasks.piano_synthetic import (
+    TEST_NAMES,
+    TRAIN_NAMES,
+    VALIDATION_NAMES,
+    RenderedPiano,
+)
 from softloc_core.tasks.piano_voices import RATE_HZ, draw_piano
 
 
@@ -82,7 +87,7 @@ def test_onsets_are_where_the_sound_starts() -> None:
 def test_the_source_gives_its_recordings_with_their_notes() -> None:
     source = TASKS.get("piano")._sources["synthetic"]
     request = DataRequest("piano", "synthetic", "new_pianos", 0, "semitones_196", 5)
-    assert source.split(request, None).all == (*TRAIN_NAMES, *TEST_NAMES)
+    assert source.split(request, None).all == (*TRAIN_NAMES, *VALIDATION_NAMES, *TEST_NAMES)
     (found,) = source.scan(None, names=["test_01"], seed=5).recordings
     piece = RenderedPiano("test_01", 5).piece()
     assert len(found.reference) == len(piece)
