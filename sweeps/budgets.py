@@ -70,6 +70,11 @@ class BudgetedSource(TrialSource):
         """Whether later trials depend on earlier results."""
         return self._source.is_sequential
 
+    @property
+    def summary(self) -> str | None:
+        """What the design has to say at the end, or None."""
+        return self._source.summary
+
     def next(self) -> PlannedTrial | None:
         """The next missing trial, or None when all were given or the budget is spent."""
         if self.spent is not None:

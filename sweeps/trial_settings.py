@@ -54,6 +54,9 @@ def canonical_values(values: Mapping[str, Any]) -> dict[str, Any]:
         ConfigError: An option that nothing has, a schedule that is none, or a field without a value.
     """
     result = dict(values)
+    missing = [item.name for item in fields(TrialConfig) if item.name not in result]
+    if missing:
+        raise ConfigError(f"a study must give {', '.join(missing)} under fixed, for the task has no default")
     if isinstance(result["alpha"], Mapping):
         result["alpha"] = schedule_from_spec(result["alpha"])
     for name in ("loss_options", "noise_options"):
@@ -76,9 +79,6 @@ def canonical_values(values: Mapping[str, Any]) -> dict[str, Any]:
         result["noise_options"] = _own(result["noise_options"], known, everywhere)
     for name in ("loss_options", "noise_options"):
         result[name] = tuple(sorted(result[name].items()))
-    missing = [item.name for item in fields(TrialConfig) if item.name not in result]
-    if missing:
-        raise ConfigError(f"a study must give {', '.join(missing)} under fixed, for the task has no default")
     return result
 
 

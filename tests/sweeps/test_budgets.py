@@ -93,6 +93,15 @@ def test_after_so_many_failures_no_further_trial_begins(source_of: Callable[...,
     assert source.spent == "2 trials failed (--max-failures 2)"
 
 
+def test_what_the_design_says_at_the_end_is_passed_on(
+    source_of: Callable[..., TrialSource], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = source_of()
+    assert BudgetedSource(inner, UNLIMITED).summary is None
+    monkeypatch.setattr(type(inner), "summary", "known well enough")
+    assert BudgetedSource(inner, UNLIMITED).summary == "known well enough"
+
+
 def test_what_failed_before_is_tried_after_what_was_never_run(
     source_of: Callable[..., TrialSource],
 ) -> None:

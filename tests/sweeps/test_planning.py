@@ -134,6 +134,18 @@ def test_what_no_trial_can_be_is_refused_before_anything_runs(
     assert message in str(caught.value)
 
 
+def test_a_field_that_neither_the_study_nor_the_task_gives(
+    make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = TASKS.get("simulated")
+    defaults = {key: value for key, value in task.defaults("none").items() if key not in ("loss", "alpha")}
+    monkeypatch.setattr(task, "defaults", lambda network: defaults, raising=False)
+    study = make_study()
+    without_loss = replace(study, fixed={})
+    with pytest.raises(ConfigError, match="a study must give loss, alpha under fixed, for the task has no"):
+        planner(without_loss).check()
+
+
 def test_each_distinct_request_is_loaded_once(make_study: MakeStudy) -> None:
     study = make_study("split={choice: [fixed, other]}")
     assert sorted(request.split for request in data_for(study)) == ["fixed", "other"]
