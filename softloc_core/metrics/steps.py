@@ -13,16 +13,19 @@ from softloc_core.metrics.matching import Scores, score_events
 __all__ = ["score_steps"]
 
 # Steps are whole numbers, compared as times.
-_SAME_STEP = 0.25
-_WITHIN_ONE, _WITHIN_TWO = 1.25, 2.25
+_SLACK = 0.25
 
 
 def score_steps(
-    pairs: Iterable[tuple[EventList, EventList]], *, channel_names: Sequence[str], step_s: float
+    pairs: Iterable[tuple[EventList, EventList]],
+    *,
+    channel_names: Sequence[str],
+    step_s: float,
+    tolerance_steps: int = 0,
 ) -> Scores:
     """Scores in which an event is right on its own step and wrong beside it.
 
-    Estimated times are rounded to steps; several of one class on one step count once. F1 is what
+    Times are rounded to steps; several of one class on one step count once. F1 is what
     `sklearn.metrics.f1_score` gives for the labels of all steps laid end to end. Since every match is exact,
     the timing error is that of the matches within two steps, and the measure `f1_one_step` says what F1 would
     be if the neighbouring step were right, too.
@@ -31,6 +34,7 @@ def score_steps(
         pairs: (reference, estimated) of each recording.
         channel_names: Name of each channel.
         step_s: Seconds that a step counts as.
+        tolerance_steps: Steps that an event may be off, 0 for the very step.
 
     Source: SoftLoc paper, section 5.2.
     """
@@ -41,7 +45,7 @@ def score_steps(
             channel_names=channel_names,
             tolerance_s=n_steps * step_s,
         )
-        for n_steps in (_SAME_STEP, _WITHIN_ONE, _WITHIN_TWO)
+        for n_steps in (tolerance_steps + _SLACK, 1 + _SLACK, 2 + _SLACK)
     )
     return replace(
         exact,

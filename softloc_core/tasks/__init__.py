@@ -7,6 +7,7 @@ from softloc_core.tasks.gait import GaitTask
 from softloc_core.tasks.golf import GolfTask
 from softloc_core.tasks.heartbeats import HeartbeatTask
 from softloc_core.tasks.piano import PianoTask
+from softloc_core.tasks.puffs import PuffTask
 
 __all__ = [
     "TASKS",
@@ -25,3 +26,4 @@ TASKS.register(GaitTask())
 TASKS.register(GolfTask())
 TASKS.register(HeartbeatTask())
 TASKS.register(PianoTask())
+TASKS.register(PuffTask())

@@ -22,7 +22,7 @@ SESSION = st.integers(1, 40).flatmap(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(SESSION, min_size=1, max_size=4), st.floats(-0.4, 0.4))
 def test_scores_are_those_of_scikit_learn(sessions, shift):
     pairs = [(breaths(true), breaths(found, shift=shift)) for true, found in sessions]
