@@ -1,4 +1,4 @@
-"""Gaussian process regression with fitted noise and one length scale an axis, averaged over two kernels.
+"""Gaussian process regression with fitted noise, length scales and direction, averaged over two kernels.
 
 Written out here, not taken from scikit-learn, for three reasons: the scale and the mean are integrated or
 profiled out, so that a fit is a search over few numbers with an exact gradient (some 20 times faster, which
@@ -9,66 +9,20 @@ no noise at all. scikit-learn is the oracle of the tests.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from scipy.optimize import minimize
 
+from analysis.process_kernels import Kernel, fit_kernel
 from analysis.regression import Array, Grid, coordinates, in_chunks, over_nodes
 from analysis.results import AnalysisError
 
-__all__ = ["GaussianProcess", "Kernel", "fit_gaussian_process"]
+__all__ = ["GaussianProcess", "fit_gaussian_process"]
 
 MOST_TRIALS = 2000
-_SQRT5 = float(np.sqrt(5.0))
-# Weak log-normal priors (mean and s.d. of the logarithm), length scales in ranges of the trials, noise
-# variance in variances of the surface: they matter for a dozen trials and are overruled by fifty.
-_LENGTH_PRIOR = (np.log(0.5), 1.0)
-_NOISE_PRIOR = (np.log(0.02), 2.0)
-_STARTS = ((0.3, 0.01), (1.0, 0.05))
-_BOUNDS = ((np.log(0.03), np.log(30.0)), (np.log(1e-6), np.log(1e3)))
-
-Correlation = Callable[[Array], tuple[Array, Array]]
-
-
-def _matern(squared: Array) -> tuple[Array, Array]:
-    """Matern 5/2 of the squared distance, and minus twice its derivative."""
-    distance = _SQRT5 * np.sqrt(squared)
-    decay = np.exp(-distance)
-    return (1.0 + distance + distance**2 / 3.0) * decay, (5.0 / 3.0) * (1.0 + distance) * decay
-
-
-def _squared_exponential(squared: Array) -> tuple[Array, Array]:
-    """Gaussian correlation of the squared distance, and minus twice its derivative."""
-    value = np.exp(-0.5 * squared)
-    return value, value
-
-
-KERNELS: dict[str, Correlation] = {"matern": _matern, "squared_exponential": _squared_exponential}
-
-
-@dataclass(frozen=True, eq=False)
-class Kernel:
-    """One fitted covariance.
-
-    Attributes:
-        name: One of `KERNELS`.
-        length_scale: [dimension], in the points' units.
-        noise_ratio: Noise variance of a trial of weight 1 over the surface's variance.
-        log_evidence: Logarithm of the posterior density at the fit, up to a constant shared by all kernels.
-    """
-
-    name: str
-    length_scale: Array
-    noise_ratio: float
-    log_evidence: float
-
-    def correlation(self, first: Array, second: Array) -> Array:
-        """[first, second], 1 at distance 0."""
-        return KERNELS[self.name](_squared_distance(first, second, self.length_scale))[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,8 +200,9 @@ def fit_gaussian_process(
     weights: Array,
     *,
     kernels: Sequence[str] = ("matern", "squared_exponential"),
+    directional: bool = True,
 ) -> GaussianProcess:
-    """Fit length scales and noise of each kernel by maximum a posteriori, from two starts, deterministically.
+    """Fit length scales, direction and noise of each kernel by maximum a posteriori, deterministically.
 
     Source: Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), chapters 2 and 5.
 
@@ -259,70 +214,8 @@ def fit_gaussian_process(
             f"gaussian_process takes at most {MOST_TRIALS} trials, but got {len(values)}: use local_linear"
         )
     extent = np.where(np.ptp(points, axis=0) > 0, np.ptp(points, axis=0), 1.0)
-    fits = tuple(_fit_kernel(name, points / extent, values, weights, extent) for name in kernels)
-    return GaussianProcess(points, values, weights, fits)
-
-
-def _fit_kernel(name: str, points: Array, values: Array, weights: Array, extent: Array) -> Kernel:
-    """One kernel's length scales and noise."""
-    search = _Search(name, points, (values - values.mean()) / (values.std() or 1.0), weights)
-    dimensions = points.shape[1]
-    bounds = [_BOUNDS[0]] * dimensions + [_BOUNDS[1]]
-    best = None
-    for length, noise in _STARTS:
-        start = np.log([length] * dimensions + [noise])
-        found = minimize(search, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 60})
-        if best is None or found.fun < best.fun:
-            best = found
-    assert best is not None
-    return Kernel(
-        name, np.exp(best.x[:-1]) * extent, float(np.exp(best.x[-1])), log_evidence=-float(best.fun)
+    fits = tuple(
+        fit_kernel(name, points / extent, values, weights, extent=extent, directional=directional)
+        for name in kernels
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """Negative log posterior of (log length scales, log noise ratio), and its gradient."""
-
-    name: str
-    points: Array
-    values: Array
-    weights: Array
-
-    @cached_property
-    def _squares(self) -> Array:
-        return (self.points.T[:, :, None] - self.points.T[:, None, :]) ** 2
-
-    def __call__(self, parameters: Array) -> tuple[float, Array]:
-        n, inverse_squares = len(self.values), np.exp(-2.0 * parameters[:-1])
-        value, slope = KERNELS[self.name](np.tensordot(inverse_squares, self._squares, axes=1))
-        noise = np.exp(parameters[-1]) / self.weights
-        lower = np.linalg.cholesky(value + np.diag(noise + 1e-10))
-        inverse = cho_solve((lower, True), np.eye(n), check_finite=False)
-        ones = inverse.sum(axis=1)
-        centred = self.values - ones @ self.values / ones.sum()
-        alpha = inverse @ centred
-        scale = float(centred @ alpha) / n + 1e-12
-        nll = 0.5 * n * np.log(scale) + np.log(np.diag(lower)).sum()
-        weight = 0.5 * (inverse - np.outer(alpha, alpha) / scale)
-        gradient = np.append(
-            np.einsum("dij,ij->d", self._squares, weight * slope) * inverse_squares, np.diag(weight) @ noise
-        )
-        penalty, pull = _prior(parameters)
-        return float(nll + penalty), gradient + pull
-
-
-def _prior(parameters: Array) -> tuple[float, Array]:
-    """Negative log prior and its gradient."""
-    centre = np.array([_LENGTH_PRIOR[0]] * (len(parameters) - 1) + [_NOISE_PRIOR[0]])
-    width = np.array([_LENGTH_PRIOR[1]] * (len(parameters) - 1) + [_NOISE_PRIOR[1]])
-    away = (parameters - centre) / width
-    return 0.5 * float(away @ away), away / width
-
-
-def _squared_distance(first: Array, second: Array, length_scale: Array) -> Array:
-    left, right = first / length_scale, second / length_scale
-    total = np.zeros((len(left), len(right)))
-    for one, other in zip(left.T, right.T, strict=True):
-        total += np.subtract.outer(one, other) ** 2
-    return total
+    return GaussianProcess(points, values, weights, fits)

@@ -76,7 +76,8 @@ def fit_steered_process(points: Array, values: Array, weights: Array) -> Steered
     """Fit both processes; see `analysis.gaussian_process.fit_gaussian_process` for the limits."""
     pilot = fit_gaussian_process(points, values, weights)
     extended = _extended(points, pilot.predict(points))
-    return SteeredProcess(pilot, fit_gaussian_process(extended, values, weights, kernels=("matern",)))
+    steered = fit_gaussian_process(extended, values, weights, kernels=("matern",), directional=False)
+    return SteeredProcess(pilot, steered)
 
 
 def _extended(points: Array, pilot: Array) -> Array:

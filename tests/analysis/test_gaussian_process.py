@@ -6,7 +6,8 @@ from scipy.optimize import check_grad
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
 
-from analysis.gaussian_process import KERNELS, _prior, _Search, fit_gaussian_process
+from analysis.gaussian_process import fit_gaussian_process
+from analysis.process_kernels import KERNELS, KernelSearch, log_prior
 from analysis.regression import Grid
 from analysis.results import AnalysisError
 from analysis.simulation import simulated_f1, uniform_design
@@ -22,23 +23,28 @@ def trials(n=60, *, surface="wave", noise_sd=0.01, seed=0):
     return points, simulated_f1(surface, points, noise_sd=noise_sd, rng=rng), rng.uniform(0.5, 2.0, n)
 
 
+def embedded(kernel, points):
+    """Where the kernel's distance is the plain one: in length scales, with the direction as one more axis."""
+    return np.column_stack([points / kernel.length_scale, points @ kernel.direction])
+
+
 @BOTH_KERNELS
 def test_posterior_agrees_with_scikit_learn(kernel):
     """There the unknown mean is one more component, of practically infinite variance."""
     points, values, weights = trials()
     fit = fit_gaussian_process(points, values, weights, kernels=[kernel])
     (posterior,) = fit._posteriors
-    covariance = ConstantKernel(1e4) + ConstantKernel(posterior.variance) * THEIRS[kernel](
-        fit.kernels[0].length_scale
-    )
+    covariance = ConstantKernel(1e4) + ConstantKernel(posterior.variance) * THEIRS[kernel](1.0)
     oracle = GaussianProcessRegressor(covariance, alpha=fit.noise_sd**2 / weights, optimizer=None)
-    oracle.fit(points, values)
+    oracle.fit(embedded(fit.kernels[0], points), values)
     query = uniform_design(50, np.random.default_rng(1))
-    mean, sd = oracle.predict(query, return_std=True)
+    mean, sd = oracle.predict(embedded(fit.kernels[0], query), return_std=True)
     np.testing.assert_allclose(fit.predict(query), mean, atol=1e-5)
     np.testing.assert_allclose(fit.standard_error(query), sd, rtol=1e-3)
     np.testing.assert_allclose(
-        fit.covariance(query, query), oracle.predict(query, return_cov=True)[1], atol=1e-6
+        fit.covariance(query, query),
+        oracle.predict(embedded(fit.kernels[0], query), return_cov=True)[1],
+        atol=1e-6,
     )
 
 
@@ -46,11 +52,11 @@ def test_posterior_agrees_with_scikit_learn(kernel):
 def test_evidence_agrees_with_scikit_learn(kernel):
     points, values, weights = trials(30)
     scaled = points / 100.0
-    search = _Search(kernel, scaled, values - values.mean(), weights)
+    search = KernelSearch(kernel, scaled, values - values.mean(), weights)
 
     def evidence(length_scale, noise_ratio):
         parameters = np.log([*length_scale, noise_ratio])
-        return -search(parameters)[0] + _prior(parameters)[0]
+        return -search(parameters)[0] + log_prior(parameters, 2)[0]
 
     def theirs(length_scale, noise_ratio):
         correlation = THEIRS[kernel](length_scale)(scaled) + np.diag(noise_ratio / weights)
@@ -69,10 +75,14 @@ def test_evidence_agrees_with_scikit_learn(kernel):
 
 
 @BOTH_KERNELS
-def test_gradient(kernel):
+@pytest.mark.parametrize("directional", [False, True])
+def test_gradient(kernel, directional):
     points, values, weights = trials(30)
-    search = _Search(kernel, points / 100.0, values - values.mean(), weights)
-    for start in ([-1.0, 0.2, -3.0], [0.5, -1.5, 0.0]):
+    search = KernelSearch(kernel, points / 100.0, values - values.mean(), weights, directional=directional)
+    starts = ([-1.0, 0.2, -3.0], [0.5, -1.5, 0.0])
+    if directional:
+        starts = ([-1.0, 0.2, 1.5, -2.0, -3.0], [0.5, -1.5, 0.1, 3.0, 0.0])
+    for start in starts:
         error = check_grad(lambda at: search(at)[0], lambda at: search(at)[1], np.array(start), epsilon=1e-6)
         assert error < 1e-3 * np.linalg.norm(search(np.array(start))[1])
 
@@ -84,8 +94,25 @@ def test_noise_and_length_scales_are_found():
     surface = fit_surface(
         *points.T, 0.5 + points[:, 0] / 1000 + 0.05 * np.sin(points[:, 0] / 15), estimator="gaussian_process"
     )
-    across, up = surface.regression.kernels[0].length_scale
-    assert up > 5 * across
+    kernel = surface.regression.kernels[0]
+    across, up = 1 / kernel.length_scale**2 + kernel.direction**2
+    assert across > 25 * up
+
+
+def test_a_fall_that_runs_askew_is_found_with_its_direction():
+    """Of softness less noise alone: one direction is enough, and half of the trials."""
+    rng, query = np.random.default_rng(0), uniform_design(400, np.random.default_rng(9))
+    truth = np.tanh((query[:, 0] - query[:, 1]) / 20.0)
+    errors = {False: [], True: []}
+    for seed in range(3):
+        points = uniform_design(50, np.random.default_rng(seed))
+        values = np.tanh((points[:, 0] - points[:, 1]) / 20.0) + rng.normal(0, 0.05, 50)
+        for directional, found in errors.items():
+            fit = fit_gaussian_process(points, values, np.ones(50), directional=directional)
+            found.append(np.sqrt(np.mean((fit.predict(query) - truth) ** 2)))
+    softness, noise = fit.main_kernel.direction
+    assert softness == pytest.approx(-noise, rel=0.15)
+    assert np.mean(errors[True]) < 0.6 * np.mean(errors[False])
 
 
 @given(value=st.floats(-10, 10), seed=st.integers(0, 99))
