@@ -42,6 +42,7 @@ class AnnotatedFolder:
         group: Whom a name belongs to; raises DataError for a name that the data set does not have.
         skip: Whether a name is left alone.
         audio_alternatives: Patterns of recordings in other formats, read where the first finds none.
+        named_folders: How many of the folders below the root are part of a name.
     """
 
     audio: str
@@ -51,6 +52,7 @@ class AnnotatedFolder:
     group: Callable[[str], str]
     skip: Callable[[str], bool] = lambda name: False
     audio_alternatives: tuple[str, ...] = ()
+    named_folders: int = 0
 
     @property
     def layout(self) -> str:
@@ -109,7 +111,10 @@ class AnnotatedFolder:
     def _files(self, root: Path, pattern: str) -> dict[str, Path]:
         """A pattern's files by name."""
         before, after = Path(pattern).name.split("*")
-        found = {path.name[len(before) : len(path.name) - len(after)]: path for path in root.glob(pattern)}
+        found = {}
+        for path in root.glob(pattern):
+            folders = path.relative_to(root).parts[: self.named_folders]
+            found["/".join((*folders, path.name[len(before) : len(path.name) - len(after)]))] = path
         return {name: path for name, path in found.items() if not self.skip(name)}
 
     def _pair(self, name: str, audio: Path | None, annotation: Path | None) -> FilePair:

@@ -12,7 +12,7 @@ from softloc_core.errors import DataError
 from softloc_core.tasks.audio_folders import AnnotatedFolder
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.drum_annotations import DRUM_CHANNELS, read_idmt_annotation
-from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, split_problem
+from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, random_split, split_problem
 
 __all__ = ["COLLECTIONS", "IdmtSource"]
 
@@ -71,7 +71,7 @@ class IdmtSource:
             test = tuple(name for name in names if _collection(name) == left_out)
             split = SplitNames(tuple(name for name in names if name not in test), (), test)
         else:
-            split = _random_split(names, np.random.default_rng(request.seed))
+            split = random_split(names, np.random.default_rng(request.seed))
         if problem := split_problem(request, split, data_root):
             raise problem
         return split
@@ -79,14 +79,3 @@ class IdmtSource:
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
         """Recordings with their events; `seed` plays no part."""
         return FOLDER.scan(data_root, names=names)
-
-
-def _random_split(names: list[str], rng: np.random.Generator) -> SplitNames:
-    """Shares of 70, 15 and 15 %, the first two cut down to whole recordings."""
-    shuffled = tuple(names[index] for index in rng.permutation(len(names)))
-    n_train, n_validation = int(0.70 * len(names)), int(0.15 * len(names))
-    return SplitNames(
-        train=shuffled[:n_train],
-        validation=shuffled[n_train : n_train + n_validation],
-        test=shuffled[n_train + n_validation :],
-    )

@@ -8,6 +8,7 @@ from typing import Any
 from softloc_core.losses.schedules import Ramp
 from softloc_core.networks import CompactNetwork, DrumConvLstm, NetworkBuilder
 from softloc_core.tasks.drum_annotations import DRUM_CHANNELS
+from softloc_core.tasks.drum_enst import EnstSource, EnstWithMusicSource
 from softloc_core.tasks.drum_idmt import IdmtSource
 from softloc_core.tasks.drum_mdb import MdbSource
 from softloc_core.tasks.drum_synthetic import SyntheticSource
@@ -77,4 +78,4 @@ class DrumTask(AudioTask):
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__((MdbSource(), IdmtSource(), SyntheticSource()))
+        super().__init__((MdbSource(), IdmtSource(), EnstSource(), EnstWithMusicSource(), SyntheticSource()))

@@ -24,6 +24,7 @@ __all__ = [
     "SplitNames",
     "TimedClass",
     "named_events",
+    "random_split",
     "split_problem",
     "training_folds",
 ]
@@ -163,6 +164,17 @@ def training_folds(names: tuple[str, ...], *, fold: int, n_folds: int) -> SplitN
     """Training recordings dealt in turn into folds, one of which is scored: to choose settings by."""
     test = names[fold::n_folds]
     return SplitNames(train=tuple(name for name in names if name not in test), validation=(), test=test)
+
+
+def random_split(names: Sequence[str], rng: np.random.Generator) -> SplitNames:
+    """Shares of 70, 15 and 15 % to train, validate and test, the first two cut down to whole recordings."""
+    shuffled = tuple(names[index] for index in rng.permutation(len(names)))
+    n_train, n_validation = int(0.70 * len(names)), int(0.15 * len(names))
+    return SplitNames(
+        train=shuffled[:n_train],
+        validation=shuffled[n_train : n_train + n_validation],
+        test=shuffled[n_train + n_validation :],
+    )
 
 
 def split_problem(request: DataRequest, split: SplitNames, where: object) -> DataError | None:
