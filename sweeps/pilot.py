@@ -81,8 +81,10 @@ def timings_of(
     seconds(min(_WARM_UP_ITERATIONS, config.iterations))
     n = min(_FIRST_ITERATIONS, config.iterations)
     shorter, taken_s = (0, 0.0), seconds(n)
-    while taken_s < target_s and n < config.iterations:
-        shorter, n = (n, taken_s), min(n * _GROWTH, config.iterations)
+    # Two lengths at least, unless the first is a whole trial: one cannot tell set-up from iterations.
+    while n < config.iterations and (taken_s < target_s or shorter[0] == 0):
+        growth = _GROWTH if taken_s < target_s else 2
+        shorter, n = (n, taken_s), min(n * growth, config.iterations)
         taken_s = seconds(n)
     return [_timing(shorter, (n, one)) for one in (taken_s, seconds(n))]
 

@@ -243,6 +243,18 @@ class TestPilot:
             assert timing.iteration_s == pytest.approx(0.001, rel=0.4)
             assert timing.setup_s == pytest.approx(0.05, abs=0.04)
 
+    def test_two_lengths_are_run_even_where_the_first_takes_long(self, make_study: MakeStudy) -> None:
+        config, data = a_trial(make_study, "iterations=1000")
+        ran: list[int] = []
+
+        def run_trial(trial: TrialConfig, data: TaskData, *, device: str) -> None:
+            ran.append(trial.iterations)
+            time.sleep(0.1 + 0.001 * trial.iterations)
+
+        [first, _] = timings_of(run_trial, config, data, device="cpu", target_s=0.01)  # type: ignore[arg-type]
+        assert ran == [2, 8, 16, 16]
+        assert first.setup_s > 0.05
+
     def test_a_short_trial_is_run_as_it_is(self, make_study: MakeStudy) -> None:
         config, data = a_trial(make_study, "iterations=20")
         ran: list[int] = []
