@@ -7,6 +7,7 @@ from typing import Protocol
 from torch import nn
 
 from softloc_core.networks.compact import CompactNetwork
+from softloc_core.networks.compact_tcn import CompactTcn
 from softloc_core.networks.conv_lstm import DrumConvLstm, PianoConvLstm, PianoConvLstmText
 from softloc_core.networks.ed_tcn import EdTcn
 from softloc_core.networks.harmonic import HarmonicNetwork
@@ -16,6 +17,7 @@ from softloc_core.networks.onsets_frames import OnsetsNetwork
 
 __all__ = [
     "CompactNetwork",
+    "CompactTcn",
     "DrumConvLstm",
     "EdTcn",
     "Exclusive",

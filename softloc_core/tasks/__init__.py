@@ -2,12 +2,14 @@
 
 from softloc_core.tasks.base import DataRequest, Recording, SourceInfo, Task, TaskData, TaskRegistry
 from softloc_core.tasks.checks import SourceReport, check_source
+from softloc_core.tasks.digits import DigitTask
 from softloc_core.tasks.drums import DrumTask
 from softloc_core.tasks.gait import GaitTask
 from softloc_core.tasks.golf import GolfTask
 from softloc_core.tasks.heartbeats import HeartbeatTask
 from softloc_core.tasks.piano import PianoTask
 from softloc_core.tasks.puffs import PuffTask
+from softloc_core.tasks.segmentation import SegmentationTask
 
 __all__ = [
     "TASKS",
@@ -27,3 +29,5 @@ TASKS.register(GolfTask())
 TASKS.register(HeartbeatTask())
 TASKS.register(PianoTask())
 TASKS.register(PuffTask())
+TASKS.register(SegmentationTask())
+TASKS.register(DigitTask())

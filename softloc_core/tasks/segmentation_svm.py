@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
+from scipy.io.matlab import MatReadError
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.events import SegmentList
@@ -33,6 +35,11 @@ MID_NAMES = (
 EVAL_NAMES = (
     "background", "add_dressing", "add_oil", "add_pepper", "cut", "mix_dressing", "mix_ingredients",
     "peel_cucumber", "place", "serve_salad_onto_plate",
+)  # fmt: skip
+# What scipy's reader raises at files that are damaged or something else.
+_UNREADABLE = (
+    MatReadError, ValueError, TypeError, IndexError, KeyError, OSError, EOFError, NotImplementedError,
+    zlib.error,
 )  # fmt: skip
 
 
@@ -171,7 +178,7 @@ def _content(path: Path) -> Mapping[str, Any]:
     """
     try:
         content: Mapping[str, Any] = scipy.io.loadmat(path)
-    except (ValueError, TypeError, OSError, EOFError, NotImplementedError, KeyError) as error:
+    except _UNREADABLE as error:
         raise DataError(f"a MATLAB file (version 4 to 7.2) is needed, but got {path}: {error}") from error
     cells = [content.get(key) for key in ("S", "Y")]
     if not all(isinstance(cell, np.ndarray) and cell.dtype == object for cell in cells):

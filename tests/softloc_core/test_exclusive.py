@@ -7,7 +7,7 @@ from torch import nn
 
 from softloc_core.losses import LOSSES, Constant, make_loss
 from softloc_core.losses.baselines import cross_entropy_loss
-from softloc_core.networks import CompactNetwork, EdTcn, Exclusive
+from softloc_core.networks import CompactNetwork, CompactTcn, EdTcn, Exclusive
 from softloc_core.networks.layers import exclusive_logit
 
 
@@ -88,6 +88,7 @@ def test_networks_give_probabilities_that_sum_to_one_for_any_length(n_frames: in
     for network in (
         EdTcn(n_bands=6, n_channels=3, initial_logit=0.0),
         Exclusive(CompactNetwork(n_bands=6, n_channels=3, initial_logit=0.0)),
+        CompactTcn(n_bands=6, n_channels=3, initial_logit=0.0),
     ):
         prob = torch.sigmoid(network.eval()(features))
         assert prob.shape == (2, 3, n_frames)
