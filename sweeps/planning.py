@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from softloc_core.calibration import require_validation
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial import TrialConfig, trial_id
@@ -225,6 +226,7 @@ class Planner:
             if (names := names_of(config)) not in self._checked:
                 self._checked.add(names)
                 judge_names(config, hop_s=self._base.hop_s)
+            require_validation(dict(config.decoding_options), self.data_of(config))
         except ConfigError as error:
             raise ConfigError(f"{error} in the study {study.name}") from error
         return config

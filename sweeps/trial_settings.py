@@ -11,7 +11,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
 from softloc_core.label_noise import COMMON_OPTIONS, NOISES, misaligned
 from softloc_core.losses import LOSSES, MEASURES, Constant, make_loss, resolve_options, schedule_from_spec
-from softloc_core.trial import TrialConfig
+from softloc_core.trial import OPTION_FIELDS, TrialConfig
 from sweeps.fields import FIELDS
 
 __all__ = ["canonical_values", "judge_names", "names_of", "set_option"]
@@ -77,8 +77,8 @@ def canonical_values(values: Mapping[str, Any]) -> dict[str, Any]:
         everywhere = {key for other in NOISES.values() for key in other.options}
         known = {*noise.options, *COMMON_OPTIONS}
         result["noise_options"] = _own(result["noise_options"], known, everywhere)
-    for name in ("loss_options", "noise_options"):
-        result[name] = tuple(sorted(result[name].items()))
+    for name in OPTION_FIELDS:
+        result[name] = tuple(sorted(dict(result[name]).items()))
     return result
 
 
@@ -98,6 +98,7 @@ def names_of(config: TrialConfig) -> tuple[Any, ...]:
         config.noise,
         config.noise_options,
         config.decoding,
+        config.decoding_options,
     )
 
 
@@ -120,7 +121,12 @@ def judge_names(config: TrialConfig, *, hop_s: float) -> None:
         n_steps=config.iterations,
         options=dict(config.loss_options),
     )
-    decoder_for(config.decoding, prediction=LOSSES[config.loss].prediction, softness_frames=softness_frames)
+    decoder_for(
+        config.decoding,
+        prediction=LOSSES[config.loss].prediction,
+        softness_frames=softness_frames,
+        options=dict(config.decoding_options),
+    )
     misaligned(
         EventList([], [], 1.0),  # type: ignore[arg-type]
         noise=config.noise,

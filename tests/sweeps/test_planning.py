@@ -86,6 +86,13 @@ def test_options_that_only_another_loss_has_are_dropped(make_study: MakeStudy) -
     assert "beta" not in by_loss["softloc"]
 
 
+def test_options_of_decoding_reach_the_trials(make_study: MakeStudy) -> None:
+    trials = planner(make_study("decoding_options={window_s: 0.1, mass: 0.4}")).all_trials()
+    assert {trial.config.decoding_options for trial in trials} == {(("mass", 0.4), ("window_s", 0.1))}
+    varied = planner(make_study("decoding_options.mass={choice: [0.2, 0.4]}")).all_trials()
+    assert {dict(trial.config.decoding_options)["mass"] for trial in varied} == {0.2, 0.4}
+
+
 def test_durations_in_frames_and_tolerances(make_study: MakeStudy) -> None:
     study = make_study("softness=3frames", "label_noise=2tol")
     config = planner(replace(study, trials=1)).all_trials()[0].config
@@ -121,6 +128,8 @@ def test_another_schedule_replaces_the_default(make_study: MakeStudy) -> None:
         (("noise=pink",), "`fixed.noise` must be one of"),
         (("noise_options={x: 1}",), "`noise_options`"),
         (("decoding=never",), "`decoding` must be one of"),
+        (("decoding_options={moss: 1}",), "`decoding_options` must be among"),
+        (("decoding_options={calibrate_offset: true}",), "`decoding_options: calibrate_offset` needs a split with validation"),
         (("batch_size=0",), "`batch_size` must be at least 1, but got 0 in the study sim"),
         (("excerpt=0s",), "`excerpt_s` must be above 0"),
         (("fold=0", "split={choice: [fixed, other]}", "alpha.ramp.high={choice: [0.5]}"), "`alpha: ramp` must give"),
