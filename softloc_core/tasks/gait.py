@@ -43,11 +43,11 @@ _DEFAULTS: Mapping[str, Any] = {
     "decoding_options": (),
     # Chosen on rendered training persons left out of training; see docs/tasks.md.
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
-    "iterations": 400,
+    "iterations": 250,
     "batch_size": 8,
     "learning_rate": 8e-3,
     "learning_rate_schedule": "trapezoid",
-    "weight_averaging": 0.98,
+    "weight_averaging": 0.97,
     "weight_decay": 0.01,
 }
 
