@@ -37,7 +37,7 @@ def ray_session(*, address: str | None, cpus: int, gpus: int, threads: int) -> I
         A folder for Tune's own state; it is deleted at the end.
 
     Raises:
-        ConfigError: No cluster at the address.
+        ConfigError: No cluster at the address, or a machine on which Ray does not start.
     """
     _remove_stale_folders()
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
@@ -72,10 +72,14 @@ def _start(address: str | None, *, cpus: int, gpus: int, threads: int, folder: P
             )
         else:
             ray.init(address=address, **common)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except Exception as error:
+        # Ray raises a bare Exception where its scheduler is not up within 30 s, as on a busy machine.
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         if address is None:
-            raise
-        reason = str(error).splitlines()[0]
+            raise ConfigError(
+                f"Ray must start on this machine, but did not: {reason} Is it busy or its memory full? "
+                "Nothing was lost: run the study again"
+            ) from error
         raise ConfigError(f"--address must be a running Ray cluster, but got {address}: {reason}") from error
     finally:
         _quiet_ray()
