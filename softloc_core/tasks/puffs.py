@@ -45,7 +45,7 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "compact": {
         "alpha": Ramp(low=0.5, high=0.9, start=0.2, stop=0.9),
         "loss_options": (),
-        "iterations": 1_000,
+        "iterations": 600,
         "batch_size": 16,
         "learning_rate": 5e-3,
         "learning_rate_schedule": "trapezoid",
