@@ -7,6 +7,7 @@ from typing import Any
 
 from softloc_core.losses.schedules import Ramp
 from softloc_core.networks import CompactNetwork, DrumConvLstm, NetworkBuilder
+from softloc_core.networks.recurrent import REVIEWED_DRUM_NETWORKS
 from softloc_core.tasks.drum_annotations import DRUM_CHANNELS
 from softloc_core.tasks.drum_enst import EnstSource, EnstWithMusicSource
 from softloc_core.tasks.drum_idmt import IdmtSource
@@ -35,21 +36,23 @@ _DEFAULTS: Mapping[str, Any] = {
     "decoding": "auto",
     "decoding_options": (),
 }
+# Chosen on training recordings left out of training; see docs/tasks.md.
+_COMPACT: Mapping[str, Any] = {
+    "features": "log_mel_48",
+    "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
+    "iterations": 2_200,
+    "batch_size": 16,
+    "learning_rate": 8e-3,
+    "learning_rate_schedule": "trapezoid",
+    "weight_averaging": 0.998,
+    "weight_decay": 0.01,
+    "gain_db": 6.0,
+    "band_gain_db": 3.0,
+}
 # What depends on the network.
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Chosen on training recordings left out of training; see docs/tasks.md.
-    "compact": {
-        "features": "log_mel_48",
-        "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
-        "iterations": 2_200,
-        "batch_size": 16,
-        "learning_rate": 8e-3,
-        "learning_rate_schedule": "trapezoid",
-        "weight_averaging": 0.998,
-        "weight_decay": 0.01,
-        "gain_db": 6.0,
-        "band_gain_db": 3.0,
-    },
+    "compact": _COMPACT,
+    **dict.fromkeys(REVIEWED_DRUM_NETWORKS, _COMPACT),
     # Source: the SoftLoc paper's released code, drum experiment.
     "paper": {
         "features": "paper",
@@ -73,7 +76,11 @@ class DrumTask(AudioTask):
     description = "onsets of hi-hat, kick drum and snare drum in drum recordings"
     channel_names: tuple[str, ...] = DRUM_CHANNELS
     tolerance_s = 0.05
-    networks: Mapping[str, NetworkBuilder] = {"compact": CompactNetwork, "paper": DrumConvLstm}
+    networks: Mapping[str, NetworkBuilder] = {
+        "compact": CompactNetwork,
+        "paper": DrumConvLstm,
+        **REVIEWED_DRUM_NETWORKS,
+    }
     shared_defaults = _DEFAULTS
     network_defaults = _NETWORK_DEFAULTS
 

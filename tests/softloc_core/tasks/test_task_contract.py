@@ -51,9 +51,9 @@ def test_drums_use_front_ends_that_exist() -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"`task` must be one of drums.*, but got bells"):
+    with pytest.raises(ConfigError, match=r"`task` must be one of .*drums.*, but got bells"):
         TASKS.get("bells")
-    with pytest.raises(ConfigError, match="`network` must be one of compact, paper, but got huge"):
+    with pytest.raises(ConfigError, match=r"`network` must be one of compact, paper, .*, but got huge"):
         TASKS.get("drums").defaults("huge")
 
 
