@@ -47,9 +47,19 @@ def test_serves_on_localhost_and_ends_with_all_its_processes(tmp_path: Path) -> 
         stderr=subprocess.DEVNULL,
     )
     try:
-        assert wait_until(lambda: answers(port), within_s=90)
+        assert wait_until(lambda: answers(port), within_s=300)
         children = psutil.Process(driver.pid).children(recursive=True)
         assert children
+        listening = [
+            connection.laddr
+            for process in (psutil.Process(driver.pid), *children)
+            for connection in process.net_connections(kind="inet")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert port in {address.port for address in listening}
+        assert {address.ip for address in listening} == {"127.0.0.1"}
+        # A database's address, and a password in it, is in no command line.
+        assert not any("mlflow.db" in " ".join(process.cmdline()) for process in children)
         driver.send_signal(signal.SIGTERM)
         assert driver.wait(timeout=40) == 0
         _, alive = psutil.wait_procs(children, timeout=20)
