@@ -50,8 +50,8 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "compact": {
         "features": "hilbert_half",
         "alpha": Ramp(low=0.5, high=0.9, start=0.2, stop=0.9),
-        "iterations": 600,
-        "batch_size": 16,
+        "iterations": 900,
+        "batch_size": 8,
         "learning_rate": 5e-3,
         "learning_rate_schedule": "trapezoid",
         "weight_averaging": 0.98,
