@@ -29,6 +29,7 @@ class Counts:
         failed: Failed under this driver.
         running: On a worker now.
         retried: Started again after a worker died.
+        at_most: Trials that this driver runs at most; None for all.
     """
 
     designed: int
@@ -37,11 +38,13 @@ class Counts:
     failed: int = 0
     running: int = 0
     retried: int = 0
+    at_most: int | None = None
 
     @property
     def left(self) -> int:
-        """Trials that have not ended yet."""
-        return self.designed - self.kept - self.done - self.failed
+        """Trials that this driver has not ended yet."""
+        missing = self.designed - self.kept - self.done - self.failed
+        return missing if self.at_most is None else min(missing, self.at_most - self.done - self.failed)
 
 
 def duration_text(seconds: float) -> str:

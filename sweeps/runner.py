@@ -117,7 +117,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
         store = TrialStore(folder)
         source = BudgetedSource(trial_source(planner, store.load(), folder), options.budget)
         progress = progress or ProgressLine(Counts(0))
-        progress.counts = Counts(designed=source.n_designed, kept=source.n_kept)
+        progress.counts = Counts(source.n_designed, source.n_kept, at_most=options.budget.max_trials)
         _say_start(study, planner, store, progress)
         folder.write("study.yaml", resolved_study(planner).encode())
         remember_environment(folder)
@@ -282,10 +282,11 @@ def _say_start(study: Study, planner: Planner, store: TrialStore, progress: Prog
     counts = progress.counts
     for name in store.set_aside:
         progress.say(f"a damaged part was set aside, its trial is run again: {store.folder.path(name)}")
+    now = "" if counts.at_most is None else f", at most {counts.at_most} of them now"
     progress.say(
         f"{study.name}: {counts.designed} trials "
         f"({planner.n_points} design points x {planner.runs_a_point}), "
-        f"{counts.kept} there already, {counts.designed - counts.kept} to run; results in {store.folder}"
+        f"{counts.kept} there already, {counts.designed - counts.kept} to run{now}; results in {store.folder}"
     )
 
 

@@ -12,6 +12,7 @@ from softloc_core.errors import ConfigError
 from sweeps.budgets import UNLIMITED, Budget, BudgetedSource
 from sweeps.folder import StudyFolder
 from sweeps.planning import Planner, load_data
+from sweeps.progress import Counts
 from sweeps.store import StoredTrial
 from sweeps.study import Study
 from sweeps.trial_source import TrialSource, trial_source
@@ -91,6 +92,12 @@ def test_after_so_many_failures_no_further_trial_begins(source_of: Callable[...,
         source.tell(trial.trial_id, row)
     assert source.next() is None
     assert source.spent == "2 trials failed (--max-failures 2)"
+
+
+def test_what_is_expected_ends_with_the_budget() -> None:
+    assert Counts(designed=12, kept=2, done=3, failed=1).left == 6
+    assert Counts(designed=12, kept=2, done=3, failed=1, at_most=5).left == 1
+    assert Counts(designed=12, kept=2, done=3, failed=1, at_most=50).left == 6
 
 
 def test_what_the_design_says_at_the_end_is_passed_on(
