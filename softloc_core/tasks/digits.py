@@ -46,7 +46,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "decoding_options": (("mass", 0.5), ("window_s", 3 * HOP_S)),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Chosen on training canvases left out of training; see docs/tasks.
+    # Sized for a CPU after two short trials on training canvases; not tuned.
     "compact": {
         "features": "hilbert_half",
         "alpha": Ramp(low=0.5, high=0.9, start=0.2, stop=0.9),
