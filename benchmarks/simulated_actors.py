@@ -25,7 +25,7 @@ class SimulatedActors:
         workers: Workers that can live at once.
         trial_s: How long a trial takes, in virtual seconds.
         steps: Trials that workers have ended.
-        worker_s: Real seconds spent in workers' code, which on a cluster is not the driver's.
+        worker_s: Processor time of workers' code, which on a cluster is not the driver's.
         now_s: The virtual time.
     """
 
@@ -77,9 +77,9 @@ class SimulatedActors:
             live = self._live_actors_to_ray_actors_resources.get(tracked_actor)
             if live is None:
                 return
-            started = time.perf_counter()
+            started = time.thread_time()
             result = getattr(live[0].trainable, method_name)(*(args or ()), **(kwargs or {}))
-            type(self).worker_s += time.perf_counter() - started
+            type(self).worker_s += time.thread_time() - started
             type(self).steps += method_name == "train"
             if on_result is not None:
                 on_result(tracked_actor, result)
@@ -144,9 +144,9 @@ class SimulatedActors:
 
     def _start(self, tracked: Any, cls: Any, kwargs: dict[str, Any]) -> None:
         """A worker's process begins."""
-        started = time.perf_counter()
+        started = time.thread_time()
         trainable = cls.__ray_metadata__.modified_class(**kwargs)
-        type(self).worker_s += time.perf_counter() - started
+        type(self).worker_s += time.thread_time() - started
         metrics = SimpleNamespace(remote=lambda **_: {})
         actor = SimpleNamespace(trainable=trainable, get_auto_filled_metrics=metrics)
         self._live_actors_to_ray_actors_resources[tracked] = (actor, None)

@@ -121,6 +121,12 @@ def reading(folder: Path) -> dict[str, float]:
     return found
 
 
+def show(found: dict[str, float]) -> None:
+    """Rows of a table."""
+    for name, value in found.items():
+        print(f"| {name} | {value:.4g} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -134,10 +140,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         found = dispatch(options.trials, options.nodes, out, mlflow=not options.no_mlflow)
-        found |= reading(out / "scale")
-    print(f"{options.trials} trials on {options.nodes} simulated nodes")
-    for name, value in found.items():
-        print(f"| {name} | {value:.4g} |")
+        print(f"{options.trials} trials on {options.nodes} simulated nodes")
+        show(found)
+        show(reading(out / "scale"))
 
 
 if __name__ == "__main__":
