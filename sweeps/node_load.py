@@ -37,7 +37,7 @@ def node_loads() -> list[NodeLoad]:
         return []
     from ray._private.state import available_resources_per_node
 
-    free = available_resources_per_node()
+    free = available_resources_per_node()  # type: ignore[no-untyped-call]
     found = [_load(node, free.get(node["NodeID"], {})) for node in ray.nodes() if node["Alive"]]
     return sorted(found, key=lambda load: (load.name, load.address))
 
