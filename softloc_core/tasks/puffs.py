@@ -43,7 +43,7 @@ _DEFAULTS: Mapping[str, Any] = {
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     # Chosen with one more person left out; see docs/tasks.
     "compact": {
-        "alpha": Ramp(low=0.5, high=0.9, start=0.2, stop=0.9),
+        "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
         "loss_options": (),
         "iterations": 600,
         "batch_size": 16,
