@@ -12,10 +12,11 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 # Each floor may use those below it (later in the list), none above, and nothing beside it.
 FLOORS = (
     {"trial"},
-    {"training"},
+    {"training", "calibration"},
     {"tasks"},
-    {"networks", "losses", "decoding", "metrics", "features", "label_noise"},
-    {"audio", "events"},
+    {"networks", "losses", "decoding", "metrics", "features", "label_noise", "ensembles"},
+    {"front_ends"},
+    {"audio", "events", "filter_banks"},
     {"options"},
     {"errors"},
 )
