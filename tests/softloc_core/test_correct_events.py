@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from softloc_core.errors import DataError
@@ -56,6 +56,7 @@ def test_a_reference_without_one_of_the_events_is_refused():
 FRAMES = st.lists(st.integers(0, 299), min_size=3, max_size=3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(FRAMES, FRAMES, st.integers(1, 9)), min_size=1, max_size=4))
 def test_with_one_estimate_of_each_event_it_is_f1(clips):
     pairs = [(events(true), events(found)) for true, found, _ in clips]

@@ -41,6 +41,7 @@ def test_every_decoder_returns_lone_spikes_where_they_are(name, positions):
     np.testing.assert_allclose(DECODERS[name](prob, hop_s=HOP_S), frames)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 1), st.integers(2, 40))
 def test_an_event_split_over_two_frames_is_found_once_at_its_centre(share, frame):
     prob = np.zeros(50)
@@ -99,6 +100,7 @@ def test_decode_puts_each_channel_on_the_grid_and_inside_the_recording():
     assert found.channel.tolist() == [0, 1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_one_each_finds_the_most_probable_frame_and_no_other(prob):
     (frame,) = OneEach()(np.array(prob), hop_s=HOP_S)
@@ -113,6 +115,7 @@ def test_one_each_finds_one_event_of_every_class():
     np.testing.assert_array_equal(events.channel, [2, 0, 1])
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=30), st.floats(0, 0.99))
 def test_a_threshold_takes_every_frame_above_it(prob, threshold):
     frames = Threshold(threshold)(np.array(prob), hop_s=HOP_S)
