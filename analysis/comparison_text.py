@@ -30,6 +30,9 @@ def comparison_text(found: Comparison) -> str:
         area = with_interval(row["area"], row["area_low"], row["area_high"])
         wholes.append({by: row[by], "robustness radius (ms)": radius, f"mean {label}": area})
     blocks = [text_table(pd.DataFrame(ends)), text_table(pd.DataFrame(wholes)), *_differences(found, by=by)]
+    if len(found.curves) == 1:
+        alone = f"Nothing to compare: the study holds {found.curves[0].name} alone."
+        blocks.append(wrapped(alone))
     source = "training and test recordings" if found.has_recordings else "training alone (no events stored)"
     blocks.append(f"Intervals: {100 * found.level:g} %, from the chance of {source}.")
     return "\n\n".join([*blocks, *(wrapped(note) for note in found.study_map.notes)])

@@ -108,15 +108,12 @@ def panel_draws(panel: Panel, at: Array | Grid, drawn: Resampling) -> Array:
 def _curve(panel: Panel, noise_ms: Array, drawn: Resampling, *, softness_ms: float | None) -> LossCurve:
     """One loss's curve."""
     if not panel.is_surface:
-        at = noise_ms[:, None]
-        return LossCurve(
-            panel.name, noise_ms, None, panel.regression.predict(at), panel_draws(panel, at, drawn)
-        )
-    chosen = _best_softness(panel, noise_ms) if softness_ms is None else softness_ms
-    at = np.stack([np.full_like(noise_ms, chosen), noise_ms], axis=1)
-    return LossCurve(
-        panel.name, noise_ms, chosen, panel.regression.predict(at), panel_draws(panel, at, drawn)
-    )
+        chosen, at = None, noise_ms[:, None]
+    else:
+        chosen = _best_softness(panel, noise_ms) if softness_ms is None else softness_ms
+        at = np.stack([np.full_like(noise_ms, chosen), noise_ms], axis=1)
+    mean = np.clip(panel.regression.predict(at), *drawn.limits)
+    return LossCurve(panel.name, noise_ms, chosen, mean, panel_draws(panel, at, drawn))
 
 
 def _best_softness(panel: Panel, noise_ms: Array) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analysis.axes import SOFTNESS, Axis, uses_softness
 from analysis.gaussian_process import fit_gaussian_process
 from analysis.regression import Array, Fit, Grid, KernelRegression, Regression
-from analysis.resampling import Resampling
+from analysis.resampling import Resampling, limits_of
 from analysis.results import TooFewPointsError
 from analysis.sections import Section, averaging_places
 from analysis.surfaces import Bandwidth, fit_regression
@@ -43,6 +43,7 @@ class Panel:
         whole: Mean over all parameters that vary and are known.
         whole_points: [trial, parameter], where the trials lie among these.
         weights: [trial], inversely proportional to the trials' noise variances.
+        limits: What the metric cannot leave; the drawn mean is held within.
         nearness: [trial], how close to the section a trial lies: 1 on it, towards 0 away from it.
     """
 
@@ -55,6 +56,7 @@ class Panel:
     whole: Regression
     whole_points: Array
     weights: Array
+    limits: tuple[float, float]
     nearness: Array
 
     @cached_property
@@ -97,12 +99,9 @@ class Panel:
     @cached_property
     def value(self) -> Array:
         """Mean on the lattice, NaN where less than one trial's worth is in reach."""
-        value = np.where(
-            self.support >= 1.0, self.regression.predict(self.lattice).reshape(self.lattice.shape), np.nan
-        )
-        return (
-            value if np.isfinite(value).any() else self.regression.predict(self.lattice).reshape(value.shape)
-        )
+        mean = np.clip(self.regression.predict(self.lattice), *self.limits).reshape(self.lattice.shape)
+        value = np.where(self.support >= 1.0, mean, np.nan)
+        return value if np.isfinite(value).any() else mean
 
     @cached_property
     def support(self) -> Array:
@@ -181,6 +180,7 @@ def fit_panel(
         whole=whole,
         whole_points=points,
         weights=weights,
+        limits=limits_of(metric),
         nearness=_nearness(points, axes, layout),
     )
 

@@ -22,18 +22,28 @@ from analysis.comparisons import compare_losses
 from analysis.curves import noise_axis
 from analysis.detail_plots import plot_comparison, plot_slices, plot_uncertainty
 from analysis.html_report import Importance, html_report
+from analysis.importance_plot import plot_importance
 from analysis.maps import StudyMap, map_study
+from analysis.panels import METRIC_LABELS
 from analysis.plots import plot_map, save_figure
 from analysis.recommendations import recommend
 from analysis.rescoring import load_scored
 from analysis.results import AnalysisError
 from analysis.ridges import fit_ridge
 from analysis.surfaces import Bandwidth
-from analysis.tables import write_csv, write_tables
+from analysis.tables import text_table, write_csv, write_tables
 from analysis.text_plots import text_map
 from analysis.views import At, View
 
-__all__ = ["Output", "SurfaceOutput", "write_compare", "write_recommend", "write_report", "write_surface"]
+__all__ = [
+    "Output",
+    "SurfaceOutput",
+    "write_compare",
+    "write_importance",
+    "write_recommend",
+    "write_report",
+    "write_surface",
+]
 
 
 @dataclass(frozen=True)
@@ -256,6 +266,35 @@ def write_report(
     path = folder / f"{_stem('report', metric='f1', tolerance_s=tolerance_s)}.html"
     path.write_text(text, encoding="utf-8")
     return Output((path,), f"The report is one page for any browser: {path}")
+
+
+def write_importance(
+    study: str | Path,
+    importance: Importance,
+    *,
+    out_dir: Path | None = None,
+    metric: str = "f1",
+    tolerance_s: float | None = None,
+) -> Output:
+    """Write `importance.csv`, `.tex`, `.png` and `.svg`: shares of the metric's variance, and all trials.
+
+    Args:
+        study: The study's folder or address.
+        importance: Gives the shares (`sweeps.importance.importance`).
+        out_dir: Where to write; `<study>/figures` when None.
+        metric: Numeric column of the trials.
+        tolerance_s: Score at this tolerance in seconds; as stored when None.
+
+    Raises:
+        AnalysisError: A study that cannot be read, or too few trials or parameters.
+    """
+    loaded = load_scored(study, tolerance_s=tolerance_s)
+    shares = pd.Series(importance(loaded), name="share").rename_axis("parameter").reset_index()
+    stem = _folder(study, out_dir) / _stem("importance", metric=metric, tolerance_s=tolerance_s)
+    paths = (*write_tables(shares, stem), *save_figure(plot_importance(loaded, shares, metric=metric), stem))
+    label = METRIC_LABELS.get(metric, metric)
+    head = f"Share of the variance of {label} that each parameter explains (functional ANOVA):"
+    return Output(paths, f"{head}\n\n{text_table(shares)}")
 
 
 def _write_lattice(study_map: StudyMap, stem: Path) -> Path:

@@ -19,12 +19,17 @@ from analysis.regression import Array
 from analysis.rescoring import recording_counts
 from analysis.results import AnalysisError, Study
 
-__all__ = ["STANDARD_ERRORS", "Resampling", "resample", "validate_standard_error"]
+__all__ = ["STANDARD_ERRORS", "Resampling", "limits_of", "resample", "validate_standard_error"]
 
 STANDARD_ERRORS = ("estimator", "bootstrap")
 _N_DRAWS = 400
 # Metrics that cannot leave [0, 1].
 _SHARES = ("f1", "precision", "recall")
+
+
+def limits_of(metric: str) -> tuple[float, float]:
+    """What a metric cannot leave: 0 and 1 for F1 (also of a class), precision and recall."""
+    return (0.0, 1.0) if metric.split(".")[0] in _SHARES else (-np.inf, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +77,7 @@ def resample(
     keys = [key for key in (LABEL_NOISE, "replicate", "fold", "seed") if key in trials]
     cluster = trials.groupby(keys, sort=True).ngroup().to_numpy()
     weight = rng.standard_normal((n, int(cluster.max()) + 1))[:, cluster]
-    limits = (0.0, 1.0) if metric in _SHARES else (-np.inf, np.inf)
+    limits = limits_of(metric)
     try:
         counts = recording_counts(study)
     except AnalysisError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,9 +97,14 @@ def recording_counts(study: Study, *, tolerance_s: float | None = None) -> pd.Da
     return pd.concat(parts, ignore_index=True)
 
 
-def score_counts(counts: pd.DataFrame) -> pd.DataFrame:
-    """Pooled scores of each trial, indexed by `trial_id`: f1, precision, recall and the three counts."""
-    pooled = counts.groupby("trial_id")[["n_reference", "n_estimated", "n_matched"]].sum()
+def score_counts(counts: pd.DataFrame, *, by: Sequence[str] = ("trial_id",)) -> pd.DataFrame:
+    """Pooled scores of each trial, or of whatever else: f1, precision, recall and the three counts.
+
+    Args:
+        counts: What `recording_counts` gives.
+        by: Columns of it whose values are scored each for itself; they become the index.
+    """
+    pooled = counts.groupby(list(by))[["n_reference", "n_estimated", "n_matched"]].sum()
     total = pooled["n_reference"] + pooled["n_estimated"]
     return pooled.assign(
         f1=2 * pooled["n_matched"] / total.where(total > 0),
@@ -108,14 +114,18 @@ def score_counts(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def rescored(study: Study, *, tolerance_s: float) -> Study:
-    """The same study scored at another tolerance: f1, precision, recall and counts are replaced."""
-    scores = score_counts(recording_counts(study, tolerance_s=tolerance_s))
+    """The same study at another tolerance: f1 (each class's too), precision, recall, counts are replaced."""
+    counts = recording_counts(study, tolerance_s=tolerance_s)
+    scores = score_counts(counts)
     trials = study.trials.set_index("trial_id")
     done = trials["status"] == "completed"
     for column in scores:
         values = pd.to_numeric(trials[column], errors="coerce").astype("float64")
         values[done] = scores[column].reindex(trials.index[done])
         trials[column] = values
+    of_class = score_counts(counts, by=("trial_id", "channel"))["f1"].unstack()
+    known: dict[object, object] = {identity: row.dropna().to_dict() for identity, row in of_class.iterrows()}
+    trials["f1_per_class"] = pd.Series(known, dtype=object).reindex(trials.index)
     return replace(study, trials=trials.assign(tolerance_s=tolerance_s).reset_index())
 
 

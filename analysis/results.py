@@ -90,13 +90,13 @@ class Study:
         return replace(self, trials=self.trials[chosen].reset_index(drop=True))
 
     def scored(self, metric: str) -> pd.DataFrame:
-        """The completed trials, all with a finite value of `metric`.
+        """The completed trials, all with a finite value of `metric`: a column, or `f1.CLASS`.
 
         Raises:
-            AnalysisError: No completed trial, no such column, or a value that is no number.
+            AnalysisError: No completed trial, no such column or class, or a value that is no number.
         """
-        require_columns(self.trials, [metric])
-        completed = self.completed
+        completed = _with_class_scores(self.completed, metric)
+        require_columns(completed, [metric])
         if completed.empty:
             reason = f"; the first error: {first_error(self.failed)}" if len(self.failed) else ""
             raise AnalysisError(
@@ -111,6 +111,22 @@ class Study:
                 f"{len(completed)} are not (trial {bad.iloc[0]} of {self.location})"
             )
         return completed.assign(**{metric: values})
+
+
+def _with_class_scores(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The trials with a column for `f1.CLASS`, where that is the metric.
+
+    Raises:
+        AnalysisError: A class that no trial was scored on.
+    """
+    head, _, name = metric.partition(".")
+    if metric in trials or head != "f1" or not name or "f1_per_class" not in trials:
+        return trials
+    scores = [dict(one) if isinstance(one, Mapping) else {} for one in trials["f1_per_class"]]
+    names = sorted({known for one in scores for known in one})
+    if scores and name not in names:
+        raise AnalysisError(f"`{metric}` must name a class, one of {', '.join(names)}, but got {name}")
+    return trials.assign(**{metric: [one.get(name, np.nan) for one in scores]})
 
 
 def first_error(failed: pd.DataFrame) -> str:

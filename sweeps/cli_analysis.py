@@ -1,9 +1,10 @@
-"""The commands that read a study's Parquet and train nothing: surface, compare, recommend, report."""
+"""The commands that read a study's Parquet and train nothing: surface, compare, recommend and the like."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -189,6 +190,26 @@ def report(
     _show(written)
 
 
+def importance(
+    study: StudyDir,
+    out_dir: OutDir = None,
+    metric: Metric = "f1",
+    tolerance: Tolerance = None,
+) -> None:
+    """Say how much of a metric's spread each varied parameter explains (functional ANOVA)."""
+    from analysis.report import write_importance
+    from sweeps.importance import importance as shares
+
+    written = write_importance(
+        study,
+        partial(shares, metric=metric),
+        out_dir=out_dir,
+        metric=metric,
+        tolerance_s=_seconds("--tolerance", tolerance),
+    )
+    _show(written)
+
+
 def _seconds(option: str, text: str | None) -> float | None:
     """A duration of the command line in seconds.
 
@@ -235,4 +256,5 @@ _EXAMPLES: Mapping[Callable[..., None], str] = {
     compare: "softloc compare runs/quickstart --tolerance 20ms",
     recommend: "softloc recommend runs/quickstart --label-noise 60ms",
     report: "softloc report runs/quickstart",
+    importance: "softloc importance runs/quickstart",
 }

@@ -88,6 +88,7 @@ def test_any_column_can_be_compared(write_study, rows):
 def test_one_loss_alone_has_no_differences(write_study, rows):
     output = write_compare(write_study(rows("softloc", 40)))
     assert "P(better)" not in output.text
+    assert "Nothing to compare: the study holds softloc alone." in output.text
 
 
 @pytest.mark.parametrize(

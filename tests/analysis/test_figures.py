@@ -2,10 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.authors_map import authors_values, plot_authors_map
+from analysis.authors_map import authors_values, class_means, plot_authors_map
 from analysis.detail_plots import plot_slices, plot_uncertainty
 from analysis.maps import map_study
 from analysis.report import write_surface
+from analysis.rescoring import recording_counts
 from analysis.results import AnalysisError, load_study
 from analysis.ridges import fit_ridge, slices
 
@@ -60,6 +61,24 @@ def test_surface_writes_its_details(study, tmp_path):
 def test_authors_values_by_hand():
     trials = pd.DataFrame({"f1": [0.9, 0.5], "precision": [0.8, 0.4], "recall": [0.95, 0.9]})
     np.testing.assert_allclose(authors_values(trials), [(0.9 + 0.83 + 0.95) / 3, (0.83 + 0.83 + 0.9) / 3])
+
+
+def test_authors_measures_are_means_over_classes(write_study, rows, add_events):
+    trials = rows("softloc", 12)
+    folder = write_study(trials)
+    figure, _ = plot_authors_map(load_study(folder))
+    assert "no events are stored" in figure.axes[0].get_title(loc="left")
+    add_events(folder, trials)
+    study = load_study(folder)
+    figure, _ = plot_authors_map(study)
+    assert "each the mean over classes" in figure.axes[0].get_title(loc="left")
+    means = class_means(study)
+    counts = recording_counts(study).groupby(["trial_id", "channel"]).sum(numeric_only=True)
+    first = counts.loc[means.index[0]]
+    f1 = 2 * first["n_matched"] / (first["n_reference"] + first["n_estimated"])
+    assert len(f1) == 2 and means["f1"].iloc[0] == pytest.approx(f1.mean())
+    recall = first["n_matched"] / first["n_reference"]
+    assert means["recall"].iloc[0] == pytest.approx(recall.mean())
 
 
 def test_authors_map_stands_beside_f1(study, tmp_path):

@@ -124,3 +124,11 @@ def test_further_measures_are_columns(write_study, rows):
     assert sorted(row["pce"] for row in values.values() if row["pce"] == row["pce"]) == [0.5, 0.7]
     assert study.trials["edit_score"].notna().sum() == 1
     assert not (study.trials["f1"] == 9.0).any()
+
+
+def test_f1_of_a_class_is_a_metric(write_study, rows):
+    study = load_study(write_study(rows("softloc", 5)))
+    found = study.scored("f1.snare")
+    np.testing.assert_allclose(found["f1.snare"], found["f1"] - 0.05)
+    with pytest.raises(AnalysisError, match=r"`f1.tom` must name a class, one of kick, snare, but got tom"):
+        study.scored("f1.tom")

@@ -69,10 +69,10 @@ def test_any_parameter_can_be_drawn(study):
     found = panel(study, x="alpha", y="learning_rate", at={"label_noise": "50ms"}, marginal=["softness"])
     assert [axis.title for axis in found.axes] == ["alpha", "log10 learning rate"]
     assert [(axis.low, axis.high) for axis in found.axes] == [(0.1, 0.9), (-4.0, -2.0)]
-    grid = found.regression.predict(found.lattice).reshape(found.lattice.shape)
-    best = np.unravel_index(grid.argmax(), grid.shape)
-    assert found.lattice.axes[0][best[0]] == pytest.approx(0.6, abs=0.15)
-    assert found.lattice.axes[1][best[1]] == pytest.approx(-3.0, abs=0.3)
+    top = found.regression.predict(found.lattice).max()
+    best, worst = found.regression.predict(np.array([[0.6, -3.0], [0.1, -2.0]]))
+    # The corner loses 0.4 * 0.25 + 0.03 = 0.13 of what is reached at the best place.
+    assert top - best < 0.015 and 0.08 < best - worst < 0.16
 
 
 def test_what_is_not_named_takes_its_usual_place(study):

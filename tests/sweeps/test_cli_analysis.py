@@ -51,6 +51,8 @@ def run(monkeypatch, *arguments):
         (["compare", "--reference", "softloc", "--softness", "80ms"], "robustness radius", ["compare.csv"]),
         (["recommend", "--label-noise", "60ms"], "use softloc with a softness", ["recommend.csv"]),
         (["report"], "one page for any browser", ["report.html"]),
+        (["importance"], "Share of the variance of F1", ["importance.png", "importance.csv"]),
+        (["surface", "--at", "softness=80ms"], "at softness 80 ms", ["surface_at_softness_80ms.png"]),
     ],
 )
 def test_commands(study, monkeypatch, capsys, arguments, words, files):
@@ -72,6 +74,10 @@ def test_commands(study, monkeypatch, capsys, arguments, words, files):
         (["compare", "--loss", "count"], "`loss` must be one of cross_entropy, softloc, but got count"),
         (["surface", "--tolerance", "20ms"], "must hold events/*.parquet"),
         (["surface", "--preset", "paper"], "`preset` must be authors, but got paper"),
+        (["surface", "--at", "softness"], "`--at` must be NAME=VALUE, as alpha=0.5 or label_noise=60ms"),
+        (["compare", "--at", "alpha=1", "--at", "alpha=2"], "must give each parameter once, but got alpha"),
+        (["surface", "--standard-error", "exact"], "`standard_error` must be one of estimator, bootstrap"),
+        (["compare", "--standard-error", "exact"], "`standard_error` must be one of estimator, bootstrap"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(study, monkeypatch, capsys, arguments, message):
