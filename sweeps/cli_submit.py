@@ -19,58 +19,61 @@ _EXAMPLES = (
 )
 
 
+Study = Annotated[str, typer.Argument(help="A shipped study by name or a study file, here.")]
+Address = Annotated[str, typer.Option(help="Ray's dashboard, as http://127.0.0.1:8265 through a tunnel.")]
+Out = Annotated[str, typer.Option(help="Folder for studies: an address (s3://...) or absolute on the head.")]
+Options = Annotated[list[str] | None, typer.Argument(help="After `--`: further options of `softloc run`.")]
+Source = Annotated[
+    str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
+]
+DataRoot = Annotated[str | None, typer.Option(help="Folder of the recorded data on the head.")]
+Trials = Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
+]
+TrackingUri = Annotated[str | None, typer.Option(help="An MLflow server, as the head reaches it.")]
+Mlflow = Annotated[bool, typer.Option(help="Whether MLflow is written.")]
+
+
 def add_submit_command(app: typer.Typer) -> None:
     """Give `app` the command `submit`; its further options are checked against those of `run`."""
-
-    def submit(
-        study: Annotated[str, typer.Argument(help="A shipped study by name or a study file, here.")],
-        address: Annotated[
-            str, typer.Option(help="Ray's dashboard, as http://127.0.0.1:8265 through a tunnel.")
-        ],
-        out: Annotated[
-            str, typer.Option(help="Folder for studies: an address (s3://...) or absolute on the head.")
-        ],
-        options: Annotated[
-            list[str] | None, typer.Argument(help="After `--`: further options of `softloc run`.")
-        ] = None,
-        data: Annotated[
-            str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
-        ] = None,
-        data_root: Annotated[
-            str | None, typer.Option(help="Folder of the recorded data on the head.")
-        ] = None,
-        trials: Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")] = None,
-        overrides: Annotated[
-            list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
-        ] = None,
-        tracking_uri: Annotated[
-            str | None, typer.Option(help="An MLflow server, as the head reaches it.")
-        ] = None,
-        mlflow: Annotated[bool, typer.Option(help="Whether MLflow is written.")] = True,
-    ) -> None:
-        """Run a study on a cluster as a Ray job, and let this machine go."""
-        from sweeps.study import load_study
-        from sweeps.submit import JobRequest, submit_study
-
-        _validate_options(app, options or [])
-        short = [f"data={data}"] if data is not None else []
-        short += [f"trials={trials}"] if trials is not None else []
-        loaded = load_study(study, overrides=[*short, *(overrides or [])])
-        request = JobRequest(
-            address=address,
-            out=out,
-            data_root=data_root,
-            tracking_uri=tracking_uri,
-            mlflow=mlflow,
-            options=tuple(options or ()),
-        )
-        print_line(submit_study(loaded, request))
-
     app.command(epilog=_EXAMPLES)(submit)
 
 
-def _validate_options(app: typer.Typer, options: Sequence[str]) -> None:
+def submit(
+    context: typer.Context,
+    study: Study,
+    address: Address,
+    out: Out,
+    options: Options = None,
+    data: Source = None,
+    data_root: DataRoot = None,
+    trials: Trials = None,
+    overrides: Overrides = None,
+    tracking_uri: TrackingUri = None,
+    mlflow: Mlflow = True,
+) -> None:
+    """Run a study on a cluster as a Ray job, and let this machine go."""
+    from sweeps.study import load_study
+    from sweeps.submit import JobRequest, submit_study
+
+    _validate_options(context, options or [])
+    short = [f"data={data}"] if data is not None else []
+    short += [f"trials={trials}"] if trials is not None else []
+    loaded = load_study(study, overrides=[*short, *(overrides or [])])
+    request = JobRequest(
+        address=address,
+        out=out,
+        data_root=data_root,
+        tracking_uri=tracking_uri,
+        mlflow=mlflow,
+        options=tuple(options or ()),
+    )
+    print_line(submit_study(loaded, request))
+
+
+def _validate_options(context: typer.Context, options: Sequence[str]) -> None:
     """Refuse here what `softloc run` would refuse on the head, with its own words."""
-    group = typer.main.get_command(app)
+    group = context.find_root().command
     assert isinstance(group, TyperGroup)
     group.commands["run"].make_context("softloc run", ["STUDY", *options])
