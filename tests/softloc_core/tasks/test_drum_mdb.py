@@ -181,8 +181,8 @@ def test_missing_roots_and_parts_are_refused(write_mdb: WriteMdb, tmp_path: Path
 
 
 def test_unknown_sources_splits_and_folds_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"`data` must be one of mdb.*, but got enst"):
-        _load(None, tmp_path, source="enst")
+    with pytest.raises(ConfigError, match=r"`data` must be one of mdb.*, but got bells"):
+        _load(None, tmp_path, source="bells")
     with pytest.raises(ConfigError, match="`split` must be one of mirex2017, train_cv, but got random"):
         _load(None, tmp_path, split="random")
     with pytest.raises(ConfigError, match="`fold` of the split train_cv must be 0 to 2, but got 3"):

@@ -48,8 +48,8 @@ def test_rendering_changes_with_its_version_alone() -> None:
         expected = golden["recordings"][recording.name]
         bands_db = FRONT_ENDS["log_mel_48"](*recording.audio.load()).mean(axis=0)
         assert recording.group == expected["style"]
-        assert np.bincount(recording.events.channel).tolist() == expected["n_events"]
-        np.testing.assert_allclose(recording.events.time_s[:8], expected["first_onsets_s"], atol=1e-6)
+        assert np.bincount(recording.reference.channel).tolist() == expected["n_events"]
+        np.testing.assert_allclose(recording.reference.time_s[:8], expected["first_onsets_s"], atol=1e-6)
         found_db = bands_db.reshape(6, 8).mean(axis=1)
         # Another machine's mathematics may differ in the last bits, not by a hundredth of a decibel.
         np.testing.assert_allclose(found_db, expected["mean_db_of_each_8_bands"], atol=0.02)
@@ -130,7 +130,7 @@ def test_onsets_stand_on_the_samples_where_strokes_start() -> None:
     audio = recording.audio
     assert isinstance(audio, RenderedDrums)
     expected = [round(hit.time_s * RATE_HZ) for hit in audio.part().hits if hit.voice in CHANNEL_OF_VOICE]
-    found = recording.events.time_s * RATE_HZ
+    found = recording.reference.time_s * RATE_HZ
     np.testing.assert_allclose(found, np.round(found), atol=1e-6)
     assert sorted(np.round(found).astype(int)) == sorted(expected)
 
