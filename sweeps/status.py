@@ -120,9 +120,9 @@ def _status(folder: StudyFolder) -> tuple[str, bool]:
     last = _last(folder)
     is_running = last.get("state") == "running" and _age_s(last) <= _SILENT_S
     counts = _reported(last) if is_running else stored_counts(folder)
-    designed = last.get("designed", "an unknown number of")
+    of = f" of {last['designed']}" if "designed" in last else ""
     text = (
-        f"{folder}: {_state(last)}; {counts.completed} of {designed} trials completed, {counts.failed} failed"
+        f"{folder}: {_state(last, counts)}; {counts.completed}{of} trials completed, {counts.failed} failed"
     )
     text += f", {counts.stopped} stopped early" if counts.stopped else ""
     lines = [text + (f", {last['running']} running" if is_running else "")]
@@ -152,10 +152,10 @@ def _age_s(last: Mapping[str, Any]) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(last["updated_at"])).total_seconds()
 
 
-def _state(last: Mapping[str, Any]) -> str:
-    """The driver's state, or that it is silent."""
+def _state(last: Mapping[str, Any], counts: StoredCounts) -> str:
+    """The driver's state, or that it is silent or was never here (an export has trials and no driver)."""
     if not last:
-        return "not begun"
+        return "stored trials, no driver" if counts.completed or counts.failed else "not begun"
     age_s = _age_s(last)
     if last["state"] == "running" and age_s > _SILENT_S:
         return f"its driver was not heard of for {duration_text(age_s)} (run the study again to go on)"

@@ -130,7 +130,7 @@ def test_a_study_without_a_status_shows_the_failures_that_parquet_knows(
     for record in (records[0], records[8]):
         TrialStore(folder).write(record.row)
     assert status_text(LOCATION).splitlines() == [
-        f"{LOCATION}: not begun; 1 of an unknown number of trials completed, 1 failed",
+        f"{LOCATION}: stored trials, no driver; 1 trials completed, 1 failed",
         f"last failed trial: trial {records[8].trial_id} failed: ValueError: number 8 "
         f"(log {LOCATION}/logs/{records[8].trial_id}.log)",
     ]
@@ -139,7 +139,7 @@ def test_a_study_without_a_status_shows_the_failures_that_parquet_knows(
 @pytest.mark.parametrize("content", [b"{cut", b"[1]"])
 def test_a_damaged_status_is_none(folder: StudyFolder, content: bytes) -> None:
     folder.write("status.json", content)
-    assert status_text(LOCATION).startswith(f"{LOCATION}: not begun; 0 of")
+    assert status_text(LOCATION).startswith(f"{LOCATION}: not begun; 0 trials")
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
