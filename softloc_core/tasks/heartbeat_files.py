@@ -64,7 +64,7 @@ def read_record(path: Path) -> EcgRecord:
 def _from_npz(path: Path) -> EcgRecord:
     """A record with `signal_mv` [sample], `rate_hz`, `beat_sample` and `pvc_sample`."""
     try:
-        with np.load(path) as content:
+        with np.load(path, allow_pickle=False) as content:
             missing = [key for key in _NPZ_KEYS if key not in content]
             if missing:
                 raise DataError(
