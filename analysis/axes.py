@@ -115,11 +115,24 @@ def with_option_columns(trials: pd.DataFrame) -> pd.DataFrame:
     return trials.assign(**columns) if columns else trials
 
 
-def swept_axes(study: Study, trials: pd.DataFrame) -> tuple[Axis, ...]:
-    """The numeric parameters that take more than one finite value, softness and label noise first."""
+_DRAWN = ("softness_s", "label_noise_s")
+
+
+def swept_axes(study: Study, trials: pd.DataFrame, *, by: str | None = None) -> tuple[Axis, ...]:
+    """The numeric parameters that take more than one finite value, softness and label noise first.
+
+    Args:
+        study: The study.
+        trials: Its trials.
+        by: A column that tells trials apart, as the loss; what takes one value for each of its values (cross
+            entropy has an alpha of 0) is not swept. Softness and label noise, which are drawn, are kept.
+    """
     columns = [str(column) for column in trials.columns]
     options = [column for column in columns if column.split(".")[0] in _OPTIONS and "." in column]
     names = [name for name in (*_NUMERIC, *sorted(options)) if name in trials and _varies(trials[name])]
+    if by is not None:
+        groups = [group for _, group in trials.groupby(by)]
+        names = [name for name in names if name in _DRAWN or any(_varies(group[name]) for group in groups)]
     return tuple(axis_of(study, trials, name) for name in names)
 
 

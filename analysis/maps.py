@@ -165,7 +165,7 @@ def _panels(
 
 def _layout(study: Study, trials: pd.DataFrame, view: View, *, by: str, bandwidth: Bandwidth) -> Layout:
     """Which axes the map has."""
-    swept = [axis for axis in swept_axes(study, trials) if axis.column != by]
+    swept = [axis for axis in swept_axes(study, trials, by=by) if axis.column != by]
     if not swept:
         at = "all at one point" if len(trials) > 1 else "alone"
         raise TooFewPointsError(
@@ -184,5 +184,8 @@ def _layout_notes(layout: Layout, trials: pd.DataFrame, *, by: str) -> list[str]
     """What a reader must know of the parameters that are not drawn."""
     notes = [f"at {axis.label} {axis.text(place)}" for axis, place in layout.held.items()]
     rest = [axis.label for axis in (*layout.averaged, *layout.ignored)]
-    rest += [name for name in CATEGORIES if name != by and name in trials and trials[name].nunique() > 1]
+    groups = trials.groupby(by)
+    rest += [
+        name for name in CATEGORIES if name != by and name in trials and groups[name].nunique().max() > 1
+    ]
     return [*notes, f"averaged over {', '.join(rest)}"] if rest else notes

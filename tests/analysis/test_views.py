@@ -181,3 +181,14 @@ def test_more_parameters_need_more_trials_for_a_kernel():
 
     assert chosen(100, 2) == chosen(100, 1) == chosen(1000, 3) == "nadaraya_watson"
     assert chosen(99, 2) == chosen(999, 3) == chosen(9999, 4) == "gaussian_process"
+
+
+def test_what_differs_between_losses_alone_is_not_averaged_over(write_study, rows):
+    groups = [
+        rows(loss, 40).assign(alpha=json.dumps({"constant": alpha}))
+        for loss, alpha in (("softloc", 0.9), ("cross_entropy", 0.0))
+    ]
+    study = load_study(write_study(*groups))
+    assert len(swept_axes(study, with_option_columns(study.completed))) == 3
+    assert len(swept_axes(study, with_option_columns(study.completed), by="loss")) == 2
+    assert not [note for note in map_study(study).notes if "averaged" in note]
