@@ -42,7 +42,10 @@ StudyFile = Annotated[
 ]
 StudyDir = Annotated[str, typer.Argument(help="A study's folder, as runs/quickstart.")]
 Out = Annotated[str, typer.Option(help="Folder for studies; any address pyarrow opens (s3://...).")]
-DataRoot = Annotated[Path | None, typer.Option(help="Folder of the recorded data.")]
+DataRoot = Annotated[
+    list[str] | None,
+    typer.Option(metavar="[TASK=]DIR", help="Folder of the recorded data; given again, that of one task."),
+]
 Source = Annotated[
     str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
 ]
@@ -100,12 +103,13 @@ def run(
     (--max-hours, --max-trials, --max-failures).
     """
     from sweeps.budgets import Budget
+    from sweeps.data_roots import parse_data_roots
     from sweeps.drawing import draw_surface
     from sweeps.runner import RunOptions, run_study
 
     options = RunOptions(
         out=out,
-        data_root=data_root,
+        data_root=parse_data_roots(data_root),
         cache_dir=_cache_dir(),
         address=address,
         cpus=cpus,
@@ -214,7 +218,7 @@ def tasks() -> None:
 def data_check(
     task: Annotated[str, typer.Argument(help="A task, see `softloc tasks`.")],
     data: Annotated[str, typer.Option("--data", metavar="SOURCE", help="One of the task's data sources.")],
-    data_root: DataRoot = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the recorded data.")] = None,
     split: Annotated[str | None, typer.Option(help="A split of the source; its first by default.")] = None,
 ) -> None:
     """Read everything a study would read, and say what is there or what is wrong with it."""

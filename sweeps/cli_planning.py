@@ -33,7 +33,12 @@ def plan(
     data: Annotated[
         str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
     ] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the recorded data.")] = None,
+    data_root: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[TASK=]DIR", help="Folder of the recorded data; given again, that of one task."
+        ),
+    ] = None,
     trials: Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
@@ -58,12 +63,13 @@ def plan(
 
     Pilot trials are timed on this machine and extrapolated to whole ones.
     """
+    from sweeps.data_roots import parse_data_roots
     from sweeps.plan_report import PlanOptions, plan_study
     from sweeps.study import load_study
 
     options = PlanOptions(
         out=out,
-        data_root=data_root,
+        data_root=parse_data_roots(data_root),
         cache_dir=Path(os.environ.get("SOFTLOC_CACHE", "~/.cache/softloc")).expanduser(),
         cpus=cpus,
         gpus=gpus,

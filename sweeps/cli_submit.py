@@ -26,7 +26,12 @@ Options = Annotated[list[str] | None, typer.Argument(help="After `--`: further o
 Source = Annotated[
     str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
 ]
-DataRoot = Annotated[str | None, typer.Option(help="Folder of the recorded data on the head.")]
+DataRoot = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[TASK=]DIR", help="Folder of the recorded data on the head; given again, of one task."
+    ),
+]
 Trials = Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
@@ -64,7 +69,7 @@ def submit(
     request = JobRequest(
         address=address,
         out=out,
-        data_root=data_root,
+        data_root=tuple(data_root or ()),
         tracking_uri=tracking_uri,
         mlflow=mlflow,
         options=tuple(options or ()),

@@ -43,7 +43,7 @@ GOOD: Mapping[str, Any] = {"address": "http://127.0.0.1:1", "out": "/shared/stud
             "--address must be Ray's dashboard, as http://HOST:8265, but got head:8265",
         ),
         ({"out": "runs"}, "--out must be an absolute folder on the head or an address, .* but got runs"),
-        ({"data_root": "../mdb"}, "--data-root must be an absolute folder on the head .* but got ../mdb"),
+        ({"data_root": ("../mdb",)}, "--data-root must be an absolute folder on the head .* but got ../mdb"),
         (
             {"tracking_uri": "http://me:hunter2@host:5000"},
             r"--tracking-uri must hold no password, .* but got http://me:\*\*\*@host:5000: set it in",
@@ -92,7 +92,7 @@ def test_the_study_travels_with_its_overrides_and_the_options(
     monkeypatch.setattr(submit.time, "sleep", lambda _: None)
     study = make_study("trials=7")
     request = JobRequest(
-        **{**GOOD, "data_root": "/data/it is", "tracking_uri": "http://host:5000", "mlflow": False},
+        **{**GOOD, "data_root": ("/data/it is",), "tracking_uri": "http://host:5000", "mlflow": False},
         options=("--max-hours", "2"),
     )
     text = submit_study(study, request)
