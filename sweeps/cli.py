@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any
@@ -200,7 +201,7 @@ def tasks() -> None:
 
     for name, task in sorted(TASKS.tasks.items()):
         print_line(f"{name}: {task.description}")
-        print_line(f"  classes {', '.join(task.channel_names)}; tolerance {1000 * task.tolerance_s:g} ms; "
+        print_line(f"  classes {_listed(task.channel_names)}; tolerance {1000 * task.tolerance_s:g} ms; "
              f"networks {', '.join(task.networks)}")  # fmt: skip
         for source in task.sources.values():
             where = "needs --data-root" if source.needs_data_root else "made here, needs nothing"
@@ -212,6 +213,13 @@ def tasks() -> None:
             print_line(
                 f"  --data {source.name}: {source.description}; {where}; splits {splits}{licence}{homepage}"
             )
+
+
+def _listed(names: Sequence[str], *, most: int = 20) -> str:
+    """Names with commas; of very many the first, the last and their number."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])} to {names[-1]} ({len(names)})"
 
 
 @data_app.command("check", epilog="Example: `softloc data check drums --data mdb --data-root 'MDB Drums'`")
