@@ -116,8 +116,8 @@ def map_study(
         prefers_process: Whether `auto` takes a Gaussian process however many trials there are.
 
     Raises:
-        AnalysisError: No completed trial, several tasks, a metric that is no number, a view that the study does not have, or
-            no loss with trials at three or more different points.
+        AnalysisError: No completed trial, several tasks, a metric that is no number, a view that the study
+            does not have, or no loss with trials at three or more different points.
     """
     view = view or View()
     study, places = hold_categories(study, view.at)

@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,6 +18,16 @@ from rich.console import Console
 from analysis.results import AnalysisError
 from softloc_core.errors import UserError
 from sweeps.cli_analysis import add_analysis_commands
+from sweeps.cli_options import (
+    DataRoot,
+    Overrides,
+    Source,
+    StudyDir,
+    StudyFile,
+    Trials,
+    cache_dir,
+    load_with_options,
+)
 from sweeps.cli_planning import add_planning_commands
 from sweeps.cli_submit import add_submit_command
 from sweeps.console import print_line
@@ -38,36 +47,7 @@ mlflow_app = typer.Typer(no_args_is_help=True, help="MLflow: write it again from
 app.add_typer(data_app, name="data")
 app.add_typer(mlflow_app, name="mlflow")
 
-StudyFile = Annotated[
-    str, typer.Argument(help="A shipped study by name (see `softloc studies`) or a study file.")
-]
-StudyDir = Annotated[str, typer.Argument(help="A study's folder, as runs/quickstart.")]
 Out = Annotated[str, typer.Option(help="Folder for studies; any address pyarrow opens (s3://...).")]
-DataRoot = Annotated[
-    list[str] | None,
-    typer.Option(metavar="[TASK=]DIR", help="Folder of the recorded data; given again, that of one task."),
-]
-Source = Annotated[
-    str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
-]
-Trials = Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
-]
-
-
-def _cache_dir() -> Path:
-    """Where features are kept."""
-    return Path(os.environ.get("SOFTLOC_CACHE", "~/.cache/softloc")).expanduser()
-
-
-def _load(study: str, *, data: str | None, trials: int | None, overrides: list[str] | None) -> Any:
-    """The study with its overrides."""
-    from sweeps.study import load_study
-
-    short = [f"data={data}"] if data is not None else []
-    short += [f"trials={trials}"] if trials is not None else []
-    return load_study(study, overrides=[*short, *(overrides or [])])
 
 
 @app.command(
@@ -111,7 +91,7 @@ def run(
     options = RunOptions(
         out=out,
         data_root=parse_data_roots(data_root),
-        cache_dir=_cache_dir(),
+        cache_dir=cache_dir(),
         address=address,
         cpus=cpus,
         mlflow=mlflow,
@@ -119,7 +99,7 @@ def run(
         budget=Budget(max_hours=max_hours, max_trials=max_trials, max_failures=max_failures),
         draw=draw_surface,
     )
-    outcome = run_study(_load(study, data=data, trials=trials, overrides=overrides), options)
+    outcome = run_study(load_with_options(study, data=data, trials=trials, overrides=overrides), options)
     if outcome.text:
         print_line(outcome.text)
     for path in outcome.figures:
@@ -232,7 +212,7 @@ def data_check(
     """Read everything a study would read, and say what is there or what is wrong with it."""
     from sweeps.data_check import check_data
 
-    for line in check_data(task, data, data_root=data_root, split=split, cache_dir=_cache_dir()):
+    for line in check_data(task, data, data_root=data_root, split=split, cache_dir=cache_dir()):
         print_line(line)
 
 
