@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from analysis.authors_map import plot_authors_map
 from analysis.categories import hold_categories, tasks_of
+from analysis.cells import CellComparison, compare_cells, has_cells_only, plot_cells
 from analysis.comparison_text import comparison_text
 from analysis.comparisons import Comparison, compare_losses
 from analysis.curves import noise_axis
@@ -164,6 +165,9 @@ def write_compare(
 ) -> Output:
     """Compare losses (or the values of another column) on the same wrong labels.
 
+    Where no number varies, but splits, networks or other names do, they are compared cell by cell (see
+    `analysis.cells`), without crossings.
+
     Writes `compare.png` and `.svg`, and the tables `compare`, `compare_differences` and `compare_crossings`
     as .csv and .tex.
 
@@ -188,6 +192,12 @@ def write_compare(
     """
 
     def write(part: Study, folder: Path) -> Output:
+        stem = folder / _stem("compare", metric=metric, tolerance_s=tolerance_s)
+        if has_cells_only(part, metric=metric, by=by, at=at):
+            return _write_cells(
+                compare_cells(part, metric=metric, by=by, reference=reference, only=only, at=at, level=level),
+                stem,
+            )
         found = compare_losses(
             part,
             metric=metric,
@@ -201,11 +211,17 @@ def write_compare(
             standard_error=standard_error,
             level=level,
         )
-        stem = folder / _stem("compare", metric=metric, tolerance_s=tolerance_s)
         return _write_comparison(found, stem)
 
     loaded = load_scored(study, tolerance_s=tolerance_s)
     return _for_each_task(loaded, _folder(study, out_dir), write, by=by, at=at)
+
+
+def _write_cells(found: CellComparison, stem: Path) -> Output:
+    """A comparison of cells as a figure and tables."""
+    paths = [*save_figure(plot_cells(found), stem), *write_tables(found.summary, stem)]
+    paths += write_tables(found.differences, stem.with_name(f"{stem.name}_differences"))
+    return Output(tuple(paths), found.text())
 
 
 def _write_comparison(found: Comparison, stem: Path) -> Output:
