@@ -9,6 +9,7 @@ from typing import Any
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS, DataRequest, TaskData
+from softloc_core.trial import LATER_FIELDS
 from sweeps.space import Parameter
 from sweeps.study import Study
 
@@ -76,5 +77,6 @@ def task_defaults(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
         given: Fields by key; the network decides over defaults.
     """
     task = TASKS.get(study.task)
-    defaults = {"split": task.sources[study.data].default_split, "fold": 0}
+    defaults: dict[str, Any] = {"split": task.sources[study.data].default_split, "fold": 0}
+    defaults |= LATER_FIELDS
     return {**defaults, **task.defaults(str(given.get("network", next(iter(task.networks)))))}

@@ -8,7 +8,8 @@ import torch
 from tiny_data import tiny_data, tiny_recording
 
 from softloc_core.errors import ConfigError
-from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError, TrainingSet, fit
+from softloc_core.excerpts import TrainingSet
+from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError, fit
 
 CPU = torch.device("cpu")
 OPTIMISATION = Optimisation(
@@ -19,8 +20,6 @@ OPTIMISATION = Optimisation(
     weight_averaging=0.0,
     weight_decay=0.0,
     gradient_clip=10.0,
-    gain_db=0.0,
-    band_gain_db=0.0,
 )
 
 
