@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from softloc_core.networks.layers import event_output, with_difference
 
-__all__ = ["ConvLstm", "DrumConvLstm", "PianoConvLstm", "PianoConvLstmText"]
+__all__ = ["ConvLstm", "DrumConvLstm", "PianoConvLstm", "PianoConvLstmText", "PianoCountConvLstm"]
 
 
 class ConvLstm(nn.Module):
@@ -146,4 +146,24 @@ class PianoConvLstmText(ConvLstm):
             pooling=(3, 4, 4, 4, 2, 2),
             lstm=128,
             dense=96,
+        )
+
+
+class PianoCountConvLstm(ConvLstm):
+    """Nine convolutions, LSTM 64, dense 32; made for 384 mel bands at 200 frames/s.
+
+    Source: LoCo paper, section 7, with the layer sizes of its released code (filters 16, 16, 32, 32, then 64
+    five times; pooling 3, then 2 eight times). Deliberate differences: those of `ConvLstm`; one network for
+    all keys, where there each of eight hears ten.
+    """
+
+    def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
+        super().__init__(
+            n_bands=n_bands,
+            n_channels=n_channels,
+            initial_logit=initial_logit,
+            filters=(16, 16, 32, 32, 64, 64, 64, 64, 64),
+            pooling=(3, 2, 2, 2, 2, 2, 2, 2, 2),
+            lstm=64,
+            dense=32,
         )
