@@ -5,22 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_data import tiny_data, tiny_recording
+from tiny_data import TRAINING, tiny_data, tiny_recording
 
 from softloc_core.errors import ConfigError
 from softloc_core.excerpts import TrainingSet
 from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError, fit
 
 CPU = torch.device("cpu")
-OPTIMISATION = Optimisation(
-    iterations=7,
-    batch_size=4,
-    learning_rate=0.01,
-    learning_rate_schedule="constant",
-    weight_averaging=0.0,
-    weight_decay=0.0,
-    gradient_clip=10.0,
-)
+SETTINGS = {**TRAINING, "learning_rate_schedule": "constant", "iterations": 7, "batch_size": 4}
+OPTIMISATION = Optimisation(**{name: SETTINGS[name] for name in Optimisation.__dataclass_fields__})
 
 
 def training_set(excerpt_s=0.5):
