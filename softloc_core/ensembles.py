@@ -20,6 +20,7 @@ __all__ = ["VOTES", "Vote", "played_at", "reassembled"]
 
 _REACH = 6.0
 """Bandwidths beyond which a kernel counts as zero."""
+_BLOCK_FRAMES = 256
 
 
 def played_at(audio: AudioSource, speed: float, *, front_end: FrontEnd) -> NDArray[np.float32]:
@@ -107,8 +108,8 @@ class Vote:
         votes, weight = votes[order], weight[order]
         left = np.ones(len(votes), dtype=bool)
         total = np.zeros(n_frames)
-        for vote in votes:
-            self._sum(total, votes, weight, left, around=vote, reach=0.5)
+        for middle in range(_BLOCK_FRAMES // 2, n_frames + _BLOCK_FRAMES, _BLOCK_FRAMES):
+            self._sum(total, votes, weight, left, around=middle, reach=_BLOCK_FRAMES // 2)
         found: list[float] = []
         while left.any():
             best = int(np.argmax(total))
@@ -132,7 +133,7 @@ class Vote:
         around: float,
         reach: float,
     ) -> None:
-        """Smooth the votes that are left anew, in place, wherever a vote within `reach` is felt."""
+        """Smooth the votes that are left, in place, wherever a vote within `reach` is felt."""
         felt = _REACH * self.bandwidth_frames
         first, stop = max(0, int(around - reach - felt)), int(around + reach + felt) + 2
         grid = np.arange(first, min(stop, len(total)), dtype=np.float64)
