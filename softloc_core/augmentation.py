@@ -60,7 +60,7 @@ def judge_augmentation(augmentation: Augmentation, *, task: Task, features: str)
     """
     if augmentation.varies_rates and not task.rates_vary:
         raise ConfigError(
-            f"`rate_variation` must be 0 for {task.name}, whose frames do not follow each other in time, "
+            f"`rate_variation` must be 0 for {task.name}, whose frames are not equal steps of time, "
             f"but got {augmentation.rate_variation:g} around {augmentation.rate_centre:g}"
         )
     if not augmentation.stacking:

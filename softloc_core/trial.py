@@ -30,7 +30,6 @@ from softloc_core.tasks import TASKS, DataRequest, FeatureSum, TaskData
 from softloc_core.training import HistoryPoint, Optimisation, fit
 
 __all__ = [
-    "LATER_FIELDS",
     "OPTION_FIELDS",
     "HistoryPoint",
     "Options",
@@ -45,17 +44,16 @@ __all__ = [
 Options = tuple[tuple[str, bool | int | float | str], ...]
 OPTION_FIELDS = ("loss_options", "noise_options", "decoding_options", "ensemble_options")
 """The fields of `TrialConfig` that hold options."""
-LATER_FIELDS: Mapping[str, Any] = {
+
+# Fields that came later, with the value at which a trial is what it was without them: its identity stays.
+_NEUTRAL: Mapping[str, Any] = {
+    "decoding_options": {},
     "rate_variation": 0.0,
     "rate_centre": 1.0,
     "rate_share": 1.0,
     "stacking": 0.0,
     "ensemble_options": {},
 }
-"""Fields that tasks need not give a default for, with the value at which they change nothing."""
-
-# Fields that came later, with the value at which a trial is what it was without them: its identity stays.
-_NEUTRAL: Mapping[str, Any] = {"decoding_options": {}, **LATER_FIELDS}
 
 _AT_LEAST_0 = ("softness_s", "label_noise_s", "weight_decay", "gain_db", "band_gain_db", "rate_variation")
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from softloc_core.tasks import TASKS, DataRequest, TaskData
-from softloc_core.trial import LATER_FIELDS
 from sweeps.data_roots import DataRoots
 from sweeps.space import Parameter
 from sweeps.study import Study
@@ -78,6 +77,5 @@ def task_defaults(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
         given: Fields by key; the network decides over defaults.
     """
     task = TASKS.get(study.task)
-    defaults: dict[str, Any] = {"split": task.sources[study.data].default_split, "fold": 0}
-    defaults |= LATER_FIELDS
+    defaults = {"split": task.sources[study.data].default_split, "fold": 0}
     return {**defaults, **task.defaults(str(given.get("network", next(iter(task.networks)))))}

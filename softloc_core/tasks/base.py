@@ -138,7 +138,7 @@ class Task(Protocol):
         sources: What is known of each data source, by name, the default first.
         networks: Builders of its networks, by name, the default first.
         auto_decoding: The decoder that `auto` stands for, by what the loss makes a network predict.
-        rates_vary: Whether a recording may be played faster or slower: frames follow each other in time.
+        rates_vary: Whether a recording may be played faster or slower: frames are equal steps of time.
         feature_sums: What two recordings at once are, by front end; those left out cannot be summed.
     """
 

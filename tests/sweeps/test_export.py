@@ -13,11 +13,11 @@ import pytest
 
 from analysis.results import load_study, load_table
 from softloc_core.errors import ConfigError
-from softloc_core.trial import LATER_FIELDS
 from sweeps.export import export_study
 from sweeps.folder import StudyFolder
 from sweeps.planning import Planner, load_data
 from sweeps.records import Provenance, completed_record
+from sweeps.schema import ADDED
 from sweeps.simulation import SimulatedTrial
 from sweeps.store import GATHERED, TrialStore
 from sweeps.study import Study
@@ -89,7 +89,7 @@ def test_what_an_older_version_wrote_is_exported_with_what_came_later(
     study_folder: Path, tmp_path: Path
 ) -> None:
     for path in (study_folder / "trials").iterdir():
-        later = ["decoding_options", "measures", "schema_version", *LATER_FIELDS]
+        later = ["measures", "schema_version", *ADDED]
         old = pq.read_table(path).drop_columns(later)
         old = old.append_column("schema_version", pa.array([1], pa.int32()))
         pq.write_table(old, path)
