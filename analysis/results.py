@@ -29,7 +29,7 @@ __all__ = [
     "require_columns",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _KEYS = {"events": "trial_id", "history": "trial_id", "references": "data_fingerprint"}
 _REQUIRED = ("trial_id", "status", "loss", "f1", "schema_version")
 

@@ -6,33 +6,56 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 
-from softloc_core.calibration import calibrated_offset_s, require_validation
-from softloc_core.decoding import decode, decoder_for
+from softloc_core.augmentation import Augmentation, AugmentedSet, judge_augmentation
+from softloc_core.calibration import require_validation
+from softloc_core.decoding import decoder_for
+from softloc_core.ensemble_options import ensemble_for
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
+from softloc_core.excerpts import TrainingSet
+from softloc_core.inference import Detector, estimated_events
 from softloc_core.label_noise import misaligned
 from softloc_core.losses import LOSSES, initial_bias, make_loss
 from softloc_core.losses.schedules import Schedule
 from softloc_core.metrics import Scores
 from softloc_core.networks import NetworkBuilder
-from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
-from softloc_core.training import HistoryPoint, Optimisation, TrainingSet, event_probabilities, fit
+from softloc_core.tasks import TASKS, DataRequest, FeatureSum, TaskData
+from softloc_core.training import HistoryPoint, Optimisation, fit
 
-__all__ = ["OPTION_FIELDS", "HistoryPoint", "Options", "TrialConfig", "TrialResult", "run_trial", "trial_id"]
+__all__ = [
+    "OPTION_FIELDS",
+    "HistoryPoint",
+    "Options",
+    "TrialConfig",
+    "TrialResult",
+    "augmentation_of",
+    "detector_of",
+    "run_trial",
+    "trial_id",
+]
 
 Options = tuple[tuple[str, bool | int | float | str], ...]
-OPTION_FIELDS = ("loss_options", "noise_options", "decoding_options")
+OPTION_FIELDS = ("loss_options", "noise_options", "decoding_options", "ensemble_options")
 """The fields of `TrialConfig` that hold options."""
 
 # Fields that came later, with the value at which a trial is what it was without them: its identity stays.
-_NEUTRAL: Mapping[str, Any] = {"decoding_options": {}}
+_NEUTRAL: Mapping[str, Any] = {
+    "decoding_options": {},
+    "rate_variation": 0.0,
+    "rate_centre": 1.0,
+    "rate_share": 1.0,
+    "stacking": 0.0,
+    "ensemble_options": {},
+}
+
+_AT_LEAST_0 = ("softness_s", "label_noise_s", "weight_decay", "gain_db", "band_gain_db", "rate_variation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,12 +90,19 @@ class TrialConfig:
         gradient_clip: Largest global norm of the gradient, > 0; infinity switches clipping off.
         gain_db: Standard deviation of the random gain of each training excerpt, in dB, >= 0.
         band_gain_db: Standard deviation of the random gain of each band of an excerpt, in dB, >= 0.
+        rate_variation: Half the width of the interval around `rate_centre` that a training excerpt's playback
+            rate is drawn from, >= 0 and below `rate_centre`; 0.125 is Uniform(0.875, 1.125).
+        rate_centre: Middle of that interval, > 0.
+        rate_share: Share of the excerpts whose rate is drawn, in [0, 1]; the others are played as they are.
+        stacking: Share of the training excerpts that are the sum of two, in [0, 1].
         initial_empty_prob: Probability that an untrained network gives to an excerpt without events, in (0,
             1); the output bias follows from it (LoCo paper, eq. 15).
         decoding: Named decoding preset, or `auto`: the one that suits the loss.
         decoding_options: Attributes of the decoder that are set, sorted by name; `offset_s` is added to every
             time; with `calibrate_offset` the offset that is left is measured on the validation recordings and
             added too.
+        ensemble_options: How the trained network is asked, sorted by name: versions of a recording at other
+            rates that vote, an excerpt at a time or whole recordings; see `softloc_core.ensemble_options`.
         tolerance_s: Largest accepted time difference in scoring, inclusive, in seconds, > 0.
         seed: The study's seed; label noise depends on it, the replicate and the recording only.
         replicate: Which repetition, from 0.
@@ -105,17 +135,22 @@ class TrialConfig:
     gradient_clip: float
     gain_db: float
     band_gain_db: float
+    rate_variation: float
+    rate_centre: float
+    rate_share: float
+    stacking: float
     initial_empty_prob: float
     decoding: str
     decoding_options: Options
+    ensemble_options: Options
     tolerance_s: float
     seed: int
     replicate: int
 
     def __post_init__(self) -> None:
-        for name in ("softness_s", "label_noise_s", "weight_decay", "gain_db", "band_gain_db"):
+        for name in _AT_LEAST_0:
             _require(self, name, getattr(self, name) >= 0, "at least 0")
-        for name in ("excerpt_s", "learning_rate", "gradient_clip", "tolerance_s"):
+        for name in ("excerpt_s", "learning_rate", "gradient_clip", "tolerance_s", "rate_centre"):
             _require(self, name, getattr(self, name) > 0, "above 0")
         for name in ("iterations", "batch_size"):
             _require(self, name, getattr(self, name) >= 1, "at least 1")
@@ -123,6 +158,11 @@ class TrialConfig:
             _require(self, name, getattr(self, name) >= 0, "at least 0")
         for name in ("label_noise_s", "excerpt_s", "learning_rate", "weight_decay", "tolerance_s"):
             _require(self, name, math.isfinite(getattr(self, name)), "finite")
+        for name in ("rate_share", "stacking"):
+            _require(self, name, 0 <= getattr(self, name) <= 1, "in [0, 1]")
+        _require(self, "rate_centre", math.isfinite(self.rate_centre), "finite")
+        below = self.rate_variation < self.rate_centre
+        _require(self, "rate_variation", below, f"below rate_centre, {self.rate_centre:g}")
         _require(self, "weight_averaging", 0 <= self.weight_averaging < 1, "in [0, 1)")
         _require(
             self, "initial_empty_prob", 0 < self.initial_empty_prob < 1, "between 0 and 1, both excluded"
@@ -216,16 +256,18 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
         device: Where to train, as torch names it.
 
     Raises:
-        ConfigError: A name that is not registered, or an offset to calibrate without validation recordings.
+        ConfigError: A name that is not registered, an option that is not allowed, an augmentation or ensemble
+            that the task's recordings do not allow, or an offset to calibrate without validation recordings.
         TrainingError: The loss is no longer finite.
     """
     require_validation(dict(config.decoding_options), data)
+    detector = detector_of(config, hop_s=data.hop_s)
     identity = trial_id(config, data_fingerprint=data.fingerprint)
     with _seeded(identity, device=device) as generator:
         started = time.perf_counter()
         network, history = _trained_network(config, data, device=torch.device(device), generator=generator)
         train_s = time.perf_counter() - started
-        events, measures = _estimated_events(config, data, network, device=torch.device(device))
+        events, measures = estimated_events(detector, network, data, device=torch.device(device))
     scores = TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s)
     scores = replace(scores, measures={**scores.measures, **measures})
     return TrialResult(
@@ -266,6 +308,7 @@ def _trained_network(
         )
         for recording in data.train
     ]
+    augmentation, feature_sum = augmentation_of(config)
     training_set = TrainingSet.from_recordings(
         data.train, labels, n_channels=len(data.channel_names), excerpt_s=config.excerpt_s, device=device
     )
@@ -282,7 +325,8 @@ def _trained_network(
         n_steps=config.iterations,
         options=dict(config.loss_options),
     ).to(device)
-    history = fit(network, loss, training_set, _optimisation(config), generator=generator)
+    batches = AugmentedSet(training_set, augmentation, feature_sum=feature_sum)
+    history = fit(network, loss, batches, _optimisation(config), generator=generator)
     return network, history
 
 
@@ -299,48 +343,42 @@ def _optimisation(config: TrialConfig) -> Optimisation:
     return Optimisation(**{field.name: getattr(config, field.name) for field in fields(Optimisation)})
 
 
-def _estimated_events(
-    config: TrialConfig, data: TaskData, network: torch.nn.Module, *, device: torch.device
-) -> tuple[dict[str, EventList], dict[str, float]]:
-    """Decoded events of each test recording, and what was measured on the way: a calibrated offset."""
+def augmentation_of(config: TrialConfig) -> tuple[Augmentation, FeatureSum | None]:
+    """How a trial varies its training excerpts, and what two of them at once are where it asks.
+
+    Raises:
+        ConfigError: The task's recordings cannot be played at another rate, or not be summed.
+    """
+    names = [field.name for field in fields(Augmentation)]
+    augmentation = Augmentation(**{name: getattr(config, name) for name in names})
+    task = TASKS.get(config.task)
+    return augmentation, judge_augmentation(augmentation, task=task, features=config.features)
+
+
+def detector_of(config: TrialConfig, *, hop_s: float) -> Detector:
+    """What makes events of a trial's network.
+
+    Args:
+        config: The trial.
+        hop_s: Seconds between frames of its data.
+
+    Raises:
+        ConfigError: A decoding or an option that does not exist, is out of range, or does not go with others.
+    """
     options = dict(config.decoding_options)
-    offset_s = float(options.get("offset_s", 0.0))
-    if not options.get("calibrate_offset"):
-        return _decoded(config, data, network, data.test, device=device, offset_s=offset_s), {}
-    events = _decoded(config, data, network, data.validation, device=device, offset_s=offset_s)
-    offset_s += calibrated_offset_s(
-        ((recording.reference, events[recording.name]) for recording in data.validation),
-        tolerance_s=config.tolerance_s,
-    )
-    events = _decoded(config, data, network, data.test, device=device, offset_s=offset_s)
-    return events, {"offset_s": offset_s}
-
-
-def _decoded(
-    config: TrialConfig,
-    data: TaskData,
-    network: torch.nn.Module,
-    recordings: Sequence[Recording],
-    *,
-    device: torch.device,
-    offset_s: float,
-) -> dict[str, EventList]:
-    """Decoded events of recordings, moved by an offset."""
     decoder = decoder_for(
         config.decoding,
         prediction=LOSSES[config.loss].prediction,
-        softness_frames=config.softness_s / data.hop_s,
+        softness_frames=config.softness_s / hop_s,
         auto=TASKS.get(config.task).auto_decoding,
-        options=dict(config.decoding_options),
+        options=options,
     )
-    probabilities = event_probabilities(network, recordings, device=device)
-    return {
-        recording.name: decode(
-            probabilities[recording.name],
-            decoder,
-            grid=recording.grid,
-            duration_s=recording.reference.duration_s,
-            offset_s=offset_s,
-        )
-        for recording in recordings
-    }
+    return Detector(
+        decoder=decoder,
+        ensemble=ensemble_for(dict(config.ensemble_options)),
+        excerpt_s=config.excerpt_s,
+        hop_s=hop_s,
+        offset_s=float(options.get("offset_s", 0.0)),
+        calibrate_offset=bool(options.get("calibrate_offset", False)),
+        tolerance_s=config.tolerance_s,
+    )

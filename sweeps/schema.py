@@ -1,6 +1,7 @@
-"""Every column that a study stores: its type, unit and meaning. Schema version 2.
+"""Every column that a study stores: its type, unit and meaning. Schema version 3.
 
-Version 2 added `decoding_options` and `measures`; what version 1 wrote is read as if they were empty. Four
+Version 2 added `decoding_options` and `measures`, version 3 the augmentation by rates and stacking and
+`ensemble_options`; what an older version wrote is read as if they were empty, or changed nothing. Four
 tables, each a folder of Parquet parts. A part of `trials` is written last and marks its trial as kept.
 """
 
@@ -16,8 +17,15 @@ from softloc_core.trial import TrialConfig
 
 __all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "arrow_schema", "markdown"]
 
-SCHEMA_VERSION = 2
-ADDED: Mapping[str, Any] = {"decoding_options": "{}"}
+SCHEMA_VERSION = 3
+ADDED: Mapping[str, Any] = {
+    "decoding_options": "{}",
+    "ensemble_options": "{}",
+    "rate_variation": 0.0,
+    "rate_centre": 1.0,
+    "rate_share": 1.0,
+    "stacking": 0.0,
+}
 """What a column that came later holds for the trials that were written before it."""
 
 _TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int64()
@@ -70,9 +78,14 @@ _CONFIG_MEANING: Mapping[str, str] = {
     "gradient_clip": "largest global norm of the gradient; may be infinite",
     "gain_db": "standard deviation of the random gain of an excerpt",
     "band_gain_db": "standard deviation of the random gain of each band",
+    "rate_variation": "half width of the interval of playback rates of training excerpts",
+    "rate_centre": "its middle; 1 is the recording's own rate",
+    "rate_share": "share of the excerpts whose rate is drawn",
+    "stacking": "share of the excerpts that are the sum of two",
     "initial_empty_prob": "probability an untrained network gives to an excerpt without events",
     "decoding": "decoding preset, or auto",
     "decoding_options": "attributes of the decoder that are set, JSON",
+    "ensemble_options": "versions of a recording and how they agree, JSON",
     "tolerance_s": "largest accepted time difference in scoring, inclusive",
     "seed": "the study's seed",
     "replicate": "which repetition, from 0",

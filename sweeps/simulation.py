@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from softloc_core.events import EventList
 from softloc_core.losses.schedules import Constant
 from softloc_core.metrics import Scores, score_events
 from softloc_core.networks import CompactNetwork, NetworkBuilder
-from softloc_core.tasks import TASKS, DataRequest, Recording, SourceInfo, TaskData
+from softloc_core.tasks import TASKS, DataRequest, FeatureSum, Recording, SourceInfo, TaskData
 from softloc_core.training import HistoryPoint
 from softloc_core.trial import TrialConfig, TrialResult, trial_id
 
@@ -37,6 +38,8 @@ class SimulatedTask:
     }
     networks: Mapping[str, NetworkBuilder] = {"none": CompactNetwork}
     auto_decoding: Mapping[str, str] = AUTO_DECODING
+    rates_vary = True
+    feature_sums: Mapping[str, FeatureSum] = MappingProxyType({})
 
     def defaults(self, network: str) -> Mapping[str, Any]:
         """TrialConfig fields that a study file need not write."""
@@ -46,7 +49,9 @@ class SimulatedTask:
             "noise_options": (), "label_noise_s": 0.0, "iterations": 2, "batch_size": 1, "excerpt_s": 0.5,
             "learning_rate": 1e-3, "learning_rate_schedule": "constant", "weight_averaging": 0.0,
             "weight_decay": 0.0, "gradient_clip": 1.0, "gain_db": 0.0, "band_gain_db": 0.0,
-            "initial_empty_prob": 0.8, "decoding": "auto", "decoding_options": (), "tolerance_s": 0.05,
+            "rate_variation": 0.0, "rate_centre": 1.0, "rate_share": 1.0, "stacking": 0.0,
+            "initial_empty_prob": 0.8, "decoding": "auto", "decoding_options": (), "ensemble_options": (),
+            "tolerance_s": 0.05,
         }  # fmt: skip
 
     def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:
