@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -17,15 +15,23 @@ from softloc_core.calibration import calibrated_offset_s, require_validation
 from softloc_core.decoding import decode, decoder_for
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
-from softloc_core.label_noise import misaligned
-from softloc_core.losses import LOSSES, initial_bias, make_loss
+from softloc_core.losses import LOSSES
 from softloc_core.losses.schedules import Schedule
 from softloc_core.metrics import Scores
-from softloc_core.networks import NetworkBuilder
 from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
-from softloc_core.training import HistoryPoint, Optimisation, TrainingSet, event_probabilities, fit
+from softloc_core.training import HistoryPoint, event_probabilities
+from softloc_core.trial_training import TrialTraining, scored_part
 
-__all__ = ["OPTION_FIELDS", "HistoryPoint", "Options", "TrialConfig", "TrialResult", "run_trial", "trial_id"]
+__all__ = [
+    "OPTION_FIELDS",
+    "HistoryPoint",
+    "Options",
+    "TrialConfig",
+    "TrialResult",
+    "TrialRun",
+    "run_trial",
+    "trial_id",
+]
 
 Options = tuple[tuple[str, bool | int | float | str], ...]
 OPTION_FIELDS = ("loss_options", "noise_options", "decoding_options")
@@ -202,6 +208,76 @@ class TrialResult:
     device: str
 
 
+class TrialRun:
+    """A trial under way: trained in parts, scored as it is between them, saved and gone on with.
+
+    Parts do not show in the result: it is that of `run_trial`, bit for bit.
+    """
+
+    def __init__(self, config: TrialConfig, data: TaskData, *, device: str = "cpu") -> None:
+        """Begin; for the arguments see `run_trial`."""
+        require_validation(dict(config.decoding_options), data)
+        self._config, self._data, self._device = config, data, device
+        self._identity = trial_id(config, data_fingerprint=data.fingerprint)
+        self._training = TrialTraining(config, data, identity=self._identity, device=device)
+
+    @property
+    def iterations_done(self) -> int:
+        """Optimiser steps done."""
+        return self._training.iterations_done
+
+    def advance(self, until: int, *, at_most_s: float = math.inf) -> None:
+        """Train until so many iterations are done, or so many seconds are over.
+
+        Raises:
+            TrainingError: The loss is no longer finite.
+        """
+        self._training.advance(until, at_most_s=at_most_s)
+
+    def scores(self, on: str) -> Scores:
+        """Scores of the network as it is.
+
+        Args:
+            on: `validation`; `training`, against the (wrong) labels that are trained on; or `test`.
+        """
+        return self._scored(scored_part(self._data, on, labels=self._training.labels))[0]
+
+    def result(self) -> TrialResult:
+        """What the trial gives after the iterations done so far."""
+        scores, events = self._scored(self._data)
+        return TrialResult(
+            config=self._config,
+            trial_id=self._identity,
+            data_fingerprint=self._data.fingerprint,
+            scores=scores,
+            events=events,
+            history=self._training.history,
+            train_s=self._training.train_s,
+            device=self._device,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What `load_state` of a new run of the same trial goes on from: tensors and plain values."""
+        return self._training.state()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of the same trial."""
+        self._training.load_state(state)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The weights that are scored, by name, on the CPU."""
+        state = self._training.scored_network.state_dict()
+        return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+    def _scored(self, data: TaskData) -> tuple[Scores, dict[str, EventList]]:
+        """Scores and events of the test recordings of some data."""
+        config = self._config
+        with self._training.looked_at() as network:
+            events, measures = _estimated_events(config, data, network, device=torch.device(self._device))
+        scores = TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s)
+        return replace(scores, measures={**scores.measures, **measures}), events
+
+
 def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> TrialResult:
     """Train one network on misaligned labels and score it on the test recordings.
 
@@ -219,84 +295,9 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
         ConfigError: A name that is not registered, or an offset to calibrate without validation recordings.
         TrainingError: The loss is no longer finite.
     """
-    require_validation(dict(config.decoding_options), data)
-    identity = trial_id(config, data_fingerprint=data.fingerprint)
-    with _seeded(identity, device=device) as generator:
-        started = time.perf_counter()
-        network, history = _trained_network(config, data, device=torch.device(device), generator=generator)
-        train_s = time.perf_counter() - started
-        events, measures = _estimated_events(config, data, network, device=torch.device(device))
-    scores = TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s)
-    scores = replace(scores, measures={**scores.measures, **measures})
-    return TrialResult(
-        config=config,
-        trial_id=identity,
-        data_fingerprint=data.fingerprint,
-        scores=scores,
-        events=events,
-        history=history,
-        train_s=train_s,
-        device=device,
-    )
-
-
-@contextmanager
-def _seeded(identity: str, *, device: str) -> Iterator[torch.Generator]:
-    """Torch's global generators (initial weights, dropout) and one for batches, all from the identity."""
-    seed = int(identity, 16) % 2**63
-    devices = [device] if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield torch.Generator().manual_seed(seed ^ 1)
-
-
-def _trained_network(
-    config: TrialConfig, data: TaskData, *, device: torch.device, generator: torch.Generator
-) -> tuple[torch.nn.Module, tuple[HistoryPoint, ...]]:
-    """A network trained on the noisy labels, with its training curve."""
-    labels = [
-        misaligned(
-            recording.label,
-            noise=config.noise,
-            scale_s=config.label_noise_s,
-            seed=config.seed,
-            replicate=config.replicate,
-            recording=recording.name,
-            options=dict(config.noise_options),
-        )
-        for recording in data.train
-    ]
-    training_set = TrainingSet.from_recordings(
-        data.train, labels, n_channels=len(data.channel_names), excerpt_s=config.excerpt_s, device=device
-    )
-    network = _network_builder(config)(
-        n_bands=training_set.features.shape[1],
-        n_channels=len(data.channel_names),
-        initial_logit=initial_bias(config.initial_empty_prob, training_set.excerpt_frames),
-    ).to(device)
-    loss = make_loss(
-        config.loss,
-        softness_frames=config.softness_s / data.hop_s,
-        alpha=config.alpha,
-        measure=config.measure,
-        n_steps=config.iterations,
-        options=dict(config.loss_options),
-    ).to(device)
-    history = fit(network, loss, training_set, _optimisation(config), generator=generator)
-    return network, history
-
-
-def _network_builder(config: TrialConfig) -> NetworkBuilder:
-    """What makes the network that a configuration names."""
-    networks = TASKS.get(config.task).networks
-    if config.network not in networks:
-        raise ConfigError(f"`network` must be one of {', '.join(networks)}, but got {config.network}")
-    return networks[config.network]
-
-
-def _optimisation(config: TrialConfig) -> Optimisation:
-    """The part of a configuration that the training loop reads."""
-    return Optimisation(**{field.name: getattr(config, field.name) for field in fields(Optimisation)})
+    run = TrialRun(config, data, device=device)
+    run.advance(config.iterations)
+    return run.result()
 
 
 def _estimated_events(

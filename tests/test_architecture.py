@@ -12,6 +12,8 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 # Each floor may use those below it (later in the list), none above, and nothing beside it.
 FLOORS = (
     {"trial"},
+    {"trial_training"},
+    {"training_run"},
     {"training", "calibration"},
     {"tasks"},
     {"networks", "losses", "decoding", "metrics", "features", "label_noise", "ensembles"},

@@ -8,7 +8,8 @@ import torch
 from tiny_data import tiny_data, tiny_recording
 
 from softloc_core.errors import ConfigError
-from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError, TrainingSet, fit
+from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError, TrainingSet
+from softloc_core.training_run import fit
 
 CPU = torch.device("cpu")
 OPTIMISATION = Optimisation(
