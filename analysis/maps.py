@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.axes import CATEGORIES, swept_axes, with_option_columns
 from analysis.panels import METRIC_LABELS, Panel, fit_panel
 from analysis.resampling import resample, validate_standard_error
-from analysis.results import AnalysisError, Study, TooFewPointsError, require_columns
+from analysis.results import AnalysisError, Study, TooFewPointsError, require_columns, stopped_note
 from analysis.surfaces import Bandwidth
 from analysis.views import Layout, View
 
@@ -135,6 +135,8 @@ def map_study(
     notes = _layout_notes(layout, trials, by=by)
     panels, left_out = _panels(trials, by, fit)
     notes += left_out
+    if (note := stopped_note(study)) is not None:
+        notes.append(note)
     ordered = (*(one for one in panels if one.is_surface), *(one for one in panels if not one.is_surface))
     held = tuple(f"{axis.label} {axis.text(place)}" for axis, place in layout.held.items())
     return StudyMap(study.name, metric, estimator, by, panels=ordered, notes=tuple(notes), held=held)

@@ -28,7 +28,7 @@ from analysis.panels import METRIC_LABELS
 from analysis.plots import plot_map, save_figure
 from analysis.recommendations import recommend
 from analysis.rescoring import load_scored
-from analysis.results import AnalysisError
+from analysis.results import AnalysisError, stopped_note
 from analysis.ridges import fit_ridge
 from analysis.surfaces import Bandwidth
 from analysis.tables import text_table, write_csv, write_tables
@@ -71,6 +71,7 @@ def write_surface(
     bandwidth: float | tuple[float, float] | None = None,
     by: str = "loss",
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
     preset: str | None = None,
     view: View | None = None,
     standard_error: str = "estimator",
@@ -92,6 +93,7 @@ def write_surface(
             leave-one-out cross validation when None.
         by: Column whose values get a panel each.
         tolerance_s: Score at this tolerance in seconds, from the stored events; as stored when None.
+        with_stopped: Whether trials that were stopped early count, with what they reached.
         preset: `authors` draws the published map beside F1 as `surface_authors` instead (see
             `analysis.authors_map`).
         view: What is drawn, held at a value and averaged over where more than two parameters vary.
@@ -104,7 +106,7 @@ def write_surface(
     """
     if preset not in (None, "authors"):
         raise AnalysisError(f"`preset` must be authors, but got {preset}")
-    loaded = load_scored(study, tolerance_s=tolerance_s)
+    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
     wants_colour = _terminal_wants_colour() if colour is None else colour
     if preset == "authors":
         figure, honest = plot_authors_map(loaded)
@@ -151,6 +153,7 @@ def write_compare(
     bandwidth: Bandwidth = None,
     softness_s: float | None = None,
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
     at: At = None,
     standard_error: str = "estimator",
     level: float = 0.95,
@@ -171,6 +174,7 @@ def write_compare(
         bandwidth: Shown units (ms); chosen or fitted when None.
         softness_s: Softness of the losses that use one, in seconds; each its best when None.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
+        with_stopped: Whether trials that were stopped early count, with what they reached.
         at: Parameters held at a value, by name; others than softness and label noise are averaged over.
         standard_error: `estimator` for intervals at least as wide as its standard error, or `bootstrap`.
         level: Probability of the intervals, in (0, 1).
@@ -179,7 +183,7 @@ def write_compare(
         AnalysisError: A study that cannot be read or compared.
     """
     found = compare_losses(
-        load_scored(study, tolerance_s=tolerance_s),
+        load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped),
         metric=metric,
         by=by,
         reference=reference,
@@ -211,6 +215,7 @@ def write_recommend(
     estimator: str = "gaussian_process",
     bandwidth: Bandwidth = None,
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
     at: At = None,
     standard_error: str = "estimator",
     level: float = 0.95,
@@ -223,7 +228,7 @@ def write_recommend(
         AnalysisError: A noise outside the studied range, or a study that cannot be read.
     """
     found = recommend(
-        load_scored(study, tolerance_s=tolerance_s),
+        load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped),
         label_noise_s=label_noise_s,
         only=only,
         metric=metric,
@@ -244,6 +249,7 @@ def write_report(
     out_dir: Path | None = None,
     estimator: str = "gaussian_process",
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
     importance: Importance | None = None,
 ) -> Output:
     """Write `report.html`: question, answer, maps, tables, failures, versions on one page.
@@ -253,13 +259,14 @@ def write_report(
         out_dir: Where to write; `<study>/figures` when None.
         estimator: See `analysis.surfaces.ESTIMATORS`.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
+        with_stopped: Whether trials that were stopped early count, with what they reached.
         importance: Gives each swept parameter's share of the variance (`sweeps.importance.importance`); left
             out when None.
 
     Raises:
         AnalysisError: A study that cannot be read or drawn.
     """
-    loaded = load_scored(study, tolerance_s=tolerance_s)
+    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
     text = html_report(loaded, estimator=estimator, importance=importance)
     folder = _folder(study, out_dir)
     folder.mkdir(parents=True, exist_ok=True)
@@ -275,6 +282,7 @@ def write_importance(
     out_dir: Path | None = None,
     metric: str = "f1",
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
 ) -> Output:
     """Write `importance.csv`, `.tex`, `.png` and `.svg`: shares of the metric's variance, and all trials.
 
@@ -284,17 +292,19 @@ def write_importance(
         out_dir: Where to write; `<study>/figures` when None.
         metric: Numeric column of the trials.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
+        with_stopped: Whether trials that were stopped early count, with what they reached.
 
     Raises:
         AnalysisError: A study that cannot be read, or too few trials or parameters.
     """
-    loaded = load_scored(study, tolerance_s=tolerance_s)
+    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
     shares = pd.Series(importance(loaded), name="share").rename_axis("parameter").reset_index()
     stem = _folder(study, out_dir) / _stem("importance", metric=metric, tolerance_s=tolerance_s)
     paths = (*write_tables(shares, stem), *save_figure(plot_importance(loaded, shares, metric=metric), stem))
     label = METRIC_LABELS.get(metric, metric)
     head = f"Share of the variance of {label} that each parameter explains (functional ANOVA):"
-    return Output(paths, f"{head}\n\n{text_table(shares)}")
+    note = stopped_note(loaded)
+    return Output(paths, "\n\n".join([head, text_table(shares), *([note] if note else [])]))
 
 
 def _write_lattice(study_map: StudyMap, stem: Path) -> Path:

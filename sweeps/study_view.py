@@ -69,6 +69,8 @@ def study_view(location: str | Path) -> StudyView:
     except AnalysisError as error:
         remark = f"No heat map: {error}."
     counts = f"{len(study.completed)} trials completed, {len(study.failed)} failed."
+    if len(study.stopped):
+        counts = f"{counts[:-1]}, {len(study.stopped)} stopped early (left out of what follows)."
     note = "\n\n".join([counts, _markdown(table), remark])
     return StudyView(len(study.trials), files, note)
 
@@ -77,14 +79,15 @@ def summary_table(study: Study) -> pd.DataFrame:
     """One row a loss: trials, F1, where it was best, time.
 
     Returns:
-        Columns loss, completed, failed, f1_mean, f1_sd, f1_best, best_softness_ms, best_label_noise_ms,
-        train_s_mean; empty where a loss has no completed trial.
+        Columns loss, completed, failed, stopped, f1_mean, f1_sd, f1_best, best_softness_ms,
+        best_label_noise_ms, train_s_mean; empty where a loss has no completed trial.
     """
     rows = []
     for loss, group in sorted(study.trials.groupby("loss"), key=lambda item: str(item[0])):
         done = group[group["status"] == "completed"]
         f1 = done["f1"].astype(float)
-        row = {"loss": loss, "completed": len(done), "failed": int((group["status"] == "failed").sum())}
+        row = {"loss": loss, "completed": len(done)}
+        row |= {status: int((group["status"] == status).sum()) for status in ("failed", "stopped")}
         row |= {"f1_mean": f1.mean(), "f1_sd": f1.std(), "f1_best": f1.max()}
         best = f1.sort_values(ascending=False, kind="stable").index[:1]
         for name in ("softness", "label_noise"):

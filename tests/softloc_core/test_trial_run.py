@@ -16,7 +16,7 @@ ITERATIONS = 23
 
 @pytest.fixture(params=[0.0, 0.9], ids=["last weights", "averaged weights"])
 def trial(request, config):
-    """With dropout (compact network), gains, label noise and a schedule, so that all that is random is used."""
+    """With dropout (compact network), gains, label noise and a schedule, so that all randomness is used."""
     return replace(config, iterations=ITERATIONS, label_noise_s=0.03, weight_averaging=request.param)
 
 
@@ -155,5 +155,5 @@ def test_weights_are_those_that_are_scored(trial, data):
 
 
 def test_an_unknown_network_is_refused(config, data):
-    with pytest.raises(ConfigError, match="`network` must be one of .*but got none"):
+    with pytest.raises(ConfigError, match=r"`network` must be one of .*but got none"):
         TrialRun(replace(config, network="none"), data)

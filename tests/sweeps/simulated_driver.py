@@ -3,7 +3,8 @@
 python simulated_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S [OVERRIDE ...]
 
 SIMULATED_ADDRESS and SIMULATED_TRACKING_URI in the environment are what --address and --tracking-uri are, and
-SIMULATED_BUDGET is a JSON mapping of what --max-hours, --max-trials and --max-failures are.
+SIMULATED_BUDGET is a JSON mapping of what --max-hours, --max-trials and --max-failures are; SIMULATED_LOG is
+where trials run in stages say that they begin or go on.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ def main() -> int:
     study_file, out, trial_s, fail_below_s, *overrides = sys.argv[1:]
     register_simulated_task()
     study = study_from_yaml(Path(study_file).read_text(), name=study_file, overrides=overrides)
-    trial = SimulatedTrial(duration_s=float(trial_s), fail_below_s=float(fail_below_s))
+    trial = SimulatedTrial(
+        duration_s=float(trial_s),
+        fail_below_s=float(fail_below_s),
+        log=os.environ.get("SIMULATED_LOG", ""),
+    )
     options = RunOptions(
         out=out,
         cache_dir=Path(out) / "cache",
@@ -33,6 +38,7 @@ def main() -> int:
         tracking_uri=os.environ.get("SIMULATED_TRACKING_URI"),
         budget=Budget(**json.loads(os.environ.get("SIMULATED_BUDGET", "{}"))),
         run_trial=trial,
+        begin_trial=trial.begin,
     )
     try:
         return run_study(study, options).exit_status
