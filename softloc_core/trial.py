@@ -257,7 +257,10 @@ class TrialRun:
         )
 
     def state(self) -> dict[str, Any]:
-        """What `load_state` of a new run of the same trial goes on from: tensors and plain values."""
+        """What `load_state` of a new run of the same trial goes on from: tensors and plain values.
+
+        The tensors are the run's own: write or copy them before it trains on.
+        """
         return self._training.state()
 
     def load_state(self, state: Mapping[str, Any]) -> None:

@@ -91,7 +91,7 @@ class Rest:
         reached: How far it came.
         score: Of the last report, larger being better; 0 where there was none.
         fraction: Of the iterations: what the last report stands for, 1 at the end.
-        state: What it goes on from, where it is to be saved.
+        state: What it goes on from, where it is to be saved; to be packed before it trains on.
     """
 
     reached: Reached
