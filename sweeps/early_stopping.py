@@ -131,8 +131,8 @@ def validate_stopping(study: Study, root: Located) -> None:
     """Refuse early stopping beside what it does not go with.
 
     Raises:
-        ConfigError: Several objectives, one that a trial has only at its end, or a design that learns what
-            trials cut short do not show.
+        ConfigError: Several objectives or tasks, an objective that a trial has only at its end, or a design
+            that learns what trials cut short do not show.
     """
     if study.stop_early is None:
         return
@@ -140,6 +140,10 @@ def validate_stopping(study: Study, root: Located) -> None:
     if len(study.objectives) > 1:
         names = ", ".join(one.metric for one in study.objectives)
         raise located.error("must be left out of a study with several objectives", got=f"it beside {names}")
+    if len(study.sources) > 1:
+        tasks = ", ".join(study.sources)
+        raise located.error("must be left out of a study of several tasks, whose scores say nothing of each "
+                            "other", got=f"it beside {tasks}")  # fmt: skip
     metric = study.objectives[0].metric
     if metric in _NOT_SCORES:
         raise located.error("needs an objective that a trial has before its end: a score", got=metric)
