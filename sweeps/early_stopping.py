@@ -33,7 +33,7 @@ _NEEDS = {
 # Designs that a trial cut short would mislead, with the reason.
 _REFUSED_DESIGNS = {"adaptive": "learns the surface, which trials cut short are no points of"}
 # Metrics that a trial has before its end: its scores.
-_NOT_SCORES = ("train_s", "iterations_done")
+_NOT_SCORES = ("train_s",)
 
 
 @dataclass(frozen=True)
