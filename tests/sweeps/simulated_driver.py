@@ -4,7 +4,7 @@ python simulated_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S [OVERRIDE ...]
 
 SIMULATED_ADDRESS and SIMULATED_TRACKING_URI in the environment are what --address and --tracking-uri are, and
 SIMULATED_BUDGET is a JSON mapping of what --max-hours, --max-trials and --max-failures are; SIMULATED_LOG is
-where trials run in stages say that they begin or go on.
+where trials run in stages say that they begin or go on. With SIMULATED_TRAINING trials are trained for real.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from softloc_core.errors import UserError
+from softloc_core.trial import TrialRun, run_trial
 from sweeps.budgets import Budget
 from sweeps.runner import RunOptions, run_study
 from sweeps.simulation import SimulatedTrial, register_simulated_task
@@ -30,6 +31,7 @@ def main() -> int:
         fail_below_s=float(fail_below_s),
         log=os.environ.get("SIMULATED_LOG", ""),
     )
+    trains = "SIMULATED_TRAINING" in os.environ
     options = RunOptions(
         out=out,
         cache_dir=Path(out) / "cache",
@@ -37,8 +39,8 @@ def main() -> int:
         cpus=2,
         tracking_uri=os.environ.get("SIMULATED_TRACKING_URI"),
         budget=Budget(**json.loads(os.environ.get("SIMULATED_BUDGET", "{}"))),
-        run_trial=trial,
-        begin_trial=trial.begin,
+        run_trial=run_trial if trains else trial,
+        begin_trial=TrialRun if trains else trial.begin,
     )
     try:
         return run_study(study, options).exit_status

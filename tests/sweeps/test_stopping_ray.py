@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -16,11 +17,14 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 import pytest
+import torch
 
+from softloc_core.trial import TrialRun
 from sweeps.early_stopping import RULES
 from sweeps.planning import Planner, load_data
 from sweeps.simulation import SimulatedTrial
 from sweeps.study import Study
+from sweeps.weights import load_weights
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 DRIVER = Path(__file__).with_name("simulated_driver.py")
@@ -38,7 +42,7 @@ class Runs:
         self.file.write_text(study.to_yaml())
         self.started: list[subprocess.Popen[str]] = []
 
-    def start(self, *overrides: str, trial_s: float) -> subprocess.Popen[str]:
+    def start(self, *overrides: str, trial_s: float, **environment: str) -> subprocess.Popen[str]:
         arguments = [self.file, self.folder / "runs", trial_s, 0.0, *overrides]
         process = subprocess.Popen(
             [sys.executable, str(DRIVER), *map(str, arguments)],
@@ -46,7 +50,7 @@ class Runs:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            env={**os.environ, "SIMULATED_LOG": str(self.log)},
+            env={**os.environ, "SIMULATED_LOG": str(self.log), **environment},
         )
         self.started.append(process)
         return process
@@ -109,6 +113,13 @@ def finals(study: Study) -> dict[str, float]:
     }
 
 
+def kill_workers(driver: subprocess.Popen[str]) -> None:
+    for child in psutil.Process(driver.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if "Trainable" in " ".join(child.cmdline()):
+                child.kill()
+
+
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_some_trials_are_stopped_and_the_best_completes(rule: str, make_runs: Callable[..., Runs]) -> None:
     runs = make_runs("trials=24", f"stop_early={{{rule}: {{}}, score_on: test}}")
@@ -159,10 +170,7 @@ def test_a_trial_goes_on_where_its_killed_worker_left_it(make_runs: Callable[...
     process = runs.start(trial_s=8.0)
     folder = runs.results / "checkpoints"
     runs.wait(lambda: len(list(folder.glob("[!.]*.pt"))) > 0, process)
-    for child in psutil.Process(process.pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if "Trainable" in " ".join(child.cmdline()):
-                child.kill()
+    kill_workers(process)
     out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, ""), out
     assert {i: row["f1"] for i, row in runs.rows().items()} == pytest.approx(finals(runs.study))
@@ -188,3 +196,31 @@ def test_a_trial_goes_on_where_its_killed_driver_left_it(make_runs: Callable[...
     log = (runs.results / "logs" / "driver.log").read_text()
     assert f"trial {damaged.stem} starts anew" in log and "it is damaged" in log
     assert {i: row["f1"] for i, row in runs.rows().items()} == pytest.approx(finals(runs.study))
+
+
+def test_a_killed_training_gives_what_it_gives_undisturbed_bit_for_bit(
+    make_runs: Callable[..., Runs],
+) -> None:
+    study_keys = ("checkpoint={every: 0.05}", "keep_weights=true", "stop_early={asha: {}, score_on: test}")
+    runs = make_runs("trials=1", "iterations=2000", "batch_size=4", "weight_averaging=0.9", *study_keys)
+    process = runs.start(trial_s=0.0, SIMULATED_TRAINING="1")
+    folder = runs.results / "checkpoints"
+    runs.wait(lambda: len(list(folder.glob("[!.]*.pt"))) == 1, process)
+    kill_workers(process)
+    out, err = process.communicate(timeout=PATIENCE_S)
+    assert (process.returncode, err) == (0, ""), out
+    assert json.loads((runs.results / "status.json").read_text())["retried"] == 1
+    assert "goes on from its checkpoint" in (runs.results / "logs" / "driver.log").read_text()
+    plan = Planner(runs.study, load_data(runs.study, data_root=None, cache_dir=Path("unused")))
+    [trial] = plan.all_trials()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    undisturbed = TrialRun(trial.config, plan.data_of(trial.config))
+    undisturbed.advance(2000)
+    torch.set_num_threads(threads)
+    weights = load_weights(str(runs.results), trial.trial_id)
+    assert all(torch.equal(value, weights[name]) for name, value in undisturbed.weights().items())
+    history = pq.read_table(runs.results / "history" / f"{trial.trial_id}.parquet").to_pylist()
+    points = undisturbed.result().history
+    assert [(row["iteration"], row["loss"]) for row in history] == [(p.iteration, p.loss) for p in points]
+    assert runs.rows()[trial.trial_id]["f1"] == undisturbed.result().scores.f1
