@@ -141,11 +141,13 @@ class StagedTrial:
         """Score the network as it is."""
         stages = self._stages
         assert stages.stopping is not None  # only then a report is due
-        gain = stages.objective.gain(asdict(self._run.scores(stages.stopping.score_on)))
+        result, part = self._run.result(), stages.stopping.score_on
+        scores = result.scores if part == "test" else self._run.scores(part)
+        gain = stages.objective.gain(asdict(scores))
         score = gain if math.isfinite(gain) else _WORST
         self._scores[done] = score
         reached = Reached(done, dict(self._scores))
-        return Rest(reached, self._run.result(), score, self._due[done])
+        return Rest(reached, result, score, self._due[done])
 
     def _end(self, done: int) -> Rest:
         """The end."""

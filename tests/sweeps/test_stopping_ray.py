@@ -202,7 +202,7 @@ def test_a_killed_training_gives_what_it_gives_undisturbed_bit_for_bit(
     make_runs: Callable[..., Runs],
 ) -> None:
     study_keys = ("checkpoint={every: 0.05}", "keep_weights=true", "stop_early={asha: {}, score_on: test}")
-    runs = make_runs("trials=1", "iterations=2000", "batch_size=4", "weight_averaging=0.9", *study_keys)
+    runs = make_runs("trials=1", "iterations=200", "batch_size=4", "weight_averaging=0.9", *study_keys)
     process = runs.start(trial_s=0.0, SIMULATED_TRAINING="1")
     folder = runs.results / "checkpoints"
     runs.wait(lambda: len(list(folder.glob("[!.]*.pt"))) == 1, process)
@@ -216,7 +216,7 @@ def test_a_killed_training_gives_what_it_gives_undisturbed_bit_for_bit(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     undisturbed = TrialRun(trial.config, plan.data_of(trial.config))
-    undisturbed.advance(2000)
+    undisturbed.advance(200)
     torch.set_num_threads(threads)
     weights = load_weights(str(runs.results), trial.trial_id)
     assert all(torch.equal(value, weights[name]) for name, value in undisturbed.weights().items())

@@ -71,14 +71,14 @@ def store(tmp_path: Path, study: Study) -> TrialStore:
     return store
 
 
-def children(store: TrialStore) -> dict[str, Any]:
-    """MLflow's runs of the trials by their status."""
+def children(store: TrialStore, *, tag: str = "status") -> dict[str, Any]:
+    """MLflow's runs by a tag of theirs; the study's own has none of these."""
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri(Path(str(store.folder.local))))
     [experiment] = [one for one in client.search_experiments() if one.name == "sim"]
     found = client.search_runs([experiment.experiment_id])
-    return {run.data.tags.get("status", "study"): run for run in found}
+    return {run.data.tags.get(tag, "study"): run for run in found}
 
 
 def written(store: TrialStore) -> int:
@@ -111,7 +111,7 @@ def test_a_stopped_trial_in_mlflow_and_what_becomes_of_it_when_run_in_full(
     # Run in full, it is the same run, with its last results.
     identity = reach(store, study, 20, number=1)
     assert (written(store), written(store)) == (1, 0)
-    [again] = [run for run in children(store).values() if run.data.tags.get("trial_id") == identity]
+    again = children(store, tag="trial_id")[identity]
     assert (again.info.run_id, again.info.status) == (runs["stopped"].info.run_id, "FINISHED")
     row = store.load()[identity].row
     assert again.data.metrics["f1"] == pytest.approx(row["f1"])
