@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from analysis.authors_map import plot_authors_map
 from analysis.html_report import html_report
 from analysis.maps import map_study
 from analysis.report import write_compare, write_importance, write_recommend, write_surface
@@ -57,6 +58,13 @@ def test_every_output_says_how_many_were_left_out(study, tmp_path):
     for output in outputs:
         assert LEFT_OUT in flat(output.text)
     assert COUNTED in flat(write_surface(study, **asked, with_stopped=True).text)
+
+
+@pytest.mark.parametrize(("with_stopped", "n_trials"), [(False, 30), (True, 35)])
+def test_the_authors_map_too(study, with_stopped, n_trials):
+    _, shown = plot_authors_map(load_study(study, with_stopped=with_stopped))
+    [panel] = shown.panels
+    assert len(panel.values) == n_trials
 
 
 @pytest.mark.parametrize(("with_stopped", "note"), [(False, LEFT_OUT), (True, COUNTED)])
