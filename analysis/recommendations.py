@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import LABEL_NOISE, Axis
+from analysis.categories import hold_categories
 from analysis.comparisons import Estimate, select_values
 from analysis.curves import noise_axis, panel_draws
 from analysis.maps import StudyMap, map_study
@@ -93,7 +94,7 @@ def recommend(
     label_noise_s: float,
     only: Sequence[str] | None = None,
     metric: str = "f1",
-    estimator: str = "gaussian_process",
+    estimator: str = "auto",
     bandwidth: Bandwidth = None,
     by: str = "loss",
     at: At = None,
@@ -107,7 +108,7 @@ def recommend(
         label_noise_s: Scale of the label noise in seconds, within the studied range.
         only: Losses to choose from; all when None.
         metric: Numeric column of the trials, larger being better.
-        estimator: See `analysis.surfaces.ESTIMATORS`.
+        estimator: See `analysis.curves.loss_curves`.
         bandwidth: See `analysis.maps.map_study`.
         by: Column that is chosen, the loss or any other.
         at: Parameters held at a value; see `analysis.curves.loss_curves`.
@@ -138,7 +139,7 @@ def recommend_levels(
     label_noises_s: Sequence[float],
     *,
     metric: str = "f1",
-    estimator: str = "gaussian_process",
+    estimator: str = "auto",
     bandwidth: Bandwidth = None,
     by: str = "loss",
     at: At = None,
@@ -146,8 +147,16 @@ def recommend_levels(
     level: float = 0.95,
 ) -> list[Recommendation]:
     """The same for several levels of label noise, from one fit. See `recommend`."""
-    view = View(at=at or {}, over_noise=True)
-    study_map = map_study(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, view=view)
+    study, places = hold_categories(study, at)
+    study_map = map_study(
+        study,
+        metric=metric,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        by=by,
+        view=View(at=places, over_noise=True),
+        prefers_process=True,
+    )
     trials = study.scored(metric)
     axis = _noise_axis(study, study_map)
     drawn = resample(study, trials, metric=metric, standard_error=standard_error)
