@@ -22,16 +22,8 @@ from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
 from softloc_core.training import HistoryPoint, event_probabilities
 from softloc_core.trial_training import TrialTraining, scored_part
 
-__all__ = [
-    "OPTION_FIELDS",
-    "HistoryPoint",
-    "Options",
-    "TrialConfig",
-    "TrialResult",
-    "TrialRun",
-    "run_trial",
-    "trial_id",
-]
+__all__ = ["OPTION_FIELDS", "HistoryPoint", "Options", "TrialConfig", "TrialResult", "TrialRun",
+           "run_trial", "trial_id"]  # fmt: skip
 
 Options = tuple[tuple[str, bool | int | float | str], ...]
 OPTION_FIELDS = ("loss_options", "noise_options", "decoding_options")

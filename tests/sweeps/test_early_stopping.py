@@ -95,6 +95,8 @@ def test_a_message_names_the_line(make_study: Callable[..., Study]) -> None:
          "but got it beside f1, precision in"),
         (("objectives=[train_s]",), "needs an objective that a trial has before its end: a score, but got train_s"),
         (("design=adaptive",), "must be left out of `design: adaptive`, which learns the surface"),
+        (("task=[simulated, drums]", "data={simulated: plain, drums: synthetic}"), "must be left out of a study of "
+         "several tasks, whose scores say nothing of each other, but got it beside simulated, drums in"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused(

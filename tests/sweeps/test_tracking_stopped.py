@@ -12,8 +12,10 @@ import pytest
 import torch
 
 from analysis.results import load_study
+from softloc_core.errors import ConfigError
 from sweeps.export import export_study
 from sweeps.folder import StudyFolder
+from sweeps.plan_report import PlanOptions, plan_study
 from sweeps.planning import Planner, load_data
 from sweeps.progress import Counts, ProgressLine
 from sweeps.recorder import Recorder
@@ -164,3 +166,16 @@ def test_the_view_of_a_study_says_how_many_were_stopped(store: TrialStore) -> No
 def test_weights_are_loaded_by_trial(store: TrialStore) -> None:
     [identity] = [i for i, trial in store.load().items() if trial.status == "completed"]
     assert load_weights(str(store.folder), identity)["f1"] == 0.5
+
+
+def test_a_plan_counts_stopped_trials_as_there_and_says_what_its_hours_are_of(
+    store: TrialStore, study: Study, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    options = PlanOptions(out=str(tmp_path), cache_dir=tmp_path / "cache", cpus=1, gpus=0, trial_s=60.0)
+    text = plan_study(study, options).text
+    assert "2 there already, 1 to run" in text
+    assert "trials that are stopped early take less; what follows is of whole ones\nexpected: " in text
+    in_full = plan_study(make_study("trials=3", "iterations=20"), options).text
+    assert "1 there already, 2 to run" in in_full and "stopped early" not in in_full
+    with pytest.raises(ConfigError, match="`stop_early` needs validation recordings"):
+        plan_study(make_study("trials=3", "iterations=20", "stop_early=asha"), options)
