@@ -19,7 +19,8 @@ from softloc_core.networks.window_lstm import CompactWindows
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.tasks.digit_canvases import WINDOW_PX
 from softloc_core.tasks.digit_images import FIELD_PX, embedded_digits, mnist_digits
-from softloc_core.training import Optimisation, fit
+from softloc_core.training import Optimisation
+from softloc_core.training_run import fit
 
 N_DIGITS = 600
 

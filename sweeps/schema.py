@@ -1,8 +1,9 @@
 """Every column that a study stores: its type, unit and meaning. Schema version 3.
 
-Version 2 added `decoding_options` and `measures`, version 3 the augmentation by rates and stacking and
-`ensemble_options`; what an older version wrote is read as if they were empty, or changed nothing. Four
-tables, each a folder of Parquet parts. A part of `trials` is written last and marks its trial as kept.
+Version 2 added `decoding_options` and `measures`; version 3 the augmentation by rates and stacking,
+`ensemble_options`, `iterations_done`, `reports` and the status `stopped`. What an older version wrote is read
+as if they were empty, or changed nothing. Four tables, each a folder of Parquet parts. A part of `trials` is
+written last and marks its trial as kept.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ ADDED: Mapping[str, Any] = {
     "rate_centre": 1.0,
     "rate_share": 1.0,
     "stacking": 0.0,
+    "iterations_done": None,
+    "reports": None,
 }
 """What a column that came later holds for the trials that were written before it."""
 
@@ -105,10 +108,18 @@ _CONFIG = tuple(
 _TRIALS = (
     Column("study", _TEXT, "", "name of the study"),
     Column("trial_id", _TEXT, "", "identity: hash of the configuration and the data's fingerprint"),
-    Column("status", _TEXT, "", "completed or failed"),
+    Column("status", _TEXT, "", "completed, stopped (early, by the study's rule) or failed"),
     Column("error", _TEXT, "", "what a failed trial died of", nullable=True),
     Column("data_fingerprint", _TEXT, "", "hash of features, annotations and split"),
     *_CONFIG,
+    Column("iterations_done", _WHOLE, "", "optimiser steps that the results below are of", nullable=True),
+    Column(
+        "reports",
+        _TEXT,
+        "",
+        "scores that early stopping judged the trial by, by iteration, larger being better, JSON",
+        nullable=True,
+    ),
     Column("f1", _NUMBER, "", "F1, pooled over test recordings and classes", nullable=True),
     Column("precision", _NUMBER, "", "share of the estimated events that are matched", nullable=True),
     Column("recall", _NUMBER, "", "share of the reference events that are matched", nullable=True),

@@ -12,7 +12,8 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 # Each floor may use those below it (later in the list), none above, and nothing beside it.
 FLOORS = (
     {"trial"},
-    {"inference"},
+    {"trial_training"},
+    {"training_run", "trial_config", "inference"},
     {"training", "calibration", "augmentation"},
     {"excerpts"},
     {"tasks"},

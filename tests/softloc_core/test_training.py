@@ -9,7 +9,8 @@ from tiny_data import TRAINING, tiny_data, tiny_recording
 
 from softloc_core.errors import ConfigError
 from softloc_core.excerpts import TrainingSet
-from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError, fit
+from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError
+from softloc_core.training_run import fit
 
 CPU = torch.device("cpu")
 SETTINGS = {**TRAINING, "learning_rate_schedule": "constant", "iterations": 7, "batch_size": 4}
