@@ -115,8 +115,9 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
     validate_same_study(study, folder)
     with study_lock(folder), driver_log(folder):
         store = TrialStore(folder)
-        source = BudgetedSource(trial_source(planner, store.load(), folder), options.budget)
         progress = progress or ProgressLine(Counts(0))
+        points = trial_source(planner, store.load(), folder, say=progress.say)
+        source = BudgetedSource(points, options.budget)
         progress.counts = Counts(source.n_designed, source.n_kept, at_most=options.budget.max_trials)
         _say_start(study, planner, store, progress)
         folder.write("study.yaml", resolved_study(planner).encode())

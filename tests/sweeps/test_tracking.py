@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
@@ -268,6 +269,59 @@ def test_mlflow_away_is_said_once_and_made_up_for_at_the_end(
         "MLflow cannot be written (ConnectionError: no route to MLflow); the study goes on"
     )
     assert len(runs(store, "trial")) == (3 if returns else 0)
+
+
+class _Locked(_Broken):
+    """A writer whose database is held by another process a few times."""
+
+    refusals = 0
+
+    def _check(self) -> None:
+        if type(self).refusals > 0:
+            type(self).refusals -= 1
+            raise RuntimeError("(sqlite3.OperationalError) database is locked [SQL: UPDATE runs ...]")
+
+
+@pytest.mark.parametrize(("refusals", "said_times"), [(3, 0), (4, 1)])
+def test_a_locked_database_is_asked_again(
+    store: TrialStore, refusals: int, said_times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.tracker._PAUSES_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(_Locked, "refusals", 0)
+    said: list[str] = []
+    tracker = TrackerThread(lambda: _Locked(open_writer(store)), warn=said.append)  # type: ignore[arg-type, return-value]
+    tracker._queue.put(None)
+    tracker._thread.join(timeout=30)
+    monkeypatch.setattr(_Locked, "refusals", refusals)
+    tracker.finish(files=[], status="FINISHED")
+    assert len(said) == said_times
+    assert all("database is locked" in text for text in said)
+    assert runs(store, "study")[0].info.status == ("RUNNING" if said_times else "FINISHED")
+
+
+def test_mlflow_that_comes_back_is_written_before_the_end(
+    store: TrialStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.tracker._AGAIN_S", 0.0)
+    monkeypatch.setattr("sweeps.tracker._REST", 0.0)
+    monkeypatch.setattr(_Broken, "away", True)
+    tried: list[int] = []
+
+    def connect() -> MlflowWriter:
+        tried.append(len(tried))
+        return _Broken(open_writer(store))  # type: ignore[return-value]
+
+    tracker = TrackerThread(connect, warn=lambda _: None)
+    first, *others = store.load().values()
+    tracker.record(TrialRecord(first.row))
+    while len(tried) < 2:
+        time.sleep(0.01)
+    monkeypatch.setattr(_Broken, "away", False)
+    for trial in others:
+        tracker.record(TrialRecord(trial.row))
+    tracker._end()
+    assert tracker.problem is None
+    assert len(runs(store, "trial")) == 3
 
 
 class _Live:
