@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import yaml
 
@@ -20,7 +19,8 @@ from sweeps.live_view import LiveView
 from sweeps.lock import study_lock
 from sweeps.redaction import redacted
 from sweeps.store import TrialStore
-from sweeps.tracking import MlflowWriter, tracking_uri
+from sweeps.tracker import open_writer
+from sweeps.tracking import tracking_uri
 from sweeps.tracking_address import set_mlflow_environment, validate_database_uri, validate_tracking_uri
 
 __all__ = ["rebuild_mlflow", "serve_dashboard"]
@@ -96,21 +96,25 @@ def rebuild_mlflow(study: str, *, uri: str | None) -> str:
 def _rebuild(folder: StudyFolder, uri: str | None) -> str:
     """Write what is missing, then the parent run."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     store = TrialStore(folder)
-    root = _artifact_root(folder) if uri is None else None
-    address = uri or tracking_uri(Path(str(folder.local)))
     try:
-        writer = MlflowWriter(store, uri=address, study=_name(folder), artifact_root=root)
+        writer = open_writer(store, study=_name(folder), uri=uri)
         written = writer.write_missing()
         stored = store.load()
         figures = [] if folder.local is None else sorted((folder.local / "figures").glob("*"))
         view = LiveView(str(folder.local or folder.location)).now() if stored else None
         failed = any(trial.status == "failed" for trial in stored.values())
         writer.finish(view=view, files=figures, status="FAILED" if failed else "FINISHED")
-    except (MlflowException, OSError) as error:
-        reason = redacted(str(error)).strip().splitlines()[0]
-        raise UserError(f"MLflow must be reachable at {redacted(address)}, but: {reason[:300]}") from error
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = redacted(str(error)).strip().splitlines()[0][:300]
+        if uri is None:
+            raise UserError(
+                f"MLflow's database must be one it can write, but {folder.path('mlflow.db')}: {reason} "
+                "(if it is damaged, move it away: everything in it is written again)"
+            ) from error
+        raise UserError(f"MLflow must be reachable at {redacted(uri)}, but: {reason}") from error
     return f"{written} trials written to MLflow, {len(stored) - written} there already"
 
 

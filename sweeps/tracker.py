@@ -15,10 +15,11 @@ from sweeps.live_view import LiveView
 from sweeps.records import TrialRecord
 from sweeps.redaction import redacted
 from sweeps.store import TrialStore
+from sweeps.study_database import study_database
 from sweeps.study_view import StudyView
-from sweeps.tracking import MlflowWriter, tracking_uri
+from sweeps.tracking import MlflowWriter
 
-__all__ = ["Tracker", "TrackerThread", "open_tracker"]
+__all__ = ["Tracker", "TrackerThread", "open_tracker", "open_writer"]
 
 logger = logging.getLogger(__name__)
 # A database that another process holds is free again in a moment; so often it is asked, with these pauses.
@@ -188,12 +189,17 @@ def open_tracker(
         say: Tells the user.
     """
     local = store.folder.local
-    address = uri or (tracking_uri(local) if local is not None else None)
-    if address is None:
+    if uri is None and local is None:
         say("MLflow is not written: give --tracking-uri, for its database cannot stand on an object store")
         return None
-    root = f"file://{local}/mlartifacts" if uri is None else None
     live = LiveView(str(local or store.folder.location)) if draws else None
-    return TrackerThread(
-        lambda: MlflowWriter(store, uri=address, study=study, artifact_root=root), warn=say, live=live
-    )
+    return TrackerThread(lambda: open_writer(store, study=study, uri=uri), warn=say, live=live)
+
+
+def open_writer(store: TrialStore, *, study: str, uri: str | None) -> MlflowWriter:
+    """A writer for an address, or for the database in the study's local folder, which is made if need be."""
+    local = store.folder.local
+    if uri is not None or local is None:
+        return MlflowWriter(store, uri=str(uri), study=study, artifact_root=None)
+    root = f"file://{local}/mlartifacts"
+    return MlflowWriter(store, uri=study_database(local), study=study, artifact_root=root)

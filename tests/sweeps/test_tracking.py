@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from softloc_core.errors import UserError
 from sweeps.dashboard import rebuild_mlflow
 from sweeps.environment import driver_environment
 from sweeps.folder import StudyFolder
@@ -27,6 +28,7 @@ from sweeps.records import Provenance, TrialRecord, completed_record, failed_rec
 from sweeps.simulation import SimulatedTrial
 from sweeps.store import TrialStore
 from sweeps.study import Study
+from sweeps.study_database import study_database
 from sweeps.study_view import StudyView
 from sweeps.tracker import TrackerThread
 from sweeps.tracking import MlflowWriter, tracking_uri
@@ -223,6 +225,45 @@ def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
     curve = [(value, step) for key, value, step in metrics_of({}, history) if key == "loss"]
     assert len(curve) == 25
     assert curve[-1] == (1000.0, 1000)
+
+
+def test_a_database_is_made_whole_or_not_at_all(
+    tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    class Client:
+        """Makes a database as MLflow does; the first time the disk is full in the middle of it."""
+
+        def __init__(self, uri: str) -> None:
+            made.append(Path(uri.removeprefix("sqlite:///")))
+            shutil.copy(empty_database, made[-1])
+
+        def search_experiments(self, **_: Any) -> None:
+            if len(made) == 1:
+                raise OSError("disk full")
+
+    monkeypatch.setattr("mlflow.MlflowClient", Client)
+    (tmp_path / ".mlflow.db.1.partial").write_text("left by a killed driver")
+    (tmp_path / ".mlflow.db.1.partial-journal").write_text("left by a killed driver")
+    with pytest.raises(OSError, match="disk full"):
+        study_database(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert study_database(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+    assert study_database(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert len(made) == 2
+
+
+def test_a_damaged_database_is_one_line(store: TrialStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlflow.store.db.utils.MAX_RETRY_COUNT", 1)
+    local = store.folder.local
+    assert local is not None
+    (local / "mlflow.db").write_bytes(b"no database" * 1000)
+    message = r"MLflow's database must be one it can write, but .*mlflow.db: .*not a database.*move it away"
+    with pytest.raises(UserError, match=message) as caught:
+        rebuild_mlflow(str(local), uri=None)
+    assert "\n" not in str(caught.value)
 
 
 class _Broken:
