@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from analysis.axes import LABEL_NOISE, Axis
+from analysis.categories import hold_categories
 from analysis.maps import StudyMap, map_study
 from analysis.panels import Panel
 from analysis.regression import Array, Grid
@@ -52,7 +53,7 @@ def loss_curves(
     study: Study,
     *,
     metric: str = "f1",
-    estimator: str = "gaussian_process",
+    estimator: str = "auto",
     bandwidth: Bandwidth = None,
     softness_ms: float | None = None,
     by: str = "loss",
@@ -65,7 +66,8 @@ def loss_curves(
     Args:
         study: The study.
         metric: Numeric column of the trials.
-        estimator: See `analysis.surfaces.ESTIMATORS`.
+        estimator: See `analysis.surfaces.ESTIMATORS`, or `auto`: means of the levels where label noise alone
+            varies, at few of them with two trials or more at each, else a Gaussian process.
         bandwidth: See `analysis.maps.map_study`.
         softness_ms: Softness of the losses that use one; when None, each gets the one with the largest area
             under its curve, as somebody would choose who does not know how wrong the labels are.
@@ -78,8 +80,16 @@ def loss_curves(
     Raises:
         AnalysisError: What `map_study` raises, or a study in which the label noise does not vary.
     """
-    view = View(at=at or {}, over_noise=True)
-    study_map = map_study(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, view=view)
+    study, places = hold_categories(study, at)
+    study_map = map_study(
+        study,
+        metric=metric,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        by=by,
+        view=View(at=places, over_noise=True),
+        prefers_process=True,
+    )
     panels = [panel for panel in study_map.panels if panel.axes[-1].column == LABEL_NOISE]
     if not panels:
         raise AnalysisError(f"losses are compared over label noise, but it does not vary in {study.location}")

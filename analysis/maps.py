@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 
 from analysis.axes import CATEGORIES, swept_axes, with_option_columns
+from analysis.categories import hold_categories, validate_one_task
 from analysis.panels import METRIC_LABELS, Panel, fit_panel
 from analysis.resampling import resample, validate_standard_error
 from analysis.results import AnalysisError, Study, TooFewPointsError, require_columns
@@ -23,6 +24,7 @@ ESTIMATOR_LABELS = {
     "nadaraya_watson": "Nadaraya-Watson",
     "local_linear": "local linear",
     "gaussian_process": "Gaussian process",
+    "level_means": "means of the levels",
     "steered_process": "steered Gaussian process",
 }
 # A hundred trials over the plane stand about a tenth of its side apart.
@@ -91,6 +93,7 @@ def map_study(
     by: str = "loss",
     view: View | None = None,
     standard_error: str = "estimator",
+    prefers_process: bool = False,
 ) -> StudyMap:
     """Fit one panel a loss over softness and label noise, or over whatever else the study sweeps.
 
@@ -102,20 +105,30 @@ def map_study(
     Args:
         study: The study.
         metric: Numeric column of the trials.
-        estimator: See `analysis.surfaces.ESTIMATORS`, or `auto` (`chosen_estimator`).
+        estimator: See `analysis.surfaces.ESTIMATORS`, or `auto`: means of the levels for a curve through few
+            of them with two trials or more at each, else `chosen_estimator`.
         bandwidth: In shown units (ms), one number or one a drawn axis; chosen by leave-one-out when None.
         by: Column whose values get a panel each.
-        view: What is drawn, held and averaged over; softness and label noise by default.
+        view: What is drawn, held and averaged over; softness and label noise by default. A task, a loss, a
+            fold and the like may be held, too, which keeps the trials that have it.
         standard_error: `estimator`, or `bootstrap` over settings (with all their replicates) and, where
             events are stored, test recordings.
+        prefers_process: Whether `auto` takes a Gaussian process however many trials there are.
 
     Raises:
-        AnalysisError: No completed trial, a metric that is no number, a view that the study does not have, or
-            no loss with trials at three or more different points.
+        AnalysisError: No completed trial, several tasks, a metric that is no number, a view that the study
+            does not have, or no loss with trials at three or more different points.
     """
+    view = view or View()
+    study, places = hold_categories(study, view.at)
+    view = replace(view, at=places)
+    validate_one_task(study, by=by)
     trials = with_option_columns(study.scored(metric))
     require_columns(trials, [by])
-    layout = _layout(study, trials, view or View(), by=by, bandwidth=bandwidth)
+    layout = _layout(study, trials, view, by=by, bandwidth=bandwidth)
+    joins_levels = estimator == "auto" and bandwidth is None
+    if joins_levels and prefers_process:
+        estimator = "gaussian_process"
     estimator = chosen_estimator(
         estimator,
         bandwidth=bandwidth,
@@ -131,12 +144,15 @@ def map_study(
         estimator=estimator,
         bandwidth=bandwidth,
         resampling=resampling,
+        joins_levels=joins_levels,
     )
     notes = _layout_notes(layout, trials, by=by)
     panels, left_out = _panels(trials, by, fit)
     notes += left_out
     ordered = (*(one for one in panels if one.is_surface), *(one for one in panels if not one.is_surface))
     held = tuple(f"{axis.label} {axis.text(place)}" for axis, place in layout.held.items())
+    if all(panel.joins_levels for panel in panels):
+        estimator = "level_means"
     return StudyMap(study.name, metric, estimator, by, panels=ordered, notes=tuple(notes), held=held)
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.axes import SOFTNESS, Axis, uses_softness
 from analysis.gaussian_process import fit_gaussian_process
+from analysis.level_means import LevelMeans, fit_level_means, has_levels
 from analysis.regression import Array, Fit, Grid, KernelRegression, Regression
 from analysis.resampling import Resampling, limits_of
 from analysis.results import TooFewPointsError
@@ -85,6 +86,12 @@ class Panel:
         return replace(section, whole=process) if isinstance(section, Section) else process
 
     @property
+    def joins_levels(self) -> bool:
+        """Whether it is a curve through the means of levels."""
+        fit = self.whole.fit if isinstance(self.whole, Bootstrapped) else self.whole
+        return isinstance(fit, LevelMeans)
+
+    @property
     def is_surface(self) -> bool:
         """Whether it has two axes."""
         return len(self.axes) == 2
@@ -134,6 +141,7 @@ def fit_panel(
     estimator: str,
     bandwidth: Bandwidth,
     resampling: Resampling | None = None,
+    joins_levels: bool = False,
 ) -> Panel:
     """One loss's fit over the axes that matter to it.
 
@@ -145,6 +153,7 @@ def fit_panel(
         estimator: See `analysis.surfaces.ESTIMATORS`.
         bandwidth: In shown units; chosen by leave-one-out when None.
         resampling: Of all scored trials, for standard errors by bootstrap; the estimator's own when None.
+        joins_levels: Whether trials at few levels of one parameter are read by their means instead.
 
     Raises:
         TooFewPointsError: Trials at fewer than three different points.
@@ -166,8 +175,12 @@ def fit_panel(
     points = points[:, varying]
     rows = trials.index.to_numpy(dtype=np.int64)[finite]
     weights = _weights(trials.iloc[finite], points, values, metric=metric)
-    whole: Regression
-    whole = fit = _fitted(points, values, weights, estimator=estimator, bandwidth=bandwidth)
+    fit: Fit
+    if joins_levels and has_levels(points):
+        fit = fit_level_means(points, values, weights)
+    else:
+        fit = _fitted(points, values, weights, estimator=estimator, bandwidth=bandwidth)
+    whole: Regression = fit
     if resampling is not None:
         whole = _bootstrapped(fit, points, values, weights, resampling.of(rows))
     return Panel(

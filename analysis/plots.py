@@ -134,17 +134,7 @@ def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool, ri
     across, up = panel.axes
     x, y = panel.lattice.axes
     value = np.ma.masked_invalid(panel.value.T)
-    axes.set_facecolor(UNSUPPORTED)
-    extent = (across.low, across.high, up.low, up.high)
-    axes.imshow(
-        value,
-        origin="lower",
-        extent=extent,
-        aspect="auto",
-        cmap=COLOURS,
-        norm=scale,
-        interpolation="bilinear",
-    )
+    _draw_field(axes, value, (across.low, across.high, up.low, up.high), scale)
     levels = [
         level
         for level in MaxNLocator(7).tick_values(value.min(), value.max())
@@ -166,9 +156,18 @@ def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool, ri
 def _draw_strip(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) -> None:
     """One loss with one parameter as a vertical strip."""
     (up,) = panel.axes
+    _draw_field(axes, np.ma.masked_invalid(panel.value[:, None]), (0.0, 1.0, up.low, up.high), scale)
+    draw_trials(axes, np.full(len(panel.values), 0.5), panel.points[:, 0], nearness=panel.nearness)
+    axes.set_title(loss_label(panel.name).replace(" ", "\n"), fontsize=8, fontweight="normal")
+    axes.set(xlim=(0, 1), ylim=(up.low, up.high), xticks=[])
+    axes.tick_params(length=3, width=0.6, labelleft=first)
+    if first:
+        axes.set_ylabel(up.title)
+
+
+def _draw_field(axes: Axes, value: Any, extent: tuple[float, float, float, float], scale: Normalize) -> None:
+    """Values [row, column] in colours, nothing where there is no support."""
     axes.set_facecolor(UNSUPPORTED)
-    value = np.ma.masked_invalid(panel.value[:, None])
-    extent = (0.0, 1.0, up.low, up.high)
     axes.imshow(
         value,
         origin="lower",
@@ -178,12 +177,6 @@ def _draw_strip(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) -> N
         norm=scale,
         interpolation="bilinear",
     )
-    draw_trials(axes, np.full(len(panel.values), 0.5), panel.points[:, 0], nearness=panel.nearness)
-    axes.set_title(loss_label(panel.name).replace(" ", "\n"), fontsize=8, fontweight="normal")
-    axes.set(xlim=(0, 1), ylim=(up.low, up.high), xticks=[])
-    axes.tick_params(length=3, width=0.6, labelleft=first)
-    if first:
-        axes.set_ylabel(up.title)
 
 
 def _draw_ridge(axes: Axes, panel: Panel) -> None:

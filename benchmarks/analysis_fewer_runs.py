@@ -1,6 +1,7 @@
 """How many runs a surface needs: error against 210 uniformly random runs read by the paper's estimator.
 
     python benchmarks/analysis_fewer_runs.py [--repetitions 50] [--out build/fewer_runs.csv]
+        [--designs sobol adaptive] [--estimators gaussian_process steered_process]
 
 For each known surface, each design and each estimator: the root mean squared error over the whole surface,
 divided by that of 210 uniformly random runs and a Nadaraya-Watson estimate with a bandwidth of 10 ms; mean
@@ -11,6 +12,7 @@ the first ended.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,16 +70,18 @@ def study(design: str, surface: str, n: int, noise_sd: float, seed: int) -> tupl
     return points, simulated_f1(surface, points, noise_sd=noise_sd, rng=rng)
 
 
-def repetition(surface: str, n: int, noise_sd: float, seed: int) -> pd.DataFrame:
-    """Errors of all designs and estimators in one repetition."""
+def repetition(
+    surface: str, n: int, noise_sd: float, seed: int, *, designs: Sequence[str], estimators: Sequence[str]
+) -> pd.DataFrame:
+    """Errors of designs and estimators in one repetition."""
     rng = np.random.default_rng([seed, 0])
     points = uniform_design(210, rng)
     values = simulated_f1(surface, points, noise_sd=noise_sd, rng=rng)
     reference = fit_regression(points, values, bandwidth=10.0)
     rows = [("random", "paper (210 runs)", rms(reference.predict(GRID), surface))]
-    for design in DESIGNS:
+    for design in designs:
         points, values = study(design, surface, n, noise_sd, seed)
-        for estimator in ESTIMATORS:
+        for estimator in estimators:
             fit = fit_regression(points, values, estimator=estimator)
             rows.append((design, estimator, rms(fit.predict(GRID), surface)))
     frame = pd.DataFrame(rows, columns=["design", "estimator", "error"])
@@ -101,6 +105,8 @@ def table(errors: pd.DataFrame) -> str:
         lines.append(f"| random, 210 runs | Nadaraya-Watson, 10 ms | {cells} |")
         for design in DESIGNS:
             for estimator in ESTIMATORS:
+                if (design, estimator) not in means.index:
+                    continue
                 ratios = means.loc[(design, estimator)] / base
                 cells = " | ".join(f"{ratios[name]:.2f}" for name in surfaces)
                 lines.append(f"| {design.replace('_', ' ')} | {estimator.replace('_', ' ')} | {cells} |")
@@ -112,6 +118,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=50)
     parser.add_argument("--out", type=Path, default=Path("build/fewer_runs.csv"))
+    parser.add_argument("--designs", nargs="+", choices=DESIGNS, default=DESIGNS)
+    parser.add_argument("--estimators", nargs="+", choices=ESTIMATORS, default=ESTIMATORS)
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     done = (
@@ -122,7 +130,9 @@ def main() -> None:
         for n, noise_sd in SETTINGS:
             for surface in KNOWN_SURFACES:
                 if (seed, surface, n) not in keys:
-                    rows = repetition(surface, n, noise_sd, seed)
+                    rows = repetition(
+                        surface, n, noise_sd, seed, designs=options.designs, estimators=options.estimators
+                    )
                     rows.to_csv(options.out, mode="a", header=not options.out.exists(), index=False)
     print(table(pd.read_csv(options.out)))
 

@@ -77,13 +77,16 @@ def main() -> None:
     for axis, (loss, title) in zip(
         axes, (("count", "told counts alone"), ("cross_entropy", "told places")), strict=True
     ):
+        network = trained(loss, data, chosen.iterations)
         with torch.no_grad():
-            seen = trained(loss, data, chosen.iterations).representation(windows)[:, 0].numpy()
+            seen = network.representation(windows)[:, 0].numpy()
         place = TSNE(random_state=0, init="pca").fit_transform(seen)
         axis.scatter(*place.T, c=digit, cmap="tab10", s=8, vmin=-0.5, vmax=9.5)
         accuracy = neighbour_accuracy(seen, digit)
         axis.set(title=f"{title}: {accuracy:.0%} have a neighbour of their class", xticks=[], yticks=[])
     figure.colorbar(axes[1].collections[0], ax=axes, ticks=range(10), shrink=0.8)
+    pixels = neighbour_accuracy(windows.flatten(1).numpy(), digit)
+    figure.supxlabel(f"of their pixels as they are, {pixels:.0%} have one", fontsize=9)
     figure.savefig(chosen.out, dpi=110)
 
 

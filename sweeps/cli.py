@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +18,16 @@ from rich.console import Console
 from analysis.results import AnalysisError
 from softloc_core.errors import UserError
 from sweeps.cli_analysis import add_analysis_commands
+from sweeps.cli_options import (
+    DataRoot,
+    Overrides,
+    Source,
+    StudyDir,
+    StudyFile,
+    Trials,
+    cache_dir,
+    load_with_options,
+)
 from sweeps.cli_planning import add_planning_commands
 from sweeps.cli_submit import add_submit_command
 from sweeps.console import print_line
@@ -37,33 +47,7 @@ mlflow_app = typer.Typer(no_args_is_help=True, help="MLflow: write it again from
 app.add_typer(data_app, name="data")
 app.add_typer(mlflow_app, name="mlflow")
 
-StudyFile = Annotated[
-    str, typer.Argument(help="A shipped study by name (see `softloc studies`) or a study file.")
-]
-StudyDir = Annotated[str, typer.Argument(help="A study's folder, as runs/quickstart.")]
 Out = Annotated[str, typer.Option(help="Folder for studies; any address pyarrow opens (s3://...).")]
-DataRoot = Annotated[Path | None, typer.Option(help="Folder of the recorded data.")]
-Source = Annotated[
-    str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
-]
-Trials = Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
-]
-
-
-def _cache_dir() -> Path:
-    """Where features are kept."""
-    return Path(os.environ.get("SOFTLOC_CACHE", "~/.cache/softloc")).expanduser()
-
-
-def _load(study: str, *, data: str | None, trials: int | None, overrides: list[str] | None) -> Any:
-    """The study with its overrides."""
-    from sweeps.study import load_study
-
-    short = [f"data={data}"] if data is not None else []
-    short += [f"trials={trials}"] if trials is not None else []
-    return load_study(study, overrides=[*short, *(overrides or [])])
 
 
 @app.command(
@@ -100,13 +84,14 @@ def run(
     (--max-hours, --max-trials, --max-failures).
     """
     from sweeps.budgets import Budget
+    from sweeps.data_roots import parse_data_roots
     from sweeps.drawing import draw_surface
     from sweeps.runner import RunOptions, run_study
 
     options = RunOptions(
         out=out,
-        data_root=data_root,
-        cache_dir=_cache_dir(),
+        data_root=parse_data_roots(data_root),
+        cache_dir=cache_dir(),
         address=address,
         cpus=cpus,
         mlflow=mlflow,
@@ -114,7 +99,7 @@ def run(
         budget=Budget(max_hours=max_hours, max_trials=max_trials, max_failures=max_failures),
         draw=draw_surface,
     )
-    outcome = run_study(_load(study, data=data, trials=trials, overrides=overrides), options)
+    outcome = run_study(load_with_options(study, data=data, trials=trials, overrides=overrides), options)
     if outcome.text:
         print_line(outcome.text)
     for path in outcome.figures:
@@ -196,7 +181,7 @@ def tasks() -> None:
 
     for name, task in sorted(TASKS.tasks.items()):
         print_line(f"{name}: {task.description}")
-        print_line(f"  classes {', '.join(task.channel_names)}; tolerance {1000 * task.tolerance_s:g} ms; "
+        print_line(f"  classes {_listed(task.channel_names)}; tolerance {1000 * task.tolerance_s:g} ms; "
              f"networks {', '.join(task.networks)}")  # fmt: skip
         for source in task.sources.values():
             where = "needs --data-root" if source.needs_data_root else "made here, needs nothing"
@@ -210,17 +195,24 @@ def tasks() -> None:
             )
 
 
+def _listed(names: Sequence[str], *, most: int = 20) -> str:
+    """Names with commas; of very many the first, the last and their number."""
+    if len(names) <= most:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])} to {names[-1]} ({len(names)})"
+
+
 @data_app.command("check", epilog="Example: `softloc data check drums --data mdb --data-root 'MDB Drums'`")
 def data_check(
     task: Annotated[str, typer.Argument(help="A task, see `softloc tasks`.")],
     data: Annotated[str, typer.Option("--data", metavar="SOURCE", help="One of the task's data sources.")],
-    data_root: DataRoot = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the recorded data.")] = None,
     split: Annotated[str | None, typer.Option(help="A split of the source; its first by default.")] = None,
 ) -> None:
     """Read everything a study would read, and say what is there or what is wrong with it."""
     from sweeps.data_check import check_data
 
-    for line in check_data(task, data, data_root=data_root, split=split, cache_dir=_cache_dir()):
+    for line in check_data(task, data, data_root=data_root, split=split, cache_dir=cache_dir()):
         print_line(line)
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from softloc_core.errors import UserError
+from sweeps.cli_options import StudyDir, with_options
 from sweeps.console import print_line
 from sweeps.units import parse_duration
 
@@ -19,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_analysis_commands"]
 
-StudyDir = Annotated[str, typer.Argument(help="A study's folder, as runs/quickstart.")]
 OutDir = Annotated[Path | None, typer.Option(help="Where to write; STUDY/figures by default.")]
 Metric = Annotated[str, typer.Option(help="A numeric column of the trials.")]
 By = Annotated[str, typer.Option(help="Column whose values are told apart.")]
@@ -57,22 +58,57 @@ def add_analysis_commands(app: typer.Typer) -> None:
         app.command(epilog=f"Example: `{example}`")(command)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What every drawing and every table of a metric may be asked."""
+
+    out_dir: OutDir = None
+    metric: Metric = "f1"
+    by: By = "loss"
+    bandwidth: Bandwidth = None
+    tolerance: Tolerance = None
+    at: At = None
+    standard_error: StandardError = "estimator"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """By the names of `analysis.report`; the places go elsewhere in each."""
+        return {
+            "out_dir": self.out_dir,
+            "metric": self.metric,
+            "by": self.by,
+            "bandwidth": self.bandwidth,
+            "tolerance_s": _seconds("--tolerance", self.tolerance),
+            "standard_error": self.standard_error,
+        }
+
+
+@dataclass(frozen=True)
+class AskedOfLosses(Asked):
+    """The same, and what only losses that are weighed against each other have."""
+
+    only: Only = None
+    estimator: Estimator = "gaussian_process"
+    level: Level = 0.95
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """By the names of `analysis.report`."""
+        own = {"only": self.only, "estimator": self.estimator, "level": self.level}
+        return {**super().arguments, **own, "at": _places(self.at)}
+
+
+@with_options
 def surface(
     study: StudyDir,
-    out_dir: OutDir = None,
-    metric: Metric = "f1",
-    by: By = "loss",
+    asked: Asked,
     estimator: SurfaceEstimator = "auto",
-    bandwidth: Bandwidth = None,
-    tolerance: Tolerance = None,
     x: Annotated[str | None, typer.Option(help="Parameter across; softness by default.")] = None,
     y: Annotated[str | None, typer.Option(help="Parameter up; label_noise by default.")] = None,
-    at: At = None,
     marginal: Annotated[
         list[str] | None,
         typer.Option(help="Average over this parameter, as is done with all that are not drawn or held."),
     ] = None,
-    standard_error: StandardError = "estimator",
     preset: Annotated[
         str | None, typer.Option(help="authors: the map as the paper's authors drew it.")
     ] = None,
@@ -81,93 +117,38 @@ def surface(
     from analysis.report import write_surface
     from analysis.views import View
 
-    drawn = write_surface(
-        study,
-        out_dir=out_dir,
-        metric=metric,
-        by=by,
-        estimator=estimator,
-        bandwidth=bandwidth,
-        tolerance_s=_seconds("--tolerance", tolerance),
-        preset=preset,
-        view=View(x=x, y=y, at=_places(at), marginal=marginal or ()),
-        standard_error=standard_error,
-    )
-    _show(drawn)
+    view = View(x=x, y=y, at=_places(asked.at), marginal=marginal or ())
+    _show(write_surface(study, estimator=estimator, preset=preset, view=view, **asked.arguments))
 
 
+@with_options
 def compare(
     study: StudyDir,
-    out_dir: OutDir = None,
-    metric: Metric = "f1",
-    by: By = "loss",
-    only: Only = None,
+    asked: AskedOfLosses,
     reference: Annotated[str | None, typer.Option(help="What the others are compared with.")] = None,
     softness: Annotated[
         str | None, typer.Option(help="Softness to compare at, as 100ms; each its best by default.")
     ] = None,
-    estimator: Estimator = "gaussian_process",
-    bandwidth: Bandwidth = None,
-    tolerance: Tolerance = None,
-    at: At = None,
-    standard_error: StandardError = "estimator",
-    level: Level = 0.95,
 ) -> None:
     """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
     from analysis.report import write_compare
 
-    compared = write_compare(
-        study,
-        out_dir=out_dir,
-        metric=metric,
-        by=by,
-        only=only,
-        reference=reference,
-        softness_s=_seconds("--softness", softness),
-        estimator=estimator,
-        bandwidth=bandwidth,
-        tolerance_s=_seconds("--tolerance", tolerance),
-        at=_places(at),
-        standard_error=standard_error,
-        level=level,
-    )
-    _show(compared)
+    softness_s = _seconds("--softness", softness)
+    _show(write_compare(study, reference=reference, softness_s=softness_s, **asked.arguments))
 
 
+@with_options
 def recommend(
     study: StudyDir,
     label_noise: Annotated[str, typer.Option(help="How far labels are off (s.d.), as 60ms.")],
-    out_dir: OutDir = None,
-    metric: Metric = "f1",
-    by: By = "loss",
-    only: Only = None,
-    estimator: Estimator = "gaussian_process",
-    bandwidth: Bandwidth = None,
-    tolerance: Tolerance = None,
-    at: At = None,
-    standard_error: StandardError = "estimator",
-    level: Level = 0.95,
+    asked: AskedOfLosses,
 ) -> None:
     """Say which loss and softness suit labels that are off by so much, and how sure that is."""
     from analysis.report import write_recommend
 
     noise_s = _seconds("--label-noise", label_noise)
     assert noise_s is not None, "the option is required"
-    found = write_recommend(
-        study,
-        label_noise_s=noise_s,
-        out_dir=out_dir,
-        metric=metric,
-        by=by,
-        only=only,
-        estimator=estimator,
-        bandwidth=bandwidth,
-        tolerance_s=_seconds("--tolerance", tolerance),
-        at=_places(at),
-        standard_error=standard_error,
-        level=level,
-    )
-    _show(found)
+    _show(write_recommend(study, label_noise_s=noise_s, **asked.arguments))
 
 
 def report(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sweeps.cli_options import (
+    DataRoot,
+    Overrides,
+    Source,
+    StudyDir,
+    StudyFile,
+    Trials,
+    cache_dir,
+    load_with_options,
+)
 from sweeps.console import print_line
 
 __all__ = ["add_planning_commands"]
-
-StudyFile = Annotated[
-    str, typer.Argument(help="A shipped study by name (see `softloc studies`) or a study file.")
-]
 
 
 def add_planning_commands(app: typer.Typer) -> None:
@@ -30,14 +34,10 @@ def add_planning_commands(app: typer.Typer) -> None:
 def plan(
     study: StudyFile,
     out: Annotated[str, typer.Option(help="Folder for studies; any address pyarrow opens.")] = "runs",
-    data: Annotated[
-        str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
-    ] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the recorded data.")] = None,
-    trials: Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
-    ] = None,
+    data: Source = None,
+    data_root: DataRoot = None,
+    trials: Trials = None,
+    overrides: Overrides = None,
     cpus: Annotated[
         float | None, typer.Option(help="Cores that it will have; this machine's if left out.")
     ] = None,
@@ -58,26 +58,25 @@ def plan(
 
     Pilot trials are timed on this machine and extrapolated to whole ones.
     """
+    from sweeps.data_roots import parse_data_roots
     from sweeps.plan_report import PlanOptions, plan_study
-    from sweeps.study import load_study
 
     options = PlanOptions(
         out=out,
-        data_root=data_root,
-        cache_dir=Path(os.environ.get("SOFTLOC_CACHE", "~/.cache/softloc")).expanduser(),
+        data_root=parse_data_roots(data_root),
+        cache_dir=cache_dir(),
         cpus=cpus,
         gpus=gpus,
         price_per_hour=price_per_hour,
         trial_s=trial_seconds,
         pilot_s=pilot_seconds,
     )
-    short = [f"data={data}"] if data is not None else []
-    short += [f"trials={trials}"] if trials is not None else []
-    print_line(plan_study(load_study(study, overrides=[*short, *(overrides or [])]), options).text)
+    loaded = load_with_options(study, data=data, trials=trials, overrides=overrides)
+    print_line(plan_study(loaded, options).text)
 
 
 def pareto(
-    study: Annotated[str, typer.Argument(help="A study's folder, as runs/quickstart.")],
+    study: StudyDir,
     objective: Annotated[
         list[str] | None,
         typer.Option(help="A metric, or METRIC=minimize; may be given again. The study's own if left out."),

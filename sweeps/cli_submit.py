@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
+from sweeps.cli_options import Overrides, Source, Trials, load_with_options
 from sweeps.console import print_line
 
 __all__ = ["add_submit_command"]
@@ -23,13 +24,11 @@ Study = Annotated[str, typer.Argument(help="A shipped study by name or a study f
 Address = Annotated[str, typer.Option(help="Ray's dashboard, as http://127.0.0.1:8265 through a tunnel.")]
 Out = Annotated[str, typer.Option(help="Folder for studies: an address (s3://...) or absolute on the head.")]
 Options = Annotated[list[str] | None, typer.Argument(help="After `--`: further options of `softloc run`.")]
-Source = Annotated[
-    str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
-]
-DataRoot = Annotated[str | None, typer.Option(help="Folder of the recorded data on the head.")]
-Trials = Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
+DataRoot = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[TASK=]DIR", help="Folder of the recorded data on the head; of one task, where given again."
+    ),
 ]
 TrackingUri = Annotated[str | None, typer.Option(help="An MLflow server, as the head reaches it.")]
 Mlflow = Annotated[bool, typer.Option(help="Whether MLflow is written.")]
@@ -54,17 +53,14 @@ def submit(
     mlflow: Mlflow = True,
 ) -> None:
     """Run a study on a cluster as a Ray job, and let this machine go."""
-    from sweeps.study import load_study
     from sweeps.submit import JobRequest, submit_study
 
     _validate_options(context, options or [])
-    short = [f"data={data}"] if data is not None else []
-    short += [f"trials={trials}"] if trials is not None else []
-    loaded = load_study(study, overrides=[*short, *(overrides or [])])
+    loaded = load_with_options(study, data=data, trials=trials, overrides=overrides)
     request = JobRequest(
         address=address,
         out=out,
-        data_root=data_root,
+        data_root=tuple(data_root or ()),
         tracking_uri=tracking_uri,
         mlflow=mlflow,
         options=tuple(options or ()),

@@ -30,7 +30,7 @@ def check_data(
         lines = "\n  ".join(report.problems)
         raise DataError(f"{task}, {source}: every recording must be usable, but got\n  {lines}")
     fixed = {} if split is None else {"split": split}
-    study = Study(name="check", task=task, data=source, design="grid", fixed=fixed)
+    study = Study(name="check", sources={task: source}, design="grid", fixed=fixed)
     for loaded in load_data(study, data_root=data_root, cache_dir=cache_dir).values():
         yield f"{task}, {source}: everything can be read; fingerprint {loaded.fingerprint[:16]}"
         for part in ("train", "validation", "test"):

@@ -18,6 +18,7 @@ from sweeps.space import Parameter, active_part
 __all__ = [
     "DESIGN_OPTIONS",
     "DESIGN_TYPES",
+    "LEARNING",
     "MULTI_OBJECTIVE",
     "ONE_OBJECTIVE",
     "Design",
@@ -212,6 +213,8 @@ DESIGN_OPTIONS: Mapping[str, tuple[str, ...]] = {
 # Designs that learn: from several objectives at once, or from one.
 MULTI_OBJECTIVE = ("tpe", "gp", "nsga2", "nsga3")
 ONE_OBJECTIVE = ("adaptive", "cmaes")
+LEARNING = (*ONE_OBJECTIVE, *MULTI_OBJECTIVE)
+"""The designs whose later points follow from earlier results."""
 
 
 def make_design(

@@ -61,8 +61,8 @@ def trials_at_once(resources: Resources, *, cpus: float, gpus: float) -> int:
 def trial_spread(config: TrialConfig, timings: Mapping[Kind, Sequence[Timing]]) -> Spread:
     """Seconds that a trial takes.
 
-    One of a kind that was not measured takes what the measured ones of its network take (else all), in
-    proportion to the seconds of audio in a batch.
+    One of a kind that was not measured takes what the measured ones of its task and network take (else of its
+    task, else all), in proportion to the seconds of signal in a batch.
     """
     known = timings.get(kind_of(config))
     if known is None:
@@ -72,12 +72,14 @@ def trial_spread(config: TrialConfig, timings: Mapping[Kind, Sequence[Timing]]) 
 
 def _by_proportion(config: TrialConfig, timings: Mapping[Kind, Sequence[Timing]]) -> Spread:
     """The time of a trial from that of other kinds."""
-    same = {kind: found for kind, found in timings.items() if kind[0] == config.network}
+    same = {kind: found for kind, found in timings.items() if kind.task == config.task} or timings
+    same = {kind: found for kind, found in same.items() if kind.network == config.network} or same
     work = config.batch_size * config.excerpt_s
     return _spread(
         [
-            timing.setup_s + config.iterations * timing.iteration_s * work / (batch_size * excerpt_s)
-            for (_, _, _, batch_size, excerpt_s), found in (same or timings).items()
+            timing.setup_s
+            + config.iterations * timing.iteration_s * work / (kind.batch_size * kind.excerpt_s)
+            for kind, found in same.items()
             for timing in found
         ]
     )

@@ -22,8 +22,27 @@ logger = logging.getLogger(__name__)
 _FIRST_ITERATIONS, _GROWTH = 8, 4
 _WARM_UP_ITERATIONS = 2
 _MOST_KINDS = 4
-# What decides how long an iteration takes, as far as a study can vary it.
-Kind = tuple[str, str, str, int, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What decides how long an iteration takes, as far as a study can vary it.
+
+    Attributes:
+        task: The task.
+        network: Network.
+        features: Front end.
+        loss: Loss.
+        batch_size: Excerpts a step.
+        excerpt_s: Length of an excerpt in seconds.
+    """
+
+    task: str
+    network: str
+    features: str
+    loss: str
+    batch_size: int
+    excerpt_s: float
 
 
 @dataclass(frozen=True)
@@ -46,16 +65,21 @@ class Timing:
 
 
 def kind_of(config: TrialConfig) -> Kind:
-    """The kind of a trial: network, front end, loss, batch size, length of an excerpt in seconds."""
-    return (config.network, config.features, config.loss, config.batch_size, config.excerpt_s)
+    """The kind of a trial."""
+    return Kind(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Kind)})
 
 
 def measured_kinds(configs: Iterable[TrialConfig]) -> list[TrialConfig]:
-    """One trial of each of the four kinds that most of the trials are of."""
-    configs = list(configs)
-    counts = Counter(kind_of(config) for config in configs)
-    wanted = [kind for kind, _ in counts.most_common(_MOST_KINDS)]
-    return [next(config for config in configs if kind_of(config) == kind) for kind in wanted]
+    """One trial of each of the four kinds that most of the trials are of, and of each task one at least."""
+    first: dict[Kind, TrialConfig] = {}
+    counts: Counter[Kind] = Counter()
+    for config in configs:
+        first.setdefault(kind_of(config), config)
+        counts[kind_of(config)] += 1
+    tasks = dict.fromkeys(kind.task for kind in first)
+    share = max(1, _MOST_KINDS // max(1, len(tasks)))
+    common = [kind for kind, _ in counts.most_common()]
+    return [first[kind] for task in tasks for kind in [k for k in common if k.task == task][:share]]
 
 
 def timings_of(

@@ -74,9 +74,10 @@ def draw_points(
 
 
 def _points_table(trials: Sequence[PlannedTrial]) -> pd.DataFrame:
-    """A row a trial and a column a varied key, durations in ms."""
+    """A row a trial and a column a varied key, durations in ms; one for the task where there are several."""
     keys = list(dict.fromkeys(key for trial in trials for key in trial.values))
-    columns: dict[str, list[Any]] = {}
+    tasks = [trial.config.task for trial in trials]
+    columns: dict[str, list[Any]] = {"task": list(tasks)} if len(set(tasks)) > 1 else {}
     for key in keys:
         values = [trial.values.get(key) for trial in trials]
         given = [value for value in values if value is not None]

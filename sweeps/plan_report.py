@@ -14,6 +14,7 @@ import torch
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import TrialConfig, run_trial
+from sweeps.data_roots import DataRoots
 from sweeps.forecast import Forecast, Spread, forecast, trial_spread, trials_at_once
 from sweeps.pilot import Kind, Timing, kind_of, measured_kinds, run_pilots
 from sweeps.plan_points import draw_points, is_there, known_trials
@@ -25,6 +26,7 @@ from sweeps.runner import study_folder
 from sweeps.store import StoredTrial, TrialStore
 from sweeps.study import Study
 from sweeps.study_identity import validate_same_study
+from sweeps.tasks_planning import make_planner
 from sweeps.trial_source import TrialSource, trial_source
 
 __all__ = ["PlanOptions", "PlanReport", "plan_study"]
@@ -36,7 +38,7 @@ class PlanOptions:
 
     Attributes:
         out: Folder that holds the study's folder.
-        data_root: Recorded data, where the source needs it.
+        data_root: Recorded data, where a source needs it.
         cache_dir: Where features are kept.
         cpus: Cores that the study will have; None for those of this machine.
         gpus: GPUs that it will have; None for those of this machine.
@@ -47,7 +49,7 @@ class PlanOptions:
     """
 
     out: str = "runs"
-    data_root: Path | None = None
+    data_root: DataRoots | Path | None = None
     cache_dir: Path
     cpus: float | None = None
     gpus: float | None = None
@@ -95,7 +97,7 @@ def plan_study(study: Study, options: PlanOptions) -> PlanReport:
     started = time.perf_counter()
     data = load_data(study, data_root=options.data_root, cache_dir=options.cache_dir)
     data_s = time.perf_counter() - started
-    planner = Planner(study, data)
+    planner = make_planner(study, data)
     planner.check()
     folder = study_folder(study, out=options.out)
     validate_same_study(study, folder)
@@ -215,7 +217,7 @@ def _pilots(
     lines += [_timing_text(config, timings[kind_of(config)]) for config in configs]
     others = sum(kind_of(config) not in timings for config in sample)
     if others:
-        lines.append(f"  {others} trials of other kinds: in proportion to the audio in a batch")
+        lines.append(f"  {others} trials of other kinds: in proportion to the length of a batch")
     return lines, timings
 
 
@@ -227,7 +229,7 @@ def _timing_text(config: TrialConfig, found: Sequence[Timing]) -> str:
     longest = max(timing.iterations for timing in found)
     how = "a whole trial" if longest >= config.iterations else f"from runs of {longest} iterations"
     return (
-        f"  {config.loss}, {config.network}: {mean.expected:.3g} s a trial "
+        f"  {config.task}, {config.loss}, {config.network}: {mean.expected:.3g} s a trial "
         f"({mean.low:.3g} to {mean.high:.3g} s), {setup_s:.2g} s + {config.iterations} iterations of "
         f"{iteration_ms:.3g} ms, {how}"
     )

@@ -16,6 +16,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import run_trial
 from sweeps.budgets import UNLIMITED, Budget, BudgetedSource
+from sweeps.data_roots import DataRoots
 from sweeps.driver_log import driver_log
 from sweeps.environment import remember_environment
 from sweeps.folder import StudyFolder, inside
@@ -30,6 +31,7 @@ from sweeps.status import StatusFile
 from sweeps.store import TrialStore
 from sweeps.study import Study
 from sweeps.study_identity import resolved_study, validate_same_study
+from sweeps.tasks_planning import make_planner
 from sweeps.tracker import TrackerThread, open_tracker
 from sweeps.tracking_address import validate_tracking_uri
 from sweeps.trial_source import trial_source
@@ -45,7 +47,7 @@ class RunOptions:
 
     Attributes:
         out: Folder that holds the study's folder; any address pyarrow opens.
-        data_root: Recorded data, where the source needs it.
+        data_root: Recorded data, where a source needs it.
         cache_dir: Where features are kept.
         address: A running Ray cluster, or None for this machine.
         cpus: Cores to use on this machine, or None for all.
@@ -57,7 +59,7 @@ class RunOptions:
     """
 
     out: str = "runs"
-    data_root: Path | None = None
+    data_root: DataRoots | Path | None = None
     cache_dir: Path
     address: str | None = None
     cpus: int | None = None
@@ -106,7 +108,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
         UserError: A study, data or folder that cannot be run; nothing was started.
     """
     data = load_data(study, data_root=options.data_root, cache_dir=options.cache_dir)
-    planner = Planner(study, data)
+    planner = make_planner(study, data)
     planner.check()
     _validate_resources(study, options)
     if options.tracking_uri is not None:

@@ -7,7 +7,6 @@ from importlib import resources
 from pathlib import Path
 
 from softloc_core.errors import ConfigError
-from softloc_core.tasks import TASKS
 from sweeps import study_keys as keys
 from sweeps.designs import DESIGN_TYPES
 from sweeps.explicit_points import parse_points
@@ -99,8 +98,7 @@ def _study(root: Located, *, file: str) -> Study:
     return Study(
         name=keys.name(given["name"]),
         description=keys.text(given["description"]) if "description" in given else "",
-        task=keys.one_of(given["task"], sorted(TASKS.tasks)),
-        data=keys.text(given["data"]),
+        sources=keys.sources(given["task"], given["data"]),
         trials=keys.integer(given["trials"], least=1) if "trials" in given else None,
         design=keys.one_of(given["design"], DESIGNS),
         seed=keys.integer(given["seed"], least=0) if "seed" in given else 0,

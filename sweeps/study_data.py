@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS, DataRequest, TaskData
+from sweeps.data_roots import DataRoots
 from sweeps.space import Parameter
 from sweeps.study import Study
 
@@ -17,30 +17,31 @@ __all__ = ["data_requests", "load_data", "task_defaults"]
 _DATA_KEYS = ("split", "fold", "features", "network")
 
 
-def load_data(study: Study, *, data_root: Path | None, cache_dir: Path) -> dict[DataRequest, TaskData]:
+def load_data(
+    study: Study, *, data_root: DataRoots | Path | None, cache_dir: Path
+) -> dict[DataRequest, TaskData]:
     """All data that a study reads, checked and with features; one load for each distinct request.
+
+    Args:
+        study: The study.
+        data_root: Folder of the recorded data, or those of several tasks.
+        cache_dir: Where features are kept.
 
     Raises:
         DataError: Data that is absent or cannot be used; the message names the file and the line.
         ConfigError: A split, fold or front end that does not exist, or a data root that is wanted.
     """
-    task = TASKS.get(study.task)
-    source = task.sources[study.data]
-    if source.needs_data_root and data_root is None:
-        hint = f" (get it from {source.homepage})" if source.homepage else ""
-        raise ConfigError(
-            f"the data source {study.data} must be given with --data-root DIR, but none came{hint}"
-        )
-    if data_root is not None and not data_root.is_dir():
-        raise ConfigError(f"--data-root must be a folder, but got {data_root}")
+    roots = data_root if isinstance(data_root, DataRoots) else DataRoots(data_root)
+    roots.validate(study.sources)
     return {
-        request: task.load(request, data_root=data_root, cache_dir=cache_dir)
-        for request in data_requests(study)
+        request: TASKS.get(part.task).load(request, data_root=roots.of(part.task), cache_dir=cache_dir)
+        for part in study.parts()
+        for request in data_requests(part)
     }
 
 
 def data_requests(study: Study) -> Iterator[DataRequest]:
-    """Every distinct request that a trial of the study may make."""
+    """Every distinct request that a trial of a study of one task may make."""
     varied = {key: _values(study.space[key]) for key in _DATA_KEYS if key in study.space}
     listed = {tuple(point.get(key) for key in _DATA_KEYS) for point in study.points} or {
         (None,) * len(_DATA_KEYS)
@@ -72,7 +73,7 @@ def task_defaults(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
     """What the task gives to fields that the study does not, by TrialConfig's names.
 
     Args:
-        study: The study.
+        study: The study, of one task.
         given: Fields by key; the network decides over defaults.
     """
     task = TASKS.get(study.task)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import yaml
 
+from softloc_core.errors import ConfigError
 from sweeps.fields import write_value
 from sweeps.objectives import F1, Objective
 from sweeps.space import Parameter
@@ -36,8 +37,7 @@ class Study:
     Attributes:
         name: Names the study and its folder.
         description: One line for `softloc studies`.
-        task: A registered task.
-        data: One of its data sources.
+        sources: The data source of each task, in the order in which the study names them.
         trials: Number of trainings in all; None for a grid or a list, whose points decide.
         design: One of `DESIGNS`.
         seed: Seeds the design and the label noise.
@@ -55,8 +55,7 @@ class Study:
     """
 
     name: str
-    task: str
-    data: str
+    sources: Mapping[str, str]
     design: str
     description: str = ""
     trials: int | None = None
@@ -72,10 +71,41 @@ class Study:
     retries: int = 2
     places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
+    @property
+    def task(self) -> str:
+        """The task, of a study that has one."""
+        [task] = self.sources
+        return task
+
+    @property
+    def data(self) -> str:
+        """The task's data source, of a study that has one task."""
+        return self.sources[self.task]
+
+    def parts(self) -> tuple[Study, ...]:
+        """The study of each task alone, every one with its share of the trials.
+
+        Raises:
+            ConfigError: A number of trials that the tasks do not divide.
+        """
+        n_tasks = len(self.sources)
+        if self.trials is not None and self.trials % n_tasks:
+            raise ConfigError(
+                f"`trials` must be a multiple of {n_tasks}, the number of tasks, but got {self.trials} in "
+                f"{self.places.get('trials', self.name)}"
+            )
+        share = None if self.trials is None else self.trials // n_tasks
+        return tuple(
+            replace(self, sources={task: source}, trials=share) for task, source in self.sources.items()
+        )
+
     def spec(self) -> dict[str, Any]:
         """The study as plain YAML values; `study_from_yaml` reads it back equal."""
-        spec: dict[str, Any] = {"name": self.name, "description": self.description, "task": self.task}
-        spec |= {"data": self.data, "design": self.design, "seed": self.seed, "replicates": self.replicates}
+        is_one = len(self.sources) == 1
+        spec: dict[str, Any] = {"name": self.name, "description": self.description}
+        spec |= {"task": self.task if is_one else list(self.sources)}
+        spec |= {"data": self.data if is_one else dict(self.sources)}
+        spec |= {"design": self.design, "seed": self.seed, "replicates": self.replicates}
         if self.trials is not None:
             spec["trials"] = self.trials
         spec["space"] = {key: parameter.spec(write_value) for key, parameter in self.space.items()}

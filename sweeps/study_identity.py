@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from softloc_core.errors import ConfigError
-from sweeps.designs import MULTI_OBJECTIVE, ONE_OBJECTIVE
+from sweeps.designs import LEARNING
 from sweeps.folder import StudyFolder
 from sweeps.planning import Planner
 from sweeps.study import Study
@@ -39,8 +39,7 @@ def validate_same_study(study: Study, folder: StudyFolder) -> None:
         raise ConfigError(f"{folder.path('study.yaml')} must be a study, but it cannot be read") from error
     ours = study.spec()
     # A design that does not learn gives the same points whatever is looked for.
-    learns = study.design in (*MULTI_OBJECTIVE, *ONE_OBJECTIVE)
-    free = _FREE_KEYS if learns else (*_FREE_KEYS, "objectives")
+    free = _FREE_KEYS if study.design in LEARNING else (*_FREE_KEYS, "objectives")
     for key in ("points", "objectives", "design_options"):
         if key in there and key not in ours and key not in free:
             raise _other_study(folder, key, there[key], None)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from softloc_core.errors import ConfigError
+from softloc_core.tasks import TASKS
 from sweeps.conditions import parse_conditions
 from sweeps.designs import DESIGN_OPTIONS
 from sweeps.fields import FIELDS, Field, parse_field, unknown_key
@@ -23,6 +24,7 @@ __all__ = [
     "name",
     "one_of",
     "resources",
+    "sources",
     "space",
     "text",
     "time_limit",
@@ -99,6 +101,26 @@ def one_of(located: Located, allowed: Sequence[str]) -> str:
     if located.value not in allowed:
         raise located.error(f"must be one of {', '.join(allowed)}")
     return str(located.value)
+
+
+def sources(task: Located, data: Located) -> dict[str, str]:
+    """The data source of each task: one task or a list; one source's name, or a mapping from each task.
+
+    Raises:
+        ConfigError: No task, an unknown one or one twice; a task without a source, or the other way round.
+    """
+    known = sorted(TASKS.tasks)
+    if not isinstance(task.value, list):
+        return {one_of(task, known): text(data)}
+    names = [one_of(item, known) for item in task.value]
+    if not names or len(set(names)) < len(names):
+        raise task.error("must list one task or more, each once")
+    if not isinstance(data.value, dict):
+        return dict.fromkeys(names, text(data))
+    found = {name: text(item) for name, item in data.items()}
+    if set(found) != set(names):
+        raise data.error(f"must give each task its source ({', '.join(names)})")
+    return {name: found[name] for name in names}
 
 
 def integer(located: Located, *, least: int) -> int:

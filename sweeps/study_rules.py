@@ -6,7 +6,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.label_noise import NOISES
 from softloc_core.losses import LOSSES
 from softloc_core.tasks import TASKS
-from sweeps.designs import MULTI_OBJECTIVE, ONE_OBJECTIVE
+from sweeps.designs import DESIGN_TYPES, LEARNING, MULTI_OBJECTIVE, ONE_OBJECTIVE
 from sweeps.located_yaml import Located
 from sweeps.study_definition import Study
 from sweeps.study_keys import one_of
@@ -22,7 +22,9 @@ def validate_together(study: Study, root: Located) -> None:
     """
     _validate_disjoint(study)
     _validate_points(study, root)
-    _validate_task(study, root)
+    _validate_tasks(study, root)
+    for part in study.parts():
+        _validate_task(part, root)
     _validate_budget(study, root)
 
 
@@ -55,10 +57,20 @@ def _validate_points(study: Study, root: Located) -> None:
             raise located.error("must stand in points or in space", got="it in both")
 
 
+def _validate_tasks(study: Study, root: Located) -> None:
+    """Refuse several tasks where later points follow from earlier results, which tasks do not share."""
+    if len(study.sources) > 1 and study.design in LEARNING:
+        fixed = ", ".join(name for name in DESIGN_TYPES if name not in LEARNING)
+        raise root.value["task"].error(
+            f"must be one for `design: {study.design}`, which learns from results (several: {fixed})"
+        )
+
+
 def _validate_task(study: Study, root: Located) -> None:
-    """Refuse names that the task does not know."""
+    """Refuse names that the task of a study of one task does not know."""
     task = TASKS.get(study.task)
-    one_of(root.value["data"], list(task.sources))
+    data = root.value["data"]
+    one_of(data.value[study.task] if isinstance(data.value, dict) else data, list(task.sources))
     allowed = {"network": tuple(task.networks), "split": tuple(task.sources[study.data].splits)}
     allowed |= {"loss": tuple(LOSSES), "noise": tuple(NOISES)}
     for key, names in allowed.items():

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from softloc_core.errors import ConfigError
+from sweeps.data_roots import parse_data_roots
 from sweeps.folder import inside
 from sweeps.ray_environment import set_ray_environment
 from sweeps.redaction import redacted
@@ -31,7 +32,7 @@ class JobRequest:
     Attributes:
         address: Ray's dashboard, as http://HOST:8265.
         out: Folder for studies, absolute on the head, or any address pyarrow opens.
-        data_root: Folder of the recorded data on the head, absolute, or None.
+        data_root: Folders of the recorded data on the head, absolute, each as `DIR` or `TASK=DIR`.
         tracking_uri: MLflow's address as seen from the head, or None.
         mlflow: Whether MLflow is written.
         options: Further options of `softloc run`.
@@ -39,7 +40,7 @@ class JobRequest:
 
     address: str
     out: str
-    data_root: str | None = None
+    data_root: tuple[str, ...] = ()
     tracking_uri: str | None = None
     mlflow: bool = True
     options: Sequence[str] = ()
@@ -99,7 +100,7 @@ def _submit(address: str, job: Mapping[str, Any]) -> None:
 def _command(study_file: str, request: JobRequest) -> list[str]:
     """What the head runs."""
     command = ["softloc", "run", study_file, "--address", "auto", "--out", request.out]
-    command += ["--data-root", request.data_root] if request.data_root is not None else []
+    command += [part for given in request.data_root for part in ("--data-root", given)]
     command += ["--tracking-uri", request.tracking_uri] if request.tracking_uri is not None else []
     command += [] if request.mlflow else ["--no-mlflow"]
     return [*command, *request.options]
@@ -116,8 +117,10 @@ def _validate(request: JobRequest) -> None:
         raise ConfigError(
             f"--address must be Ray's dashboard, as http://HOST:8265, but got {redacted(request.address)}"
         )
-    for option, path in (("--out", request.out), ("--data-root", request.data_root)):
-        if path is not None and "://" not in path and not PurePosixPath(path).is_absolute():
+    roots = parse_data_roots(request.data_root)
+    folders = [str(folder) for folder in (roots.common, *roots.own.values()) if folder is not None]
+    for option, path in (("--out", request.out), *(("--data-root", folder) for folder in folders)):
+        if "://" not in path and not PurePosixPath(path).is_absolute():
             raise ConfigError(
                 f"{option} must be an absolute folder on the head or an address, as s3://BUCKET/studies, for "
                 f"a job's own folder is deleted at its end, but got {path}"

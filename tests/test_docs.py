@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from typer.testing import CliRunner
 
@@ -32,9 +33,17 @@ def test_links_lead_to_files_that_are_there(page):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
+def test_the_readme_has_snippets_of_both_languages():
+    assert snippets(README, "python") and snippets(README, "yaml")
+
+
 @pytest.mark.parametrize("snippet", snippets(README, "python"))
-def test_python_of_the_readme_runs(snippet):
-    exec(compile(snippet, "README.md", "exec"), {})
+def test_python_of_the_readme_trains(snippet):
+    names = {}
+    exec(compile(snippet, "README.md", "exec"), names)
+    trained = [value for value in names.values() if isinstance(value, torch.Tensor) and value.requires_grad]
+    assert trained
+    assert all(value.grad.isfinite().all() and value.grad.any() for value in trained)
 
 
 @pytest.mark.parametrize("snippet", snippets(README, "yaml"))

@@ -153,17 +153,8 @@ def bootstrap_hard_loss(
 ) -> Tensor:
     """Cross entropy against a mixture of the label and the network's own decision at 0.5.
 
-    Args:
-        event_logit: Log odds of an event in each frame.
-        label: Events in each frame, in [0, 1].
-        beta: Weight of the label, in [0, 1]; the rest goes to the decision, through which no gradient flows.
-        lengths: Valid frames, [batch] or one a sequence.
-        mask: True where a frame counts.
-        reduction: See `softloc_core.losses.reductions`.
-
-    Raises:
-        ConfigError: A beta out of range or an unknown reduction.
-        DataError: Shapes, lengths or masks that do not fit.
+    Arguments and errors are those of `bootstrap_soft_loss`; what `beta` leaves goes to the decision, through
+    which no gradient flows.
 
     Source: Reed et al. 2014, eq. 7 (their beta is 0.8).
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -90,26 +91,39 @@ class ConvLstm(nn.Module):
         return n_bands
 
 
-class DrumConvLstm(ConvLstm):
-    """Six convolutions, LSTM 24, dense 16; made for 72 mel bands at 200 frames/s.
+class _OfOneSize(ConvLstm):
+    """A network whose sizes are its own; see `ConvLstm` for what they mean."""
 
-    Source: SoftLoc paper, section 5.1.2, with the layer sizes of its released code (filters 8, 16, 16, 16,
-        16, 16; pooling 2, 2, 2, 2, 3, 3). Deliberate differences: those of `ConvLstm`.
-    """
+    filters: ClassVar[tuple[int, ...]]
+    pooling_bands: ClassVar[tuple[int, ...]]
+    lstm_units: ClassVar[int]
+    dense_units: ClassVar[int]
 
     def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
         super().__init__(
             n_bands=n_bands,
             n_channels=n_channels,
             initial_logit=initial_logit,
-            filters=(8, 16, 16, 16, 16, 16),
-            pooling=(2, 2, 2, 2, 3, 3),
-            lstm=24,
-            dense=16,
+            filters=self.filters,
+            pooling=self.pooling_bands,
+            lstm=self.lstm_units,
+            dense=self.dense_units,
         )
 
 
-class PianoConvLstm(ConvLstm):
+class DrumConvLstm(_OfOneSize):
+    """Six convolutions, LSTM 24, dense 16; made for 72 mel bands at 200 frames/s.
+
+    Source: SoftLoc paper, section 5.1.2, with the layer sizes of its released code (filters 8, 16, 16, 16,
+        16, 16; pooling 2, 2, 2, 2, 3, 3). Deliberate differences: those of `ConvLstm`.
+    """
+
+    filters = (8, 16, 16, 16, 16, 16)
+    pooling_bands = (2, 2, 2, 2, 3, 3)
+    lstm_units, dense_units = 24, 16
+
+
+class PianoConvLstm(_OfOneSize):
     """Nine convolutions, LSTM 128, dense 96; made for 384 mel bands at 200 frames/s.
 
     Source: the SoftLoc paper's released code, piano experiment (filters 32, 32, 64, 64, 64, 64, 64, 128, 128;
@@ -117,19 +131,12 @@ class PianoConvLstm(ConvLstm):
     Deliberate differences: those of `ConvLstm`.
     """
 
-    def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
-        super().__init__(
-            n_bands=n_bands,
-            n_channels=n_channels,
-            initial_logit=initial_logit,
-            filters=(32, 32, 64, 64, 64, 64, 64, 128, 128),
-            pooling=(3, 2, 2, 2, 2, 2, 2, 2, 2),
-            lstm=128,
-            dense=96,
-        )
+    filters = (32, 32, 64, 64, 64, 64, 64, 128, 128)
+    pooling_bands = (3, 2, 2, 2, 2, 2, 2, 2, 2)
+    lstm_units, dense_units = 128, 96
 
 
-class PianoConvLstmText(ConvLstm):
+class PianoConvLstmText(_OfOneSize):
     """Six convolutions, LSTM 128, dense 96; made for 384 mel bands at 200 frames/s.
 
     Source: SoftLoc paper, section 5.1.1, which gives the six convolutions and the LSTM's 128 units. It gives
@@ -137,13 +144,6 @@ class PianoConvLstmText(ConvLstm):
     and the pooling also leaves one band of 768. Deliberate differences: those of `ConvLstm`.
     """
 
-    def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
-        super().__init__(
-            n_bands=n_bands,
-            n_channels=n_channels,
-            initial_logit=initial_logit,
-            filters=(32, 32, 64, 64, 128, 128),
-            pooling=(3, 4, 4, 4, 2, 2),
-            lstm=128,
-            dense=96,
-        )
+    filters = (32, 32, 64, 64, 128, 128)
+    pooling_bands = (3, 4, 4, 4, 2, 2)
+    lstm_units, dense_units = 128, 96

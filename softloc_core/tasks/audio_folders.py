@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from softloc_core.audio import AudioFile
 from softloc_core.errors import ConfigError, DataError
-from softloc_core.tasks.sources import AudioRecording, Scan, TimedClass, named_events
+from softloc_core.tasks.base import DataRequest, SourceInfo
+from softloc_core.tasks.sources import (
+    AudioRecording,
+    Scan,
+    SplitNames,
+    TimedClass,
+    checked_split,
+    collect,
+    named_events,
+    random_split,
+    scan_of,
+)
 
-__all__ = ["AnnotatedFolder", "FilePair"]
+__all__ = ["AnnotatedFolder", "FilePair", "FolderSource"]
 
 
 class ReadAnnotation(Protocol):
@@ -26,6 +39,7 @@ class ReadAnnotation(Protocol):
 class FilePair:
     """A recording and its annotation."""
 
+    name: str
     audio: Path
     annotation: Path
 
@@ -74,13 +88,9 @@ class AnnotatedFolder:
             audio = {**self._files(root, pattern), **audio}
         if not audio and not annotation:
             raise DataError(f"`--data-root` must hold {self.layout}, but got neither in {root}")
-        pairs, problems = {}, []
-        for name in sorted({*audio, *annotation}):
-            try:
-                pairs[name] = self._pair(name, audio.get(name), annotation.get(name))
-            except DataError as problem:
-                problems.append(problem)
-        return pairs, problems
+        names = sorted({*audio, *annotation})
+        pairs, problems = collect(names, lambda name: self._pair(name, audio.get(name), annotation.get(name)))
+        return {pair.name: pair for pair in pairs}, problems
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None) -> Scan[AudioRecording]:
         """Those recordings, or all, with their events, and everything that is wrong with them.
@@ -90,16 +100,8 @@ class AnnotatedFolder:
             DataError: It does not exist or holds nothing of that layout.
         """
         pairs, problems = self.pairs(data_root)
-        recordings = []
-        for name in pairs if names is None else names:
-            try:
-                recording, faults = self._recording(name, pairs[name])
-            except DataError as problem:
-                problems.append(problem)
-                continue
-            recordings.append(recording)
-            problems.extend(faults)
-        return Scan(tuple(recordings), tuple(problems))
+        chosen = pairs if names is None else names
+        return scan_of(chosen, lambda name: self._recording(pairs[name]), problems=problems)
 
     def _root(self, data_root: Path | None) -> Path:
         if data_root is None:
@@ -126,11 +128,61 @@ class AnnotatedFolder:
             raise DataError(f"every recording needs its annotation, but got {audio} without one")
         if audio is None:
             raise DataError(f"every annotation needs its recording, but got {annotation} without one")
-        return FilePair(audio, annotation)
+        return FilePair(name, audio, annotation)
 
-    def _recording(self, name: str, pair: FilePair) -> tuple[AudioRecording, list[DataError]]:
+    def _recording(self, pair: FilePair) -> tuple[AudioRecording, list[DataError]]:
         """One recording, and what is wrong with its annotation."""
         audio = AudioFile(pair.audio)
         events, problems = self.read(pair.annotation, duration_s=audio.duration_s)
         kept = named_events(events, channel_names=self.channel_names, duration_s=audio.duration_s)
-        return AudioRecording(name=name, group=self.group(name), audio=audio, reference=kept), problems
+        found = AudioRecording(name=pair.name, group=self.group(pair.name), audio=audio, reference=kept)
+        return found, problems
+
+
+class FolderSource:
+    """A data source whose recordings are those of a folder.
+
+    Attributes:
+        info: What a user must know of it.
+        folder: Its layout.
+    """
+
+    info: SourceInfo
+    folder: AnnotatedFolder
+
+    def complete_names(self, data_root: Path | None) -> tuple[str, ...]:
+        """Names of the recordings, in order.
+
+        Raises:
+            ConfigError: No root was given.
+            DataError: It cannot be used, or a recording or an annotation is alone.
+        """
+        pairs, problems = self.folder.pairs(data_root)
+        if problems:
+            raise problems[0]
+        return tuple(pairs)
+
+    def random_or_group_out(
+        self, request: DataRequest, data_root: Path | None, *, groups: Sequence[str]
+    ) -> SplitNames:
+        """The split `random`, drawn from the request's seed over the names; under others, a group tests.
+
+        Args:
+            request: Its fold chooses the group.
+            data_root: The folder of recorded data.
+            groups: All groups, in the order of the folds.
+
+        Raises:
+            DataError: There are too few recordings, or one lacks its annotation.
+        """
+        names = self.complete_names(data_root)
+        if request.split == "random":
+            split = random_split(names, np.random.default_rng(request.seed))
+        else:
+            test = tuple(name for name in names if self.folder.group(name) == groups[request.fold])
+            split = SplitNames(tuple(name for name in names if name not in test), (), test)
+        return checked_split(request, split, data_root)
+
+    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
+        """Recordings with their events; `seed` plays no part."""
+        return self.folder.scan(data_root, names=names)

@@ -14,6 +14,7 @@ from softloc_core.events import EventList
 from softloc_core.tasks.base import Recording
 from softloc_core.tasks.digit_curves import CURVES
 from softloc_core.tasks.digit_images import DigitImages
+from softloc_core.tasks.rendered import generator_of
 
 __all__ = [
     "CANVAS_PX",
@@ -103,8 +104,7 @@ def draw_canvas(name: str, images: DigitImages, *, seed: int) -> Canvas:
 
     Source: LoCo paper, section 8.2, which gives neither the canvas's size nor the number of digits.
     """
-    digest = hashlib.sha256(f"canvas {seed} {name}".encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    rng = generator_of("canvas", seed, name)
     n_digits = int(rng.integers(1, MAX_DIGITS + 1))
     while True:
         chosen = rng.integers(len(images.digit), size=n_digits)

@@ -16,6 +16,7 @@ from softloc_core.metrics.pictures import Objects, score_pictures
 from softloc_core.networks import NetworkBuilder
 from softloc_core.networks.window_lstm import CompactWindows, VggWindows
 from softloc_core.tasks.base import DataRequest, TaskData
+from softloc_core.tasks.defaults import STEADY_TRAINING
 from softloc_core.tasks.digit_canvases import HOP_S, Canvas, PictureRecording, curve_of, windows
 from softloc_core.tasks.digit_curves import CURVES
 from softloc_core.tasks.digit_images import FIELD_PX
@@ -25,50 +26,31 @@ from softloc_core.tasks.source_task import RecordingReader, SourceTask
 __all__ = ["DigitTask"]
 
 FRONT_ENDS = (*CURVES, *(f"{curve}_half" for curve in CURVES))
-# What a study file need not write, whatever the network.
+# What differs from `COMMON_DEFAULTS`, whatever the network.
 _DEFAULTS: Mapping[str, Any] = {
-    # data
-    "fold": 0,
-    # loss and labels; a canvas's counts do not feel where the labels lie
-    "loss_options": (),
-    "measure": "squared",
+    # A canvas's counts do not feel where the labels lie.
     "softness_s": 2.0,
-    "noise": "normal",
-    "noise_options": (),
-    "label_noise_s": 0.0,
-    # training: excerpts are whole canvases
+    # Excerpts are whole canvases.
     "excerpt_s": 1e3,
-    "gain_db": 0.0,
-    "band_gain_db": 0.0,
-    "initial_empty_prob": 0.8,
-    # scoring
-    "decoding": "auto",
+    "alpha": Ramp(low=0.5, high=0.9, start=0.2, stop=0.9),
     "decoding_options": (("mass", 0.5), ("window_s", 3 * HOP_S)),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     # Sized for a CPU after two short trials on training canvases; not tuned.
     "compact": {
         "features": "hilbert_half",
-        "alpha": Ramp(low=0.5, high=0.9, start=0.2, stop=0.9),
         "iterations": 900,
         "batch_size": 8,
         "learning_rate": 5e-3,
-        "learning_rate_schedule": "trapezoid",
         "weight_averaging": 0.98,
-        "weight_decay": 0.01,
-        "gradient_clip": 10.0,
     },
     # The papers do not give the training of this experiment: that of their drum network stands here.
     "paper": {
+        **STEADY_TRAINING,
         "features": "hilbert",
-        "alpha": Ramp(low=0.5, high=0.9, start=0.2, stop=0.9),
         "iterations": 100_000,
         "batch_size": 32,
         "learning_rate": 1e-4,
-        "learning_rate_schedule": "constant",
-        "weight_averaging": 0.0,
-        "weight_decay": 0.0,
-        "gradient_clip": 10.0,
     },
 }
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.sources import TimedClass
+from softloc_core.tasks.annotation_lines import read_lines, validate_class, validate_event_time
+from softloc_core.tasks.sources import TimedClass, collect
 
 __all__ = ["DRUM_CHANNELS", "MDB_CLASSES", "read_idmt_annotation", "read_mdb_annotation"]
 
@@ -29,20 +29,7 @@ def read_mdb_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedCla
     Returns:
         Events of all six classes in the file's order, and one error for each line that cannot be used.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        return [], [DataError(f"an annotation must be a text file, but got {path}: {error}")]
-    events: list[TimedClass] = []
-    problems: list[DataError] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            events.append(_mdb_event(line, where=f"{path}, line {number}", duration_s=duration_s))
-        except DataError as problem:
-            problems.append(problem)
-    return events, problems
+    return read_lines(path, _mdb_event, duration_s=duration_s)
 
 
 def _mdb_event(line: str, *, where: str, duration_s: float) -> TimedClass:
@@ -52,40 +39,6 @@ def _mdb_event(line: str, *, where: str, duration_s: float) -> TimedClass:
         raise DataError(f"a line must hold seconds and a class, but got {line.strip()!r} in {where}")
     time_s = validate_event_time(fields[0], where=where, duration_s=duration_s)
     return time_s, validate_class(fields[1], allowed=MDB_CLASSES, where=where)
-
-
-def validate_event_time(text: str, *, where: str, duration_s: float) -> float:
-    """The time that `text` holds, in seconds.
-
-    Raises:
-        DataError: It is no number, negative, or after the recording's end.
-    """
-    try:
-        time_s = float(text)
-    except ValueError as error:
-        raise DataError(
-            f"an event's time must be a number of seconds, but got {text!r} in {where}"
-        ) from error
-    if not math.isfinite(time_s):
-        raise DataError(f"an event's time must be finite, but got {text} in {where}")
-    if time_s < 0:
-        raise DataError(f"an event's time must be at least 0 s, but got {text} in {where}")
-    if time_s > duration_s:
-        raise DataError(
-            f"an event must lie within its recording, at most {duration_s:.6g} s, but got {text} in {where}"
-        )
-    return time_s
-
-
-def validate_class(name: str, *, allowed: tuple[str, ...], where: str) -> str:
-    """The class, if it is one.
-
-    Raises:
-        DataError: It is none of `allowed`.
-    """
-    if name not in allowed:
-        raise DataError(f"an event's class must be one of {', '.join(allowed)}, but got {name} in {where}")
-    return name
 
 
 def read_idmt_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
@@ -107,14 +60,10 @@ def read_idmt_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedCl
         found = ", ".join(dict.fromkeys(reader.elements))
         rule = "an annotation must be an instrumentRecording with a transcription"
         return [], [DataError(f"{rule}, but got the elements {found} in {path}")]
-    events: list[TimedClass] = []
-    problems: list[DataError] = []
-    for line, content in reader.events:
-        try:
-            events.append(_idmt_event(content, where=f"{path}, line {line}", duration_s=duration_s))
-        except DataError as problem:
-            problems.append(problem)
-    return events, problems
+    return collect(
+        reader.events,
+        lambda event: _idmt_event(event[1], where=f"{path}, line {event[0]}", duration_s=duration_s),
+    )
 
 
 @dataclass

@@ -13,17 +13,11 @@ from numpy.typing import NDArray
 
 from softloc_core.audio import AudioFile
 from softloc_core.errors import DataError
-from softloc_core.tasks.audio_folders import AnnotatedFolder
+from softloc_core.tasks.annotation_lines import read_lines, validate_class, validate_event_time
+from softloc_core.tasks.audio_folders import AnnotatedFolder, FolderSource
 from softloc_core.tasks.base import DataRequest, SourceInfo
-from softloc_core.tasks.drum_annotations import DRUM_CHANNELS, validate_class, validate_event_time
-from softloc_core.tasks.sources import (
-    AudioRecording,
-    Scan,
-    SplitNames,
-    TimedClass,
-    random_split,
-    split_problem,
-)
+from softloc_core.tasks.drum_annotations import DRUM_CHANNELS
+from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, TimedClass
 
 __all__ = ["DRUMMERS", "EnstSource", "EnstWithMusicSource", "read_enst_annotation"]
 
@@ -51,23 +45,9 @@ def read_enst_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedCl
     Returns:
         Strokes of the three classes in the file's order, and one error for each line that cannot be used.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        return [], [DataError(f"an annotation must be a text file, but got {path}: {error}")]
-    strokes: list[TimedClass] = []
-    problems: list[DataError] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            time_s, label = _stroke(line, where=f"{path}, line {number}", duration_s=duration_s)
-        except DataError as problem:
-            problems.append(problem)
-            continue
-        if label in _CHANNEL_OF_LABEL:
-            strokes.append((time_s, _CHANNEL_OF_LABEL[label]))
-    return strokes, problems
+    strokes, problems = read_lines(path, _stroke, duration_s=duration_s)
+    kept = [(time_s, _CHANNEL_OF_LABEL[label]) for time_s, label in strokes if label in _CHANNEL_OF_LABEL]
+    return kept, problems
 
 
 def _stroke(line: str, *, where: str, duration_s: float) -> TimedClass:
@@ -100,7 +80,7 @@ FOLDER = AnnotatedFolder(
 )
 
 
-class EnstSource:
+class EnstSource(FolderSource):
     """The minus-one subset of ENST-Drums as its owners publish it: the task D-DTP of Wu et al.
 
     Drums alone, with toms and cymbals to be mistaken for the three classes.
@@ -117,6 +97,7 @@ class EnstSource:
         licence="its owner's (Télécom Paris), on request",
         homepage="https://perso.telecom-paristech.fr/grichard/ENST-drums/",
     )
+    folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
         """`random`: 70 % to train, 15 % to validate, the rest to test; `leave_drummer_out`: one tests.
@@ -124,21 +105,7 @@ class EnstSource:
         Source: Wu et al., "A review of automatic drum transcription", 2018 (*Eval Random*, *Eval Subset*;
         here without a validation part in the latter).
         """
-        pairs, problems = FOLDER.pairs(data_root)
-        if problems:
-            raise problems[0]
-        if request.split == "leave_drummer_out":
-            test = tuple(name for name in pairs if _drummer(name) == DRUMMERS[request.fold])
-            split = SplitNames(tuple(name for name in pairs if name not in test), (), test)
-        else:
-            split = random_split(list(pairs), np.random.default_rng(request.seed))
-        if problem := split_problem(request, split, data_root):
-            raise problem
-        return split
-
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """Recordings with their strokes; `seed` plays no part."""
-        return FOLDER.scan(data_root, names=names)
+        return self.random_or_group_out(request, data_root, groups=DRUMMERS)
 
 
 class EnstWithMusicSource(EnstSource):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
-
 from softloc_core.errors import DataError
-from softloc_core.tasks.audio_folders import AnnotatedFolder
+from softloc_core.tasks.audio_folders import AnnotatedFolder, FolderSource
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.drum_annotations import DRUM_CHANNELS, read_idmt_annotation
-from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, random_split, split_problem
+from softloc_core.tasks.sources import SplitNames
 
 __all__ = ["COLLECTIONS", "IdmtSource"]
 
@@ -38,7 +35,7 @@ FOLDER = AnnotatedFolder(
 )
 
 
-class IdmtSource:
+class IdmtSource(FolderSource):
     """IDMT-SMT-Drums V2 as its owners publish it; mixes alone, isolated strokes (`train`) are left out.
 
     Source: Dittmar and Gärtner, "Real-time transcription and separation of drum recordings based on NMF
@@ -53,6 +50,7 @@ class IdmtSource:
         licence="its owner's (Fraunhofer IDMT), see the homepage",
         homepage="https://www.idmt.fraunhofer.de/en/publications/datasets/drums.html",
     )
+    folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
         """`random`: 70 % to train, 15 % to validate, the rest to test; `leave_collection_out`: one tests.
@@ -62,20 +60,4 @@ class IdmtSource:
         Source: the SoftLoc paper's released code, drum experiment (*Eval Random*); Wu et al., "A review of
         automatic drum transcription", 2018 (*Eval Subset*; here without a validation part).
         """
-        pairs, problems = FOLDER.pairs(data_root)
-        if problems:
-            raise problems[0]
-        names = sorted(pairs)
-        if request.split == "leave_collection_out":
-            left_out = COLLECTIONS[request.fold]
-            test = tuple(name for name in names if _collection(name) == left_out)
-            split = SplitNames(tuple(name for name in names if name not in test), (), test)
-        else:
-            split = random_split(names, np.random.default_rng(request.seed))
-        if problem := split_problem(request, split, data_root):
-            raise problem
-        return split
-
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """Recordings with their events; `seed` plays no part."""
-        return FOLDER.scan(data_root, names=names)
+        return self.random_or_group_out(request, data_root, groups=COLLECTIONS)

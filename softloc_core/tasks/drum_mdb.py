@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.audio_folders import AnnotatedFolder
+from softloc_core.tasks.audio_folders import AnnotatedFolder, FolderSource
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.drum_annotations import DRUM_CHANNELS, read_mdb_annotation
-from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, training_folds
+from softloc_core.tasks.sources import SplitNames, training_folds
 
 __all__ = ["MdbSource"]
 
@@ -41,7 +40,7 @@ FOLDER = AnnotatedFolder(
 )
 
 
-class MdbSource:
+class MdbSource(FolderSource):
     """MDB Drums as its owners publish it; whichever of its tracks are there are used.
 
     Source: Southall et al., "MDB Drums: an annotated subset of MedleyDB for automatic drum transcription",
@@ -56,12 +55,11 @@ class MdbSource:
         licence="CC BY-NC-SA 4.0",
         homepage="https://github.com/CarlSouthall/MDBDrums",
     )
+    folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
         """`mirex2017`, or `train_cv`: its training tracks dealt into folds, its test tracks left alone."""
-        tracks, problems = FOLDER.pairs(data_root)
-        if problems:
-            raise problems[0]
+        tracks = self.complete_names(data_root)
         train = tuple(name for name in TRAIN_TRACKS if name in tracks)
         test = tuple(name for name in TEST_TRACKS if name in tracks)
         if request.split == "train_cv":
@@ -70,10 +68,6 @@ class MdbSource:
         _require(train, 1, f"training track of {', '.join(TRAIN_TRACKS)}", data_root)
         _require(test, 1, f"test track of {', '.join(TEST_TRACKS)}", data_root)
         return SplitNames(train=train, validation=(), test=test)
-
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """Recordings with their events; `seed` plays no part."""
-        return FOLDER.scan(data_root, names=names)
 
 
 def _require(names: tuple[str, ...], least: int, what: str, data_root: Path | None) -> None:

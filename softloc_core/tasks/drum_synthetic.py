@@ -2,59 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
-from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.drum_annotations import DRUM_CHANNELS
 from softloc_core.tasks.drum_mix import rendered_mix
 from softloc_core.tasks.drum_patterns import CHANNEL_OF_VOICE, STYLES, DrumPart, draw_part
 from softloc_core.tasks.drum_voices import RATE_HZ, draw_kit
-from softloc_core.tasks.sources import (
-    AudioRecording,
-    Scan,
-    SplitNames,
-    TimedClass,
-    named_events,
-    training_folds,
-)
+from softloc_core.tasks.rendered import RenderedAudio, RenderedSource, numbered_names, rendered_info
+from softloc_core.tasks.sources import AudioRecording, TimedClass, named_events
 
 __all__ = ["RenderedDrums", "SyntheticSource"]
 
 RENDERING_VERSION = 1
-N_TRAIN, N_TEST = 12, 6
-N_TRAINING_FOLDS = 3
 DURATION_S = 20.0
-TRAIN_NAMES = tuple(f"train_{index:02d}" for index in range(N_TRAIN))
-TEST_NAMES = tuple(f"test_{index:02d}" for index in range(N_TEST))
+NAMES = numbered_names(train=12, test=6)
 
 
-@dataclass(frozen=True)
-class RenderedDrums:
-    """A recording that follows from its name and a seed.
+class RenderedDrums(RenderedAudio):
+    """A recording of a drummer with a band."""
 
-    Attributes:
-        name: One of the source's names.
-        seed: Of the whole source.
-    """
-
-    name: str
-    seed: int
-
-    @property
-    def content_key(self) -> str:
-        """Hash of what decides the samples: the renderer's version, the seed, the name."""
-        return hashlib.sha256(f"drums {RENDERING_VERSION} {self.seed} {self.name}".encode()).hexdigest()
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return DURATION_S
+    kind, version, length_s = "drums", RENDERING_VERSION, DURATION_S
 
     @property
     def style(self) -> str:
@@ -73,32 +41,18 @@ class RenderedDrums:
         mix = rendered_mix(self.part(), kit, duration_s=DURATION_S, rng=self._generator("mix"))
         return mix, RATE_HZ
 
-    def _generator(self, purpose: str) -> np.random.Generator:
-        """Random numbers of one purpose, so that a change to one leaves the others alone."""
-        digest = hashlib.sha256(f"{self.seed} {self.name} {purpose}".encode()).digest()
-        return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
-
-class SyntheticSource:
+class SyntheticSource(RenderedSource[AudioRecording]):
     """Rendered drum recordings with a band: 12 to train on, 6 to score, 20 s each."""
 
-    info = SourceInfo(
-        name="synthetic",
-        description="drums and a band rendered on the spot, another kit and part in every recording",
-        splits={"new_kits": 1, "train_cv": N_TRAINING_FOLDS},
-        needs_data_root=False,
+    info = rendered_info(
+        "drums and a band rendered on the spot, another kit and part in every recording", "new_kits"
     )
+    names = NAMES
 
-    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`new_kits`, or `train_cv`: the training recordings dealt into folds, the others left alone."""
-        if request.split == "train_cv":
-            return training_folds(TRAIN_NAMES, fold=request.fold, n_folds=N_TRAINING_FOLDS)
-        return SplitNames(TRAIN_NAMES, (), TEST_NAMES)
-
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """The recordings; `data_root` plays no part, and nothing can be wrong."""
-        chosen = (*TRAIN_NAMES, *TEST_NAMES) if names is None else names
-        return Scan(tuple(_recording(RenderedDrums(name, seed)) for name in chosen), ())
+    def recording(self, name: str, seed: int) -> AudioRecording:
+        """One performance."""
+        return _recording(RenderedDrums(name, seed))
 
 
 def _recording(audio: RenderedDrums) -> AudioRecording:

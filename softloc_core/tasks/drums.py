@@ -8,6 +8,7 @@ from typing import Any
 from softloc_core.losses.schedules import Ramp
 from softloc_core.networks import CompactNetwork, DrumConvLstm, NetworkBuilder
 from softloc_core.networks.recurrent import REVIEWED_DRUM_NETWORKS
+from softloc_core.tasks.defaults import STEADY_TRAINING
 from softloc_core.tasks.drum_annotations import DRUM_CHANNELS
 from softloc_core.tasks.drum_enst import EnstSource, EnstWithMusicSource
 from softloc_core.tasks.drum_idmt import IdmtSource
@@ -17,25 +18,6 @@ from softloc_core.tasks.source_task import AudioTask
 
 __all__ = ["DrumTask"]
 
-# What a study file need not write, whatever the network.
-_DEFAULTS: Mapping[str, Any] = {
-    # data
-    "fold": 0,
-    # loss and labels
-    "loss_options": (),
-    "measure": "squared",
-    "softness_s": 0.1,
-    "noise": "normal",
-    "noise_options": (),
-    "label_noise_s": 0.0,
-    # training
-    "excerpt_s": 1.5,
-    "gradient_clip": 10.0,
-    "initial_empty_prob": 0.8,
-    # scoring
-    "decoding": "auto",
-    "decoding_options": (),
-}
 # Chosen on training recordings left out of training; see docs/tasks.md.
 _COMPACT: Mapping[str, Any] = {
     "features": "log_mel_48",
@@ -43,9 +25,7 @@ _COMPACT: Mapping[str, Any] = {
     "iterations": 2_200,
     "batch_size": 16,
     "learning_rate": 8e-3,
-    "learning_rate_schedule": "trapezoid",
     "weight_averaging": 0.998,
-    "weight_decay": 0.01,
     "gain_db": 6.0,
     "band_gain_db": 3.0,
 }
@@ -55,16 +35,12 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     **dict.fromkeys(REVIEWED_DRUM_NETWORKS, _COMPACT),
     # Source: the SoftLoc paper's released code, drum experiment.
     "paper": {
+        **STEADY_TRAINING,
         "features": "paper",
         "alpha": Ramp(low=0.2, high=0.9, start=1 / 3, stop=0.8),
         "iterations": 150_000,
         "batch_size": 32,
         "learning_rate": 1e-4,
-        "learning_rate_schedule": "constant",
-        "weight_averaging": 0.0,
-        "weight_decay": 0.0,
-        "gain_db": 0.0,
-        "band_gain_db": 0.0,
     },
 }
 
@@ -81,7 +57,7 @@ class DrumTask(AudioTask):
         "paper": DrumConvLstm,
         **REVIEWED_DRUM_NETWORKS,
     }
-    shared_defaults = _DEFAULTS
+    shared_defaults: Mapping[str, Any] = {"excerpt_s": 1.5}
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:

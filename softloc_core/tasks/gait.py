@@ -21,34 +21,16 @@ __all__ = ["GaitTask"]
 
 TIGHT_TOLERANCE_S, WIDE_TOLERANCE_S = 0.05, 0.25
 
+# What differs from `COMMON_DEFAULTS`.
 _DEFAULTS: Mapping[str, Any] = {
-    # data
-    "fold": 0,
     "features": "imu_100",
-    # loss and labels
-    "loss_options": (),
-    "measure": "squared",
-    "softness_s": 0.1,
-    "noise": "normal",
-    "noise_options": (),
-    "label_noise_s": 0.0,
-    # training
     "excerpt_s": 3.0,
-    "gradient_clip": 10.0,
-    "initial_empty_prob": 0.8,
-    "gain_db": 0.0,
-    "band_gain_db": 0.0,
-    # scoring
-    "decoding": "auto",
-    "decoding_options": (),
     # Chosen on rendered training persons left out of training; see docs/tasks.md.
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
     "iterations": 250,
     "batch_size": 8,
     "learning_rate": 8e-3,
-    "learning_rate_schedule": "trapezoid",
     "weight_averaging": 0.97,
-    "weight_decay": 0.01,
 }
 
 

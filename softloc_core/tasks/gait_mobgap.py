@@ -9,7 +9,7 @@ from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.gait_matlab import SYSTEMS, Trial, read_trials
 from softloc_core.tasks.gait_stretches import Stretch, contact_runs, cut_stretch, gait_recording
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, split_problem
+from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, checked_split
 
 __all__ = ["MobgapSource", "read_stretches"]
 
@@ -60,10 +60,7 @@ class MobgapSource:
         train = [s.name for s in stretches if s.system == train_system and s.person not in scored]
         test = [s.name for s in stretches if s.system == test_system and s.person in scored]
         split = SplitNames(tuple(train), (), tuple(test))
-        problem = split_problem(request, split, data_root)
-        if problem is not None:
-            raise problem
-        return split
+        return checked_split(request, split, data_root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int

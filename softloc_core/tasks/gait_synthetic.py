@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softloc_core.tasks.base import DataRequest, SourceInfo
+from softloc_core.tasks.base import DataRequest
 from softloc_core.tasks.gait_stretches import RATE_HZ, Stretch, gait_recording
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, training_folds
+from softloc_core.tasks.rendered import RenderedSource, generator_of, numbered_names, rendered_info
+from softloc_core.tasks.sources import SignalRecording, SplitNames
 
 __all__ = ["SyntheticGait", "rendered_stretch"]
 
 RENDERING_VERSION = 1
 DURATION_S = 40.0
-N_TRAIN, N_VALIDATION, N_TEST = 6, 2, 4
-N_TRAINING_FOLDS = 3
-TRAIN_PERSONS = tuple(f"train_{index:02d}" for index in range(N_TRAIN))
-VALIDATION_PERSONS = tuple(f"validation_{index:02d}" for index in range(N_VALIDATION))
-TEST_PERSONS = tuple(f"test_{index:02d}" for index in range(N_TEST))
+PERSONS = numbered_names(train=6, validation=2, test=4)
 SYSTEMS = ("mat", "sensors")
 SENSORS_LATE_S, SENSORS_SCATTER_S = 0.03, 0.04
 # Split -> system whose contacts are trained on, system whose contacts are scored.
@@ -52,8 +47,7 @@ def rendered_stretch(person: str, system: str, *, seed: int) -> Stretch:
 
 def _generator(seed: int, person: str, purpose: str) -> np.random.Generator:
     """Random numbers of one purpose; both systems see the same walk."""
-    text = f"gait {RENDERING_VERSION} {seed} {person} {purpose}"
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+    return generator_of("gait", RENDERING_VERSION, seed, person, purpose)
 
 
 def _draw_contacts(rng: np.random.Generator) -> NDArray[np.float64]:
@@ -101,38 +95,39 @@ def _tilt(rng: np.random.Generator) -> NDArray[np.float64]:
     return tilt
 
 
-class SyntheticGait:
+def _names(persons: tuple[str, ...], system: str) -> tuple[str, ...]:
+    return tuple(f"{person} {system}" for person in persons)
+
+
+def _seen_by(train: str, test: str) -> SplitNames:
+    """All persons, those that are trained on under one system and the others under another."""
+    return SplitNames(
+        _names(PERSONS.train, train), _names(PERSONS.validation, test), _names(PERSONS.test, test)
+    )
+
+
+class SyntheticGait(RenderedSource[SignalRecording]):
     """Rendered walking under two reference systems: 6 persons to train on, 2 to validate, 4 to score."""
 
-    info = SourceInfo(
-        name="synthetic",
-        description="walking rendered on the spot, another person in every recording, two reference systems",
-        splits={**dict.fromkeys(SPLITS, 1), "train_cv": N_TRAINING_FOLDS},
-        needs_data_root=False,
+    info = rendered_info(
+        "walking rendered on the spot, another person in every recording, two reference systems", *SPLITS
     )
+    names = _seen_by("mat", "mat")
+
+    @property
+    def every_name(self) -> tuple[str, ...]:
+        """All persons under one system, then under the other."""
+        return tuple(name for system in SYSTEMS for name in _names(PERSONS.all, system))
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
         """Which system is trained on and which scored, as the name says; validation is by the scored one.
 
         `train_cv`: the training persons, under `mat`, dealt into folds.
         """
-        if request.split == "train_cv":
-            names = _names(TRAIN_PERSONS, "mat")
-            return training_folds(names, fold=request.fold, n_folds=N_TRAINING_FOLDS)
-        train, test = SPLITS[request.split]
-        return SplitNames(
-            _names(TRAIN_PERSONS, train), _names(VALIDATION_PERSONS, test), _names(TEST_PERSONS, test)
-        )
+        if request.split in SPLITS:
+            return _seen_by(*SPLITS[request.split])
+        return super().split(request, data_root)
 
-    def scan(
-        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
-    ) -> Scan[SignalRecording]:
-        """The recordings; `data_root` plays no part, and nothing can be wrong."""
-        persons = (*TRAIN_PERSONS, *VALIDATION_PERSONS, *TEST_PERSONS)
-        chosen = [name for system in SYSTEMS for name in _names(persons, system)] if names is None else names
-        stretches = (rendered_stretch(*name.split(), seed=seed) for name in chosen)
-        return Scan(tuple(gait_recording(stretch) for stretch in stretches), ())
-
-
-def _names(persons: tuple[str, ...], system: str) -> tuple[str, ...]:
-    return tuple(f"{person} {system}" for person in persons)
+    def recording(self, name: str, seed: int) -> SignalRecording:
+        """One person's walk as one system saw it."""
+        return gait_recording(rendered_stretch(*name.split(), seed=seed))

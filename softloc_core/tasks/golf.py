@@ -13,6 +13,7 @@ from softloc_core.metrics import Scores, correct_event_measures
 from softloc_core.networks import CompactNetwork, NetworkBuilder
 from softloc_core.networks.swingnet import SwingNetHead
 from softloc_core.tasks.base import TaskData
+from softloc_core.tasks.defaults import STEADY_TRAINING
 from softloc_core.tasks.golf_annotations import GOLF_CHANNELS
 from softloc_core.tasks.golf_clips import FRAME_S
 from softloc_core.tasks.golf_db import GolfDbSource
@@ -21,38 +22,24 @@ from softloc_core.tasks.source_task import SignalTask
 
 __all__ = ["GolfTask"]
 
-# What a study file need not write, whatever the network.
+# What differs from `COMMON_DEFAULTS`, whatever the network.
 _DEFAULTS: Mapping[str, Any] = {
-    # data
-    "fold": 0,
     "features": "plain",
-    # loss and labels
-    "measure": "squared",
     "softness_s": 5 * FRAME_S,
     "noise": "rounded_normal",
     "noise_options": (("step_s", FRAME_S),),
-    "label_noise_s": 0.0,
-    # training
     "excerpt_s": 64 * FRAME_S,
-    "gain_db": 0.0,
-    "band_gain_db": 0.0,
-    "initial_empty_prob": 0.8,
-    # scoring
-    "decoding": "auto",
-    "decoding_options": (),
 }
 # Source: the SoftLoc paper's released code, golf experiment. Cross entropy takes a learning rate of 1e-3
 # there, and weighs frames with an event 1/8 to 1/35; a loss of one term does not feel its reduction, for
 # Adam takes out its scale.
 _PAPER: Mapping[str, Any] = {
+    **STEADY_TRAINING,
     "alpha": Ramp(low=0.0, high=0.005, start=0.7, stop=0.9),
     "loss_options": (("combination", "additive"), ("event_weight", 35 / 8), ("reduction", "golf")),
     "iterations": 10_000,
     "batch_size": 22,
     "learning_rate": 2e-4,
-    "learning_rate_schedule": "constant",
-    "weight_averaging": 0.0,
-    "weight_decay": 0.0,
     "gradient_clip": float("inf"),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
@@ -63,10 +50,7 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "iterations": 800,
         "batch_size": 16,
         "learning_rate": 5e-3,
-        "learning_rate_schedule": "trapezoid",
         "weight_averaging": 0.99,
-        "weight_decay": 0.01,
-        "gradient_clip": 10.0,
     },
     "paper": _PAPER,
     "paper_causal": _PAPER,

@@ -15,7 +15,7 @@ from softloc_core.events import EventList
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.golf_annotations import ANNOTATION_FILE, Swing, read_swings
 from softloc_core.tasks.golf_clips import FRAME_S, ClipFeatures, read_clips
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, split_problem, training_folds
+from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, checked_split, training_folds
 
 __all__ = ["GolfDbSource", "clip_tolerance_s"]
 
@@ -87,10 +87,7 @@ class GolfDbSource:
             left_alone = _names_of_videos(clips, 0, N_FOLDS)
             kept = [clip for clip in clips if clip.name not in left_alone]
             split = _parted(kept, _names_of_videos(kept, request.fold, N_TRAINING_FOLDS))
-        problem = split_problem(request, split, root)
-        if problem is not None:
-            raise problem
-        return split
+        return checked_split(request, split, root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int

@@ -9,7 +9,14 @@ from softloc_core.errors import DataError
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.heartbeat_files import person_of, read_record, record_files
 from softloc_core.tasks.heartbeat_signal import ecg_recording
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, split_problem, training_folds
+from softloc_core.tasks.sources import (
+    Scan,
+    SignalRecording,
+    SplitNames,
+    checked_split,
+    scan_of,
+    training_folds,
+)
 
 __all__ = ["MitBihSource"]
 
@@ -52,15 +59,12 @@ class MitBihSource:
         `train_cv`: training records of `by_record`, dealt into folds.
         """
         names = tuple(record_files(data_root))
-        split = _split(request, names)
-        problem = split_problem(request, split, data_root)
-        if problem is None and request.split == "by_record_validated" and not split.validation:
-            problem = DataError(
+        split = checked_split(request, _split(request, names), data_root)
+        if request.split == "by_record_validated" and not split.validation:
+            raise DataError(
                 f"the split {request.split} needs {2 * _VALIDATION_EVERY} records for one to validate, "
                 f"but got {len(names)} in {data_root}"
             )
-        if problem is not None:
-            raise problem
         return split
 
     def scan(
@@ -68,13 +72,8 @@ class MitBihSource:
     ) -> Scan[SignalRecording]:
         """Records with their beats; `seed` plays no part."""
         files = record_files(data_root)
-        recordings, problems = [], []
-        for name in files if names is None else names:
-            try:
-                recordings.append(ecg_recording(read_record(files[name])))
-            except DataError as problem:
-                problems.append(problem)
-        return Scan(tuple(recordings), tuple(problems))
+        chosen = files if names is None else names
+        return scan_of(chosen, lambda name: (ecg_recording(read_record(files[name])), ()))
 
 
 def _split(request: DataRequest, names: tuple[str, ...]) -> SplitNames:

@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.heartbeat_signal import RATE_HZ, EcgRecord, ecg_recording
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, training_folds
+from softloc_core.tasks.rendered import RenderedSource, generator_of, numbered_names, rendered_info
+from softloc_core.tasks.sources import SignalRecording
 
 __all__ = ["SyntheticHeartbeats", "rendered_ecg"]
 
 RENDERING_VERSION = 1
 DURATION_S = 120.0
-N_TRAIN, N_VALIDATION, N_TEST = 6, 2, 4
-N_TRAINING_FOLDS = 3
-TRAIN_NAMES = tuple(f"train_{index:02d}" for index in range(N_TRAIN))
-VALIDATION_NAMES = tuple(f"validation_{index:02d}" for index in range(N_VALIDATION))
-TEST_NAMES = tuple(f"test_{index:02d}" for index in range(N_TEST))
 
 # Waves of a beat: seconds from the annotated instant, width (s.d.) in seconds, height in millivolts.
 Waves = NDArray[np.float64]
@@ -63,8 +55,7 @@ def rendered_ecg(name: str, *, seed: int) -> EcgRecord:
     model of McSharry et al., IEEE Trans. Biomed. Eng. 50(3), 2003, without its differential equations. The
     annotated instant is the R wave's peak, on a sample.
     """
-    digest = hashlib.sha256(f"heartbeats {RENDERING_VERSION} {seed} {name}".encode()).digest()
-    rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    rng = generator_of("heartbeats", RENDERING_VERSION, seed, name)
     person = _draw_person(rng)
     sample, ventricular = _draw_beats(person, rng)
     n_samples = round(DURATION_S * RATE_HZ)
@@ -127,25 +118,14 @@ def _disturbance(n_samples: int, rng: np.random.Generator) -> NDArray[np.float64
     return noise
 
 
-class SyntheticHeartbeats:
+class SyntheticHeartbeats(RenderedSource[SignalRecording]):
     """Rendered electrocardiograms of two minutes: 6 persons to train on, 2 to validate, 4 to score."""
 
-    info = SourceInfo(
-        name="synthetic",
-        description="electrocardiograms rendered on the spot, another heart in every recording",
-        splits={"new_persons": 1, "train_cv": N_TRAINING_FOLDS},
-        needs_data_root=False,
+    info = rendered_info(
+        "electrocardiograms rendered on the spot, another heart in every recording", "new_persons"
     )
+    names = numbered_names(train=6, validation=2, test=4)
 
-    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`new_persons`, or `train_cv`: the training recordings dealt into folds, the others left alone."""
-        if request.split == "train_cv":
-            return training_folds(TRAIN_NAMES, fold=request.fold, n_folds=N_TRAINING_FOLDS)
-        return SplitNames(TRAIN_NAMES, VALIDATION_NAMES, TEST_NAMES)
-
-    def scan(
-        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
-    ) -> Scan[SignalRecording]:
-        """The recordings; `data_root` plays no part, and nothing can be wrong."""
-        chosen = (*TRAIN_NAMES, *VALIDATION_NAMES, *TEST_NAMES) if names is None else names
-        return Scan(tuple(ecg_recording(rendered_ecg(name, seed=seed)) for name in chosen), ())
+    def recording(self, name: str, seed: int) -> SignalRecording:
+        """One person's."""
+        return ecg_recording(rendered_ecg(name, seed=seed))

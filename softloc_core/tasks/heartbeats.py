@@ -25,34 +25,16 @@ __all__ = ["HeartbeatTask"]
 FIELD_TOLERANCE_S = 0.15
 """The field's tolerance for beat detectors (ANSI/AAMI EC57: 150 ms), scored besides the task's own."""
 
+# What differs from `COMMON_DEFAULTS`.
 _DEFAULTS: Mapping[str, Any] = {
-    # data
-    "fold": 0,
     "features": "ecg_60",
-    # loss and labels
-    "loss_options": (),
-    "measure": "squared",
-    "softness_s": 0.1,
-    "noise": "normal",
-    "noise_options": (),
-    "label_noise_s": 0.0,
-    # training
     "excerpt_s": 3.0,
-    "gradient_clip": 10.0,
-    "initial_empty_prob": 0.8,
-    "gain_db": 0.0,
-    "band_gain_db": 0.0,
-    # scoring
-    "decoding": "auto",
-    "decoding_options": (),
     # Chosen on training records left out of training; see docs/tasks.md.
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
     "iterations": 600,
     "batch_size": 16,
     "learning_rate": 8e-3,
-    "learning_rate_schedule": "trapezoid",
     "weight_averaging": 0.99,
-    "weight_decay": 0.01,
 }
 
 

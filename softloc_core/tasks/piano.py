@@ -18,6 +18,7 @@ from softloc_core.networks import (
     PianoConvLstmText,
 )
 from softloc_core.tasks.base import TaskData
+from softloc_core.tasks.defaults import STEADY_TRAINING
 from softloc_core.tasks.piano_keys import KEY_NAMES
 from softloc_core.tasks.piano_maestro import MaestroSource
 from softloc_core.tasks.piano_maps import MapsSource, PaperKeysMapsSource
@@ -26,36 +27,15 @@ from softloc_core.tasks.source_task import AudioTask
 
 __all__ = ["PianoTask"]
 
-# What a study file need not write, whatever the network.
-_DEFAULTS: Mapping[str, Any] = {
-    # data
-    "fold": 0,
-    # loss and labels
-    "loss_options": (),
-    "measure": "squared",
-    "softness_s": 0.1,
-    "noise": "normal",
-    "noise_options": (),
-    "label_noise_s": 0.0,
-    # training
-    "initial_empty_prob": 0.8,
-    # scoring
-    "decoding": "auto",
-}
 # Source: the SoftLoc paper's released code, piano experiment. Its alpha is still rising when training ends.
 _PAPER: Mapping[str, Any] = {
+    **STEADY_TRAINING,
     "features": "paper_piano",
     "alpha": Ramp(low=0.2, high=0.6, start=0.75, stop=1.0),
     "iterations": 160_000,
     "batch_size": 32,
     "excerpt_s": 1.5,
     "learning_rate": 3e-4,
-    "learning_rate_schedule": "constant",
-    "weight_averaging": 0.0,
-    "weight_decay": 0.0,
-    "gradient_clip": 10.0,
-    "gain_db": 0.0,
-    "band_gain_db": 0.0,
     # Their cleaning: windows of 20 frames (100 ms) that hold a mass of 0.35.
     "decoding_options": (("mass", 0.35), ("window_s", 0.1)),
 }
@@ -69,13 +49,9 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 8,
         "excerpt_s": 3.0,
         "learning_rate": 1e-2,
-        "learning_rate_schedule": "trapezoid",
         "weight_averaging": 0.98,
-        "weight_decay": 0.01,
-        "gradient_clip": 10.0,
         "gain_db": 6.0,
         "band_gain_db": 3.0,
-        "decoding_options": (),
     },
     "paper": _PAPER,
     "paper_text": _PAPER,
@@ -110,7 +86,7 @@ class PianoTask(AudioTask):
         "paper_text": PianoConvLstmText,
         "onsets_frames": OnsetsNetwork,
     }
-    shared_defaults = _DEFAULTS
+    shared_defaults: Mapping[str, Any] = {}
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:

@@ -6,13 +6,13 @@ import math
 from pathlib import Path
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.drum_annotations import validate_event_time
+from softloc_core.tasks.annotation_lines import read_lines, validate_event_time
 from softloc_core.tasks.piano_keys import HIGHEST_MIDI, LOWEST_MIDI, key_name
 from softloc_core.tasks.sources import TimedClass
 
 __all__ = ["read_maps_annotation"]
 
-_N_FIELDS = 3
+_HEADER = ("OnsetTime", "OffsetTime", "MidiPitch")
 
 
 def read_maps_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
@@ -25,29 +25,13 @@ def read_maps_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedCl
     Returns:
         Onsets of all keys in the file's order, and one error for each line that cannot be used.
     """
-    try:
-        header, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
-    except (OSError, UnicodeDecodeError) as error:
-        return [], [DataError(f"an annotation must be a text file, but got {path}: {error}")]
-    if header.split() != ["OnsetTime", "OffsetTime", "MidiPitch"]:
-        rule = "an annotation must begin with the header OnsetTime, OffsetTime, MidiPitch"
-        return [], [DataError(f"{rule}, but got {header.strip()!r} in {path}, line 1")]
-    onsets: list[TimedClass] = []
-    problems: list[DataError] = []
-    for number, line in enumerate(lines, start=2):
-        if not line.strip():
-            continue
-        try:
-            onsets.append(_maps_onset(line, where=f"{path}, line {number}", duration_s=duration_s))
-        except DataError as problem:
-            problems.append(problem)
-    return onsets, problems
+    return read_lines(path, _maps_onset, duration_s=duration_s, header=_HEADER)
 
 
 def _maps_onset(line: str, *, where: str, duration_s: float) -> TimedClass:
     """One line's onset and key."""
     fields = line.split()
-    if len(fields) != _N_FIELDS:
+    if len(fields) != len(_HEADER):
         raise DataError(f"a line must hold onset, offset and MIDI pitch, but got {line.strip()!r} in {where}")
     onset_s = validate_event_time(fields[0], where=where, duration_s=duration_s)
     # Releases are no part of the task; one before its onset tells of columns that were exchanged.

@@ -12,7 +12,7 @@ from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.piano_keys import KEY_NAMES
 from softloc_core.tasks.piano_midi import read_midi_onsets
-from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, named_events, split_problem
+from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, checked_split, named_events, scan_of
 
 __all__ = ["MaestroSource"]
 
@@ -69,23 +69,13 @@ class MaestroSource:
             scored = compositions[request.fold :: N_TRAINING_FOLDS]
             test = tuple(name for name in parts["train"] if performances[name].composition in scored)
             split = SplitNames(tuple(name for name in parts["train"] if name not in test), (), test)
-        if problem := split_problem(request, split, data_root):
-            raise problem
-        return split
+        return checked_split(request, split, data_root)
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
         """Recordings with their onsets; `seed` plays no part."""
         performances, problems = _performances(data_root)
-        recordings = []
-        for name in performances if names is None else names:
-            try:
-                recording, faults = _recording(name, performances[name])
-            except DataError as problem:
-                problems.append(problem)
-                continue
-            recordings.append(recording)
-            problems.extend(faults)
-        return Scan(tuple(recordings), tuple(problems))
+        chosen = performances if names is None else names
+        return scan_of(chosen, lambda name: _recording(name, performances[name]), problems=problems)
 
 
 def _recording(name: str, performance: _Performance) -> tuple[AudioRecording, list[DataError]]:

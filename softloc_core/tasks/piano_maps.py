@@ -10,11 +10,11 @@ import numpy as np
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
-from softloc_core.tasks.audio_folders import AnnotatedFolder
+from softloc_core.tasks.audio_folders import AnnotatedFolder, FolderSource
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.piano_annotations import read_maps_annotation
 from softloc_core.tasks.piano_keys import KEY_NAMES, LOWEST_MIDI
-from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, split_problem
+from softloc_core.tasks.sources import AudioRecording, Scan, SplitNames, checked_split
 
 __all__ = ["MAPS_INSTRUMENTS", "MapsSource", "PaperKeysMapsSource"]
 
@@ -51,7 +51,7 @@ FOLDER = AnnotatedFolder(
 )
 
 
-class MapsSource:
+class MapsSource(FolderSource):
     """The pieces (`MUS`) of MAPS as its owners publish them; whichever are there are used.
 
     Isolated notes and chords (`ISOL`, `RAND`, `UCHO`) may stay where they are and are not read.
@@ -68,6 +68,7 @@ class MapsSource:
         licence="CC BY-NC-SA 2.0, as generally stated",
         homepage="https://adasp.telecom-paris.fr/resources/2010-07-08-maps-database/",
     )
+    folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
         """`disklavier`, the same with a validation part, or `train_cv` over the synthesised instruments.
@@ -78,25 +79,17 @@ class MapsSource:
 
         Source: Hawthorne et al., "Onsets and frames", 2018, whose protocol (`disklavier`) the papers follow.
         """
-        pairs, problems = FOLDER.pairs(data_root)
-        if problems:
-            raise problems[0]
+        names = self.complete_names(data_root)
         in_folds = request.split == "train_cv"
         scored = SYNTHESISED[request.fold :: N_TRAINING_FOLDS] if in_folds else DISKLAVIER
         validating = (VALIDATION,) if request.split == "disklavier_validated" else ()
-        test = tuple(name for name in pairs if _instrument(name) in scored)
-        validation = tuple(name for name in pairs if _instrument(name) in validating)
+        test = tuple(name for name in names if _instrument(name) in scored)
+        validation = tuple(name for name in names if _instrument(name) in validating)
         held_out = {_piece(name) for name in (*test, *validation)}
         trained = set(SYNTHESISED) - {*scored, *validating}
-        train = tuple(n for n in pairs if _instrument(n) in trained and _piece(n) not in held_out)
+        train = tuple(n for n in names if _instrument(n) in trained and _piece(n) not in held_out)
         split = SplitNames(train=train, validation=validation, test=test)
-        if problem := split_problem(request, split, data_root):
-            raise problem
-        return split
-
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """Recordings with their onsets; `seed` plays no part."""
-        return FOLDER.scan(data_root, names=names)
+        return checked_split(request, split, data_root)
 
 
 class PaperKeysMapsSource(MapsSource):

@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
 
-from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.piano_keys import KEY_NAMES, key_name
 from softloc_core.tasks.piano_pieces import Note, draw_piece
 from softloc_core.tasks.piano_voices import RATE_HZ, Piano, draw_piano
-from softloc_core.tasks.sources import (
-    AudioRecording,
-    Scan,
-    SplitNames,
-    TimedClass,
-    named_events,
-    training_folds,
-)
+from softloc_core.tasks.rendered import RenderedAudio, RenderedSource, numbered_names, rendered_info
+from softloc_core.tasks.sources import AudioRecording, TimedClass, named_events
 
 __all__ = ["RenderedPiano", "SyntheticPianoSource"]
 
 RENDERING_VERSION = 1
-N_TRAIN, N_VALIDATION, N_TEST = 12, 3, 6
-N_TRAINING_FOLDS = 3
 DURATION_S = 20.0
-TRAIN_NAMES = tuple(f"train_{index:02d}" for index in range(N_TRAIN))
-VALIDATION_NAMES = tuple(f"validation_{index:02d}" for index in range(N_VALIDATION))
-TEST_NAMES = tuple(f"test_{index:02d}" for index in range(N_TEST))
+NAMES = numbered_names(train=12, validation=3, test=6)
 
 
-@dataclass(frozen=True)
-class RenderedPiano:
-    """A recording that follows from its name and a seed.
+class RenderedPiano(RenderedAudio):
+    """A recording of a pianist."""
 
-    Attributes:
-        name: One of the source's names.
-        seed: Of the whole source.
-    """
-
-    name: str
-    seed: int
-
-    @property
-    def content_key(self) -> str:
-        """Hash of what decides the samples: the renderer's version, the seed, the name."""
-        return hashlib.sha256(f"piano {RENDERING_VERSION} {self.seed} {self.name}".encode()).hexdigest()
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-        return DURATION_S
+    kind, version, length_s = "piano", RENDERING_VERSION, DURATION_S
 
     def piece(self) -> tuple[Note, ...]:
         """The notes."""
@@ -65,11 +32,6 @@ class RenderedPiano:
         """Samples and rate in Hz."""
         piano = draw_piano(self._generator("piano"))
         return _recorded(self.piece(), piano, rng=self._generator("room")), RATE_HZ
-
-    def _generator(self, purpose: str) -> np.random.Generator:
-        """Random numbers of one purpose, so that a change to one leaves the others alone."""
-        digest = hashlib.sha256(f"{self.seed} {self.name} {purpose}".encode()).digest()
-        return np.random.default_rng(int.from_bytes(digest[:8], "big"))
 
 
 def _recorded(notes: tuple[Note, ...], piano: Piano, *, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -92,26 +54,17 @@ def _recorded(notes: tuple[Note, ...], piano: Piano, *, rng: np.random.Generator
     return np.asarray(level * wet / np.abs(wet).max(), dtype=np.float32)
 
 
-class SyntheticPianoSource:
+class SyntheticPianoSource(RenderedSource[AudioRecording]):
     """Rendered pianos: 12 recordings to train on, 3 to validate, 6 to score, 20 s each."""
 
-    info = SourceInfo(
-        name="synthetic",
-        description="pianos rendered on the spot, another instrument and piece in every recording",
-        splits={"new_pianos": 1, "train_cv": N_TRAINING_FOLDS},
-        needs_data_root=False,
+    info = rendered_info(
+        "pianos rendered on the spot, another instrument and piece in every recording", "new_pianos"
     )
+    names = NAMES
 
-    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`new_pianos`, or `train_cv`: the training recordings dealt into folds, the others left alone."""
-        if request.split == "train_cv":
-            return training_folds(TRAIN_NAMES, fold=request.fold, n_folds=N_TRAINING_FOLDS)
-        return SplitNames(TRAIN_NAMES, VALIDATION_NAMES, TEST_NAMES)
-
-    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """The recordings; `data_root` plays no part, and nothing can be wrong."""
-        chosen = (*TRAIN_NAMES, *VALIDATION_NAMES, *TEST_NAMES) if names is None else names
-        return Scan(tuple(_recording(RenderedPiano(name, seed)) for name in chosen), ())
+    def recording(self, name: str, seed: int) -> AudioRecording:
+        """One performance."""
+        return _recording(RenderedPiano(name, seed))
 
 
 def _recording(audio: RenderedPiano) -> AudioRecording:

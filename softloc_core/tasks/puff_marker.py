@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
 from softloc_core.tasks.base import DataRequest, SourceInfo
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, split_problem
+from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, checked_split, collect
 
 __all__ = ["STEP_S", "PuffMarkerSource", "breath_recording", "leave_one_out"]
 
@@ -62,29 +62,19 @@ class PuffMarkerSource:
         people: dict[str, list[str]] = {}
         for found in scan.recordings:
             people.setdefault(found.group, []).append(found.name)
-        split = leave_one_out(people, request)
-        problem = split_problem(request, split, data_root)
-        if problem is not None:
-            raise problem
-        return split
+        return checked_split(request, leave_one_out(people, request), data_root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
     ) -> Scan[SignalRecording]:
         """Sessions with their puffs, one person after the other; `seed` plays no part."""
         wanted = None if names is None else set(names)
-        recordings: list[SignalRecording] = []
-        problems: list[DataError] = []
-        for user, features, labels in _files(data_root):
-            try:
-                person = _person(user, features, labels)
-            except DataError as problem:
-                problems.append(problem)
-                continue
-            recordings += [
-                breath_recording(f"{person.name}_session_{index:02d}", person.name, *session)
-                for index, session in enumerate(person.sessions)
-            ]
+        people, problems = collect(_files(data_root), lambda files: _person(*files))
+        recordings = [
+            breath_recording(f"{person.name}_session_{index:02d}", person.name, *session)
+            for person in people
+            for index, session in enumerate(person.sessions)
+        ]
         chosen = [found for found in recordings if wanted is None or found.name in wanted]
         return Scan(tuple(chosen), tuple(problems))
 

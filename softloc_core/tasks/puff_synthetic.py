@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,8 @@ from numpy.typing import NDArray
 
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.puff_marker import N_PEOPLE, breath_recording, leave_one_out
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames
+from softloc_core.tasks.rendered import RenderedSource, generator_of
+from softloc_core.tasks.sources import SignalRecording, SplitNames
 
 __all__ = ["RenderedBreaths"]
 
@@ -28,7 +27,7 @@ _PEOPLE = {
 }
 
 
-class RenderedBreaths:
+class RenderedBreaths(RenderedSource[SignalRecording]):
     """Six people with five sessions of 60 to 120 breaths each, in every session a cigarette."""
 
     info = SourceInfo(
@@ -38,17 +37,18 @@ class RenderedBreaths:
         needs_data_root=False,
     )
 
+    @property
+    def every_name(self) -> tuple[str, ...]:
+        """All sessions."""
+        return tuple(name for sessions in _PEOPLE.values() for name in sessions)
+
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
         """`leave_one_out`, or `train_cv`, which never reads the person that the same fold of it scores."""
         return leave_one_out(_PEOPLE, request)
 
-    def scan(
-        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
-    ) -> Scan[SignalRecording]:
-        """The sessions; `data_root` plays no part, and nothing can be wrong."""
-        every = [name for sessions in _PEOPLE.values() for name in sessions]
-        chosen = every if names is None else list(names)
-        return Scan(tuple(_session(name, seed) for name in chosen), ())
+    def recording(self, name: str, seed: int) -> SignalRecording:
+        """One session."""
+        return _session(name, seed)
 
 
 def _session(name: str, seed: int) -> SignalRecording:
@@ -65,8 +65,7 @@ def _session(name: str, seed: int) -> SignalRecording:
 
 def _generator(purpose: str) -> Generator:
     """Random numbers of one purpose."""
-    digest = hashlib.sha256(f"puffs {RENDERING_VERSION} {purpose}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    return generator_of("puffs", RENDERING_VERSION, purpose)
 
 
 def _puffs(n_breaths: int, rng: Generator) -> NDArray[np.int64]:

@@ -12,55 +12,42 @@ from softloc_core.metrics import Scores, score_steps
 from softloc_core.networks import CompactNetwork, NetworkBuilder
 from softloc_core.networks.puff_lstm import PuffLstm
 from softloc_core.tasks.base import TaskData
+from softloc_core.tasks.defaults import STEADY_TRAINING
 from softloc_core.tasks.puff_marker import STEP_S, PuffMarkerSource
 from softloc_core.tasks.puff_synthetic import RenderedBreaths
 from softloc_core.tasks.source_task import SignalTask
 
 __all__ = ["PuffTask"]
 
-# What a study file need not write, whatever the network.
+# What differs from `COMMON_DEFAULTS`, whatever the network.
 _DEFAULTS: Mapping[str, Any] = {
-    # data
-    "fold": 0,
     "features": "plain",
-    # loss and labels
-    "measure": "squared",
     "softness_s": 3 * STEP_S,
     "noise": "rounded_normal",
     "noise_options": (("step_s", STEP_S),),
-    "label_noise_s": 0.0,
-    # training
     "excerpt_s": 50 * STEP_S,
     "weight_decay": 0.0,
     "gradient_clip": 5.0,
-    "gain_db": 0.0,
-    "band_gain_db": 0.0,
-    "initial_empty_prob": 0.8,
-    # scoring
-    "decoding": "auto",
     "decoding_options": (("relative_height", 0.3),),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     # Chosen with one more person left out; see docs/tasks.
     "compact": {
         "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
-        "loss_options": (),
         "iterations": 600,
         "batch_size": 16,
         "learning_rate": 5e-3,
-        "learning_rate_schedule": "trapezoid",
         "weight_averaging": 0.99,
     },
     # Source: the SoftLoc paper's released code, puffs experiment. There one-sided smoothing takes a learning
     # rate of 2e-4, and cross entropy is not clipped.
     "paper": {
+        **STEADY_TRAINING,
         "alpha": Constant(0.95),
         "loss_options": (("reduction", "puffs"),),
         "iterations": 10_001,
         "batch_size": 32,
         "learning_rate": 1e-3,
-        "learning_rate_schedule": "constant",
-        "weight_averaging": 0.0,
     },
 }
 

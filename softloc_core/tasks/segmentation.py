@@ -10,6 +10,7 @@ from softloc_core.losses.schedules import Constant
 from softloc_core.metrics import Scores, score_segments
 from softloc_core.networks import CompactTcn, EdTcn, NetworkBuilder
 from softloc_core.tasks.base import TaskData
+from softloc_core.tasks.defaults import STEADY_TRAINING
 from softloc_core.tasks.segmentation_folders import GTEA_NAMES, SALADS_NAMES, FoldersSource
 from softloc_core.tasks.segmentation_svm import EVAL_NAMES, MID_NAMES, SvmScoresSource
 from softloc_core.tasks.segmentation_synthetic import SyntheticVideosSource
@@ -20,24 +21,13 @@ __all__ = ["SegmentationTask"]
 # Classes that stand for no action: they count in frame accuracy alone.
 _NO_ACTION = frozenset({"background", "action_start", "action_end"})
 _HOMEPAGE = "https://github.com/yabufarha/ms-tcn"
-# What a study file need not write, whatever the network.
+# What differs from `COMMON_DEFAULTS`, whatever the network.
 _DEFAULTS: Mapping[str, Any] = {
-    # data
-    "fold": 0,
     "features": "plain",
-    # loss and labels; the softness is the SoftLoc paper's (section 5.3), as is the kind of noise
     "loss_options": (("exclusive", True),),
-    "measure": "squared",
+    # The softness is the SoftLoc paper's (section 5.3), as is the kind of noise.
     "softness_s": 7.0,
     "noise": "sequence_shift",
-    "noise_options": (),
-    "label_noise_s": 0.0,
-    # training
-    "gain_db": 0.0,
-    "band_gain_db": 0.0,
-    "initial_empty_prob": 0.8,
-    # scoring
-    "decoding": "auto",
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     # Chosen on training videos left out of training; see docs/tasks.
@@ -47,25 +37,19 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "batch_size": 8,
         "excerpt_s": 128.0,
         "learning_rate": 5e-3,
-        "learning_rate_schedule": "trapezoid",
         "weight_averaging": 0.98,
-        "weight_decay": 0.01,
-        "gradient_clip": 10.0,
         "decoding_options": (("smoothing_s", 9.0),),
     },
     # Source: Lea et al. 2017's released code: whole videos, 200 epochs of 40 videos by 8 (so for 50 Salads),
     # RMSProp with its usual rate, for which AdamW without decay stands here. The papers do not give alpha.
     "paper": {
+        **STEADY_TRAINING,
         "alpha": Constant(0.1),
         "iterations": 1_000,
         "batch_size": 8,
         "excerpt_s": 1e5,
         "learning_rate": 1e-3,
-        "learning_rate_schedule": "constant",
-        "weight_averaging": 0.0,
-        "weight_decay": 0.0,
         "gradient_clip": float("inf"),
-        "decoding_options": (),
     },
 }
 

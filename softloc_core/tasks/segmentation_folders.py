@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,15 @@ from numpy.typing import NDArray
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.events import SegmentList
 from softloc_core.tasks.base import DataRequest, SourceInfo
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, split_problem, training_folds
+from softloc_core.tasks.sources import (
+    Scan,
+    SignalRecording,
+    SplitNames,
+    checked_split,
+    plain_features,
+    scan_of,
+    training_folds,
+)
 
 __all__ = ["GTEA_NAMES", "SALADS_NAMES", "FoldersSource"]
 
@@ -106,9 +113,7 @@ class FoldersSource:
                 raise DataError(
                     f"a video must be for training or test, but got {both[0]} in both of {bundle}"
                 )
-        if (problem := split_problem(request, found, root)) is not None:
-            raise problem
-        return found
+        return checked_split(request, found, root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
@@ -119,15 +124,13 @@ class FoldersSource:
             {path.stem for folder, end in (("features", "npy"), ("groundTruth", "txt"))
              for path in (root / folder).glob(f"*.{end}")}
         )  # fmt: skip
-        recordings: list[SignalRecording] = []
-        problems: list[DataError] = list(self._mapping_problems(root))
-        for name in found if names is None else names:
-            video = _Video(name, root / "features" / f"{name}.npy", root / "groundTruth" / f"{name}.txt")
-            try:
-                recordings.append(self._recording(video))
-            except DataError as problem:
-                problems.append(problem)
-        return Scan(tuple(recordings), tuple(problems))
+
+        def read(name: str) -> tuple[SignalRecording, tuple[DataError, ...]]:
+            features, truth = root / "features" / f"{name}.npy", root / "groundTruth" / f"{name}.txt"
+            return self._recording(_Video(name, features, truth)), ()
+
+        chosen = found if names is None else names
+        return scan_of(chosen, read, problems=self._mapping_problems(root))
 
     def _mapping_problems(self, root: Path) -> Iterable[DataError]:
         """What `mapping.txt` names beyond the classes that are known here."""
@@ -154,7 +157,7 @@ class FoldersSource:
             name=video.name,
             group=video.name,
             hop_s=self._block_frames / self._rate_hz,
-            features=partial(_copy, blocks),
+            features=plain_features(blocks),
             content_key=hashlib.sha256(blocks.tobytes()).hexdigest(),
             reference=SegmentList.from_frames(classes[:n_frames], hop_s=1 / self._rate_hz),
         )
@@ -170,11 +173,6 @@ class FoldersSource:
         if not lines:
             raise DataError(f"an annotation must hold a class for each frame, but got none in {path}")
         return np.array([index[line] for line in lines], dtype=np.int64)
-
-
-def _copy(features: NDArray[np.float32], front_end: str) -> NDArray[np.float32]:
-    """The features of the only front end there is."""
-    return features.copy()
 
 
 def _root(data_root: Path | None) -> Path:

@@ -5,19 +5,24 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.io
-from numpy.typing import NDArray
 from scipy.io.matlab import MatReadError
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.events import SegmentList
 from softloc_core.tasks.base import DataRequest, SourceInfo
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, split_problem, training_folds
+from softloc_core.tasks.sources import (
+    Scan,
+    SignalRecording,
+    SplitNames,
+    checked_split,
+    plain_features,
+    training_folds,
+)
 
 __all__ = ["EVAL_NAMES", "MID_NAMES", "SvmScoresSource"]
 
@@ -83,10 +88,7 @@ class SvmScoresSource:
             tuple(name for file in part for name in self._names(files[file]))
             for part in (parts.train, parts.test)
         )
-        found = SplitNames(train, (), test)
-        if (problem := split_problem(request, found, root)) is not None:
-            raise problem
-        return found
+        return checked_split(request, SplitNames(train, (), test), root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
@@ -154,15 +156,10 @@ class SvmScoresSource:
             name=_video_names(path, content)[index],
             group=path.stem,
             hop_s=HOP_S,
-            features=partial(_copy, features),
+            features=plain_features(features),
             content_key=hashlib.sha256(features.tobytes()).hexdigest(),
             reference=SegmentList.from_frames(classes, hop_s=HOP_S),
         )
-
-
-def _copy(features: NDArray[np.float32], front_end: str) -> NDArray[np.float32]:
-    """The features of the only front end there is."""
-    return features.copy()
 
 
 def _video_names(path: Path, content: Mapping[str, Any]) -> list[str]:

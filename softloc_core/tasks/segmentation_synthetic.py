@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.events import SegmentList
-from softloc_core.tasks.base import DataRequest, SourceInfo
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, training_folds
+from softloc_core.tasks.rendered import RenderedSource, generator_of, key_of, numbered_names, rendered_info
+from softloc_core.tasks.sources import SignalRecording
 
 __all__ = ["SYNTHETIC_NAMES", "SyntheticVideosSource"]
 
 MAKING_VERSION = 1
 HOP_S = 1.0
-N_TRAIN, N_TEST, N_TRAINING_FOLDS = 24, 8, 3
-TRAIN_NAMES = tuple(f"train_{index:02d}" for index in range(N_TRAIN))
-TEST_NAMES = tuple(f"test_{index:02d}" for index in range(N_TEST))
 SYNTHETIC_NAMES = (
     "background",
     "wash",
@@ -41,7 +35,7 @@ _N_BANDS = 12
 _LIKENESS, _NOISE, _MEMORY, _VIDEO = 0.75, 1.1, 0.8, 0.4
 
 
-class SyntheticVideosSource:
+class SyntheticVideosSource(RenderedSource[SignalRecording]):
     """24 videos to train on and 8 to test, about three minutes each, a frame a second.
 
     Each draws its own order, repetitions, lengths and pauses. A frame shows its class's pattern, mixed with
@@ -49,32 +43,21 @@ class SyntheticVideosSource:
     mistaken, and what was done before tells more.
     """
 
-    info = SourceInfo(
-        name="synthetic",
-        description="made-up cooking videos, scores of frames with their classes",
-        splits={"new_videos": 1, "train_cv": N_TRAINING_FOLDS},
-        needs_data_root=False,
+    info = rendered_info(
+        "made-up cooking videos, scores of frames with their classes",
+        "new_videos",
         channel_names=SYNTHETIC_NAMES,
     )
+    names = numbered_names(train=24, test=8)
 
-    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`new_videos`, or `train_cv`: the training videos dealt into folds, the others left alone."""
-        if request.split == "train_cv":
-            return training_folds(TRAIN_NAMES, fold=request.fold, n_folds=N_TRAINING_FOLDS)
-        return SplitNames(TRAIN_NAMES, (), TEST_NAMES)
-
-    def scan(
-        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
-    ) -> Scan[SignalRecording]:
-        """The videos; `data_root` plays no part, and nothing can be wrong."""
-        chosen = (*TRAIN_NAMES, *TEST_NAMES) if names is None else names
-        return Scan(tuple(_video(name, seed=seed) for name in chosen), ())
+    def recording(self, name: str, seed: int) -> SignalRecording:
+        """One video."""
+        return _video(name, seed=seed)
 
 
 def _generator(*words: object) -> np.random.Generator:
     """Random numbers of one purpose."""
-    text = " ".join(["videos", str(MAKING_VERSION), *map(str, words)])
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big"))
+    return generator_of("videos", MAKING_VERSION, *words)
 
 
 def _video(name: str, *, seed: int) -> SignalRecording:
@@ -89,7 +72,7 @@ def _video(name: str, *, seed: int) -> SignalRecording:
         group=name,
         hop_s=HOP_S,
         features=features,
-        content_key=hashlib.sha256(f"videos {MAKING_VERSION} {seed} {name}".encode()).hexdigest(),
+        content_key=key_of("videos", MAKING_VERSION, seed, name),
         reference=SegmentList.from_frames(classes, hop_s=HOP_S),
     )
 

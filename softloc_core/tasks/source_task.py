@@ -17,6 +17,7 @@ from softloc_core.metrics import Scores, score_events
 from softloc_core.networks import NetworkBuilder
 from softloc_core.tasks.base import DataRequest, Recording, SourceInfo, TaskData
 from softloc_core.tasks.checks import RecordingSummary, SourceReport
+from softloc_core.tasks.defaults import COMMON_DEFAULTS
 from softloc_core.tasks.sources import AudioRecording, Found, SignalRecording, Source, SplitNames
 
 __all__ = ["AudioTask", "RecordingReader", "SignalTask", "SourceTask"]
@@ -34,7 +35,7 @@ class SourceTask(Generic[Found]):
         tolerance_s: Of the task's scores, in seconds.
         networks: Builders of the task's networks by name, the default first.
         auto_decoding: The decoder that `auto` stands for, by what the loss makes a network predict.
-        shared_defaults: What a study file need not write, whatever the network.
+        shared_defaults: Where the task differs from `COMMON_DEFAULTS`, whatever the network.
         network_defaults: What depends on the network, by its name.
         sources: What is known of each source, by name.
     """
@@ -61,7 +62,7 @@ class SourceTask(Generic[Found]):
         """
         if network not in self.networks:
             raise ConfigError(f"`network` must be one of {', '.join(self.networks)}, but got {network}")
-        given = {**self.shared_defaults, **self.network_defaults[network]}
+        given = {**COMMON_DEFAULTS, **self.shared_defaults, **self.network_defaults[network]}
         return {**given, "tolerance_s": self.tolerance_s, "task": self.name, "network": network}
 
     def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:

@@ -23,9 +23,12 @@ __all__ = [
     "Source",
     "SplitNames",
     "TimedClass",
+    "checked_split",
+    "collect",
     "named_events",
+    "plain_features",
     "random_split",
-    "split_problem",
+    "scan_of",
     "training_folds",
 ]
 
@@ -115,6 +118,8 @@ class SignalRecording:
 
 
 Found = TypeVar("Found", bound=FoundRecording)
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -177,13 +182,60 @@ def random_split(names: Sequence[str], rng: np.random.Generator) -> SplitNames:
     )
 
 
-def split_problem(request: DataRequest, split: SplitNames, where: object) -> DataError | None:
-    """Why a split cannot be used: a part that must hold recordings is empty."""
+def checked_split(request: DataRequest, split: SplitNames, where: object) -> SplitNames:
+    """The split, if it can be used.
+
+    Raises:
+        DataError: A part that must hold recordings is empty.
+    """
     for part in ("train", "test"):
         if not getattr(split, part):
             needs = f"fold {request.fold} of the split {request.split} needs a recording to {part}"
-            return DataError(f"{needs}, but got none of {len(split.all)} in {where}")
-    return None
+            raise DataError(f"{needs}, but got none of {len(split.all)} in {where}")
+    return split
+
+
+def collect(items: Iterable[Item], use: Callable[[Item], Made]) -> tuple[list[Made], list[DataError]]:
+    """What `use` makes of each item, and what is wrong with those that it refuses, both in order."""
+    made: list[Made] = []
+    problems: list[DataError] = []
+    for item in items:
+        try:
+            made.append(use(item))
+        except DataError as problem:
+            problems.append(problem)
+    return made, problems
+
+
+def scan_of(
+    names: Iterable[str],
+    read: Callable[[str], tuple[Found, Sequence[DataError]]],
+    *,
+    problems: Iterable[DataError] = (),
+) -> Scan[Found]:
+    """The recordings of those names, with everything that is wrong with them.
+
+    Args:
+        names: Of the recordings.
+        read: Gives a recording and what is wrong with parts of it; raises DataError where all of it is.
+        problems: What was met before; they stand first.
+    """
+    recordings: list[Found] = []
+    met = list(problems)
+    for name in names:
+        try:
+            recording, faults = read(name)
+        except DataError as problem:
+            met.append(problem)
+            continue
+        recordings.append(recording)
+        met.extend(faults)
+    return Scan(tuple(recordings), tuple(met))
+
+
+def plain_features(features: NDArray[np.float32]) -> Callable[[str], NDArray[np.float32]]:
+    """Gives copies of features whose only front end takes them as they are."""
+    return lambda front_end: features.copy()
 
 
 def named_events(

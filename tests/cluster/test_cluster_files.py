@@ -27,14 +27,26 @@ def content(name: str) -> dict[str, Any]:
     return loaded
 
 
+def problems(given: Any, schema: Any) -> list[str]:
+    """All that a schema finds wrong."""
+    found = jsonschema.validators.validator_for(schema)(schema).iter_errors(given)
+    return [f"{problem.json_path}: {problem.message}" for problem in found]
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_ray_accepts_it_as_written_and_with_its_defaults(name: str) -> None:
     import ray.autoscaler
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     schema = Path(ray.autoscaler.__file__).parent / "ray-schema.json"
-    jsonschema.validate(content(name), json.loads(schema.read_text()))
-    validate_config(prepare_config(content(name)))
+    assert problems(content(name), json.loads(schema.read_text())) == []
+    whole = prepare_config(content(name))
+    validate_config(whole)
+    # Ray adds its defaults and drops nothing of what is written.
+    assert set(content(name)) < set(whole)
+    assert whole["head_node_type"] in whole["available_node_types"]
+    for key in ("cluster_name", "provider", "head_start_ray_commands", "worker_start_ray_commands"):
+        assert whole[key] == content(name)[key]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -87,7 +99,9 @@ def test_the_local_cluster_names_every_machine() -> None:
 
 
 def test_the_kubernetes_job_is_what_kuberay_accepts() -> None:
-    jsonschema.validate(yaml.safe_load(JOB.read_text()), RAYJOB)
+    job = yaml.safe_load(JOB.read_text())
+    assert problems(job, RAYJOB) == []
+    assert job["kind"] == "RayJob"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +122,7 @@ def test_the_schema_finds_what_is_wrong(path: tuple[str, ...], value: Any) -> No
     for key in path[:-1]:
         place = place[key]
     place[path[-1]] = value
+    assert problems(job, RAYJOB)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(job, RAYJOB)
 

@@ -122,4 +122,6 @@ def test_a_driver_killed_on_a_cluster_leaves_the_cluster_usable(
     study.wait_for_parts(3, driver)
     study.kill(driver)
     study.finish(**environment)
-    hold_intact(study, "driver killed on a cluster of three nodes", times=1)
+    verdict = hold_intact(study, "driver killed on a cluster of three nodes", times=1)
+    assert verdict.designed == len(study.parts()) == 10
+    assert json.loads((study.results / "status.json").read_text())["state"] == "done"

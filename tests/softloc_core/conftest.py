@@ -24,6 +24,8 @@ def data():
 
 @pytest.fixture
 def config():
+    from tiny_data import TRAINING
+
     from softloc_core.losses.schedules import Ramp
     from softloc_core.trial import TrialConfig
 
@@ -42,20 +44,12 @@ def config():
         noise="normal",
         noise_options=(),
         label_noise_s=0.0,
-        iterations=80,
-        batch_size=8,
         excerpt_s=1.0,
-        learning_rate=0.01,
-        learning_rate_schedule="trapezoid",
-        weight_averaging=0.0,
-        weight_decay=0.0,
-        gradient_clip=10.0,
-        gain_db=3.0,
-        band_gain_db=1.0,
         initial_empty_prob=0.8,
         decoding="auto",
         decoding_options=(),
         tolerance_s=0.05,
         seed=0,
         replicate=0,
+        **TRAINING,
     )

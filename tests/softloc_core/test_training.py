@@ -5,23 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_data import tiny_data, tiny_recording
+from tiny_data import TRAINING, tiny_data, tiny_recording
 
 from softloc_core.errors import ConfigError
 from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError, TrainingSet, fit
 
 CPU = torch.device("cpu")
-OPTIMISATION = Optimisation(
-    iterations=7,
-    batch_size=4,
-    learning_rate=0.01,
-    learning_rate_schedule="constant",
-    weight_averaging=0.0,
-    weight_decay=0.0,
-    gradient_clip=10.0,
-    gain_db=0.0,
-    band_gain_db=0.0,
-)
+PLAIN = {"learning_rate_schedule": "constant", "gain_db": 0.0, "band_gain_db": 0.0}
+OPTIMISATION = Optimisation(**{**TRAINING, **PLAIN, "iterations": 7, "batch_size": 4})
 
 
 def training_set(excerpt_s=0.5):

@@ -7,6 +7,18 @@ from softloc_core.tasks import Recording, TaskData
 
 HOP_S = 0.01
 N_BANDS = 8
+# How a test's weights are found, by the names that `TrialConfig` and `Optimisation` share.
+TRAINING = {
+    "iterations": 80,
+    "batch_size": 8,
+    "learning_rate": 0.01,
+    "learning_rate_schedule": "trapezoid",
+    "weight_averaging": 0.0,
+    "weight_decay": 0.0,
+    "gradient_clip": 10.0,
+    "gain_db": 3.0,
+    "band_gain_db": 1.0,
+}
 
 
 def tiny_recording(name: str, *, n_frames: int = 400) -> Recording:

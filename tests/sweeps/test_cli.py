@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps import cli
+from sweeps.data_roots import DataRoots
 
 GOOD = """\
 name: mine
@@ -110,7 +111,7 @@ def _instant_data(study: object, **arguments: object) -> object:
     from sweeps import study_data
     from sweeps.simulation import SimulatedTask
 
-    if arguments["data_root"] is not None:
+    if arguments["data_root"] != DataRoots():
         return study_data.load_data(study, **arguments)  # type: ignore[arg-type]
     [request] = study_data.data_requests(study)  # type: ignore[arg-type]
     data = SimulatedTask().load(

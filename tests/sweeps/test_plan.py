@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -155,8 +154,8 @@ class TestReport:
         report = plan("loss={each: [count, softloc]}", "iterations=10", trial_s=None, cpus=1)
         assert "pilot trials, 1 at a time on this machine (cpu), set-up and scoring apart:" in report.text
         line = "none: 8.5 s a trial (6 to 11 s), 1 s + 10 iterations of 750 ms, from runs of 2 iterations"
-        assert f"  softloc, {line}" in report.text
-        assert f"  count, {line}" in report.text
+        assert f"  simulated, softloc, {line}" in report.text
+        assert f"  simulated, count, {line}" in report.text
         assert "expected: 2 min (72 s to 2 min) with 1 trials at a time" in report.text
 
 
@@ -226,34 +225,45 @@ class TestForecast:
         assert trial_spread(larger, timings).expected == pytest.approx(22.0)
 
 
+class _Clock:
+    """A clock that trials move: each takes its set-up and a millisecond an iteration."""
+
+    def __init__(self, setup_s: float) -> None:
+        self.now_s, self.setup_s = 0.0, setup_s
+        self.ran: list[int] = []
+
+    def run_trial(self, trial: TrialConfig, data: TaskData, *, device: str) -> None:
+        self.ran.append(trial.iterations)
+        self.now_s += self.setup_s + 0.001 * trial.iterations
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+
 class TestPilot:
-    def test_set_up_and_iterations_are_told_apart(self, make_study: MakeStudy) -> None:
+    def test_set_up_and_iterations_are_told_apart(
+        self, make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         config, data = a_trial(make_study, "iterations=100000")
-        ran: list[int] = []
-
-        def run_trial(trial: TrialConfig, data: TaskData, *, device: str) -> None:
-            ran.append(trial.iterations)
-            time.sleep(0.05 + 0.001 * trial.iterations)
-
-        found = timings_of(run_trial, config, data, device="cpu", target_s=0.15)  # type: ignore[arg-type]
-        assert ran == [2, 8, 32, 128, 128]
+        clock = _Clock(setup_s=0.05)
+        monkeypatch.setattr("sweeps.pilot.time", clock)
+        found = timings_of(clock.run_trial, config, data, device="cpu", target_s=0.15)  # type: ignore[arg-type]
+        assert clock.ran == [2, 8, 32, 128, 128]
         assert len(found) == 2
         for timing in found:
             assert timing.iterations == 128
-            assert timing.iteration_s == pytest.approx(0.001, rel=0.4)
-            assert timing.setup_s == pytest.approx(0.05, abs=0.04)
+            assert timing.iteration_s == pytest.approx(0.001)
+            assert timing.setup_s == pytest.approx(0.05)
 
-    def test_two_lengths_are_run_even_where_the_first_takes_long(self, make_study: MakeStudy) -> None:
+    def test_two_lengths_are_run_even_where_the_first_takes_long(
+        self, make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         config, data = a_trial(make_study, "iterations=1000")
-        ran: list[int] = []
-
-        def run_trial(trial: TrialConfig, data: TaskData, *, device: str) -> None:
-            ran.append(trial.iterations)
-            time.sleep(0.1 + 0.001 * trial.iterations)
-
-        [first, _] = timings_of(run_trial, config, data, device="cpu", target_s=0.01)  # type: ignore[arg-type]
-        assert ran == [2, 8, 16, 16]
-        assert first.setup_s > 0.05
+        clock = _Clock(setup_s=0.1)
+        monkeypatch.setattr("sweeps.pilot.time", clock)
+        found = timings_of(clock.run_trial, config, data, device="cpu", target_s=0.01)  # type: ignore[arg-type]
+        assert clock.ran == [2, 8, 16, 16]
+        assert [timing.setup_s for timing in found] == pytest.approx([0.1, 0.1])
 
     def test_a_short_trial_is_run_as_it_is(self, make_study: MakeStudy) -> None:
         config, data = a_trial(make_study, "iterations=20")

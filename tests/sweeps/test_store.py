@@ -181,7 +181,7 @@ def test_events_are_written_before_the_row_that_commits_them(
 
 
 def _task_data() -> TaskData:
-    study = Study(name="x", task="simulated", data="plain", design="grid")
+    study = Study(name="x", sources={"simulated": "plain"}, design="grid")
     return next(iter(load_data(study, data_root=None, cache_dir=Path("unused")).values()))
 
 

@@ -11,10 +11,11 @@ from sweeps.designs import DESIGN_OPTIONS
 from sweeps.explicit_points import MAX_POINTS
 from sweeps.fields import FIELDS
 from sweeps.objectives import METRICS
-from sweeps.planning import Planner, load_data
+from sweeps.planning import load_data
 from sweeps.space import KINDS
 from sweeps.study import DESIGNS, study_from_yaml
 from sweeps.study_data import data_requests
+from sweeps.tasks_planning import make_planner
 
 PAGE = (Path(__file__).parents[2] / "docs" / "studies.md").read_text()
 STUDIES = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
@@ -30,7 +31,8 @@ def test_its_studies_can_be_planned(text: str) -> None:
         cache_dir=Path("unused"),
     )
     [data] = simulated.values()
-    planner = Planner(study, dict.fromkeys(data_requests(study), data))
+    requests = [request for part in study.parts() for request in data_requests(part)]
+    planner = make_planner(study, dict.fromkeys(requests, data))
     planner.check()
     assert planner.design().ask() is not None
 

@@ -43,7 +43,7 @@ GOOD: Mapping[str, Any] = {"address": "http://127.0.0.1:1", "out": "/shared/stud
             "--address must be Ray's dashboard, as http://HOST:8265, but got head:8265",
         ),
         ({"out": "runs"}, "--out must be an absolute folder on the head or an address, .* but got runs"),
-        ({"data_root": "../mdb"}, "--data-root must be an absolute folder on the head .* but got ../mdb"),
+        ({"data_root": ("../mdb",)}, "--data-root must be an absolute folder on the head .* but got ../mdb"),
         (
             {"tracking_uri": "http://me:hunter2@host:5000"},
             r"--tracking-uri must hold no password, .* but got http://me:\*\*\*@host:5000: set it in",
@@ -92,7 +92,7 @@ def test_the_study_travels_with_its_overrides_and_the_options(
     monkeypatch.setattr(submit.time, "sleep", lambda _: None)
     study = make_study("trials=7")
     request = JobRequest(
-        **{**GOOD, "data_root": "/data/it is", "tracking_uri": "http://host:5000", "mlflow": False},
+        **{**GOOD, "data_root": ("/data/it is",), "tracking_uri": "http://host:5000", "mlflow": False},
         options=("--max-hours", "2"),
     )
     text = submit_study(study, request)
@@ -175,6 +175,18 @@ def job_command(text: str, name: str) -> list[str]:
     return shlex.split(line.partition("RAY_AUTH_MODE=token")[2])
 
 
+def run_job_command(text: str, name: str, *, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run that command, as a reader would."""
+    return subprocess.run(
+        job_command(text, name),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
 @pytest.mark.ray
 @pytest.mark.slow
 def test_a_job_runs_is_followed_and_stopped(head: tuple[str, dict[str, str]], tmp_path: Path) -> None:
@@ -192,29 +204,15 @@ def test_a_job_runs_is_followed_and_stopped(head: tuple[str, dict[str, str]], tm
     assert (code, problem) == (0, "")
     assert said.startswith("quickstart is job softloc-quickstart-")
     wait_for_status(out, "running")
-    stopped = subprocess.run(
-        job_command(said, "stop"),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    stopped = run_job_command(said, "stop", environment=environment)
     assert "was stopped" in stopped.stdout + stopped.stderr
     assert not list((out / "quickstart" / "trials").glob("*.parquet"))
 
     code, said, problem = softloc(
-        *submit, "--set", "iterations=5", "--set", "name=short", environment=environment
+        *command, "--set", "iterations=5", "--set", "name=short", environment=environment
     )
     assert (code, problem) == (0, "")
-    log = subprocess.run(
-        job_command(said, "log"),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        check=False,
-    )
+    log = run_job_command(said, "log", environment=environment)
     assert "4 of 4 trials completed" in log.stdout
     code, status, _ = softloc("status", str(out / "short"), environment=environment)
     assert status.startswith(f"{out / 'short'}: done; 4 of 4 trials completed, 0 failed")

@@ -22,9 +22,19 @@ from sweeps.study_identity import resolved_study
 from sweeps.tracking_address import validate_database_uri, validate_tracking_uri, without_credentials
 
 
+def refusal(validate: Callable[[str], None], uri: str) -> str | None:
+    """What is said against an address, or None."""
+    try:
+        validate(uri)
+    except ConfigError as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize("uri", ["http://host:5000", "https://me:pw@host/base", "sqlite:////tmp/x.db"])
 def test_servers_and_databases_are_accepted(uri: str) -> None:
-    validate_tracking_uri(uri)
+    assert refusal(validate_tracking_uri, uri) is None
+    assert refusal(validate_tracking_uri, f"x{uri}") is not None
 
 
 @pytest.mark.parametrize(
@@ -73,7 +83,7 @@ def test_a_database_without_its_driver_is_one_clear_line(
 
 @pytest.mark.skipif(importlib.util.find_spec("psycopg") is None, reason="psycopg is not installed")
 def test_postgresql_with_its_driver_is_accepted() -> None:
-    validate_database_uri("postgresql+psycopg://me@db/mlflow")
+    assert refusal(validate_database_uri, "postgresql+psycopg://me@db/mlflow") is None
 
 
 def test_a_server_is_no_database() -> None:

@@ -124,21 +124,19 @@ def test_an_annotation_that_is_no_text_is_named(write_mdb: WriteMdb, tmp_path: P
         _load(root, tmp_path)
 
 
-def test_a_recording_without_annotation_is_named(write_mdb: WriteMdb, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("removed", "message"),
+    [
+        (_annotation, r"needs its annotation, but got .*MusicDelta_Punk_Drum\.wav without one"),
+        (_audio, r"needs its recording, but got .*MusicDelta_Punk_class\.txt without one"),
+    ],
+)
+def test_recording_and_annotation_need_each_other(
+    write_mdb: WriteMdb, tmp_path: Path, removed: Callable[[Path, str], Path], message: str
+) -> None:
     root = write_mdb("Rock", "Punk")
-    _annotation(root, "Punk").unlink()
-    with pytest.raises(
-        DataError, match=r"needs its annotation, but got .*MusicDelta_Punk_Drum\.wav without one"
-    ):
-        _load(root, tmp_path)
-
-
-def test_an_annotation_without_recording_is_named(write_mdb: WriteMdb, tmp_path: Path) -> None:
-    root = write_mdb("Rock", "Punk")
-    _audio(root, "Punk").unlink()
-    with pytest.raises(
-        DataError, match=r"needs its recording, but got .*MusicDelta_Punk_class\.txt without one"
-    ):
+    removed(root, "Punk").unlink()
+    with pytest.raises(DataError, match=message):
         _load(root, tmp_path)
 
 

@@ -10,9 +10,8 @@ from softloc_core.features import FRONT_ENDS
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.tasks.drum_patterns import CHANNEL_OF_VOICE, STYLES, draw_part
 from softloc_core.tasks.drum_synthetic import (
+    NAMES,
     RENDERING_VERSION,
-    TEST_NAMES,
-    TRAIN_NAMES,
     RenderedDrums,
     SyntheticSource,
 )
@@ -136,11 +135,11 @@ def test_onsets_stand_on_the_samples_where_strokes_start() -> None:
 
 
 def test_both_parts_go_through_many_styles() -> None:
-    assert len({RenderedDrums(name, 0).style for name in TRAIN_NAMES}) == len(STYLES)
-    assert len({RenderedDrums(name, 0).style for name in TEST_NAMES}) == len(TEST_NAMES)
+    assert len({RenderedDrums(name, 0).style for name in NAMES.train}) == len(STYLES)
+    assert len({RenderedDrums(name, 0).style for name in NAMES.test}) == len(NAMES.test)
 
 
 def test_folds_leave_the_test_recordings_alone() -> None:
     request = DataRequest("drums", "synthetic", "train_cv", fold=1, features="log_mel_48", seed=0)
     split = SyntheticSource().split(request, None)
-    assert set(split.all) == set(TRAIN_NAMES) and len(split.test) == 4
+    assert set(split.all) == set(NAMES.train) and len(split.test) == 4

@@ -9,9 +9,7 @@ import pytest
 from softloc_core.tasks import TASKS, DataRequest
 from softloc_core.tasks.piano_pieces import draw_piece
 from softloc_core.tasks.piano_synthetic import (
-    TEST_NAMES,
-    TRAIN_NAMES,
-    VALIDATION_NAMES,
+    NAMES,
     RenderedPiano,
 )
 from softloc_core.tasks.piano_voices import RATE_HZ, draw_piano
@@ -76,7 +74,7 @@ def test_partials_are_inharmonic_and_soft_strokes_are_dull() -> None:
 
 def test_onsets_are_where_the_sound_starts() -> None:
     """A lone first note is silent before and loud after."""
-    for name in (*TRAIN_NAMES[:2], TEST_NAMES[0]):
+    for name in (*NAMES.train[:2], NAMES.test[0]):
         audio = RenderedPiano(name, 0)
         samples, rate_hz = audio.load()
         first = round(audio.piece()[0].time_s * rate_hz)
@@ -87,7 +85,7 @@ def test_onsets_are_where_the_sound_starts() -> None:
 def test_the_source_gives_its_recordings_with_their_notes() -> None:
     source = TASKS.get("piano")._sources["synthetic"]
     request = DataRequest("piano", "synthetic", "new_pianos", 0, "semitones_196", 5)
-    assert source.split(request, None).all == (*TRAIN_NAMES, *VALIDATION_NAMES, *TEST_NAMES)
+    assert source.split(request, None).all == (*NAMES.train, *NAMES.validation, *NAMES.test)
     (found,) = source.scan(None, names=["test_01"], seed=5).recordings
     piece = RenderedPiano("test_01", 5).piece()
     assert len(found.reference) == len(piece)
@@ -95,7 +93,7 @@ def test_the_source_gives_its_recordings_with_their_notes() -> None:
     folds = [
         source.split(DataRequest("piano", "synthetic", "train_cv", k, "", 0), None).test for k in range(3)
     ]
-    assert sorted(name for fold in folds for name in fold) == sorted(TRAIN_NAMES)
+    assert sorted(name for fold in folds for name in fold) == sorted(NAMES.train)
 
 
 def test_the_renderer_has_not_changed() -> None:

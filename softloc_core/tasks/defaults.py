@@ -1,0 +1,38 @@
+"""Settings that most tasks share; a task states what differs, and what depends on its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["COMMON_DEFAULTS", "STEADY_TRAINING"]
+
+COMMON_DEFAULTS: Mapping[str, Any] = {
+    # data
+    "fold": 0,
+    # loss and labels
+    "loss_options": (),
+    "measure": "squared",
+    "softness_s": 0.1,
+    "noise": "normal",
+    "noise_options": (),
+    "label_noise_s": 0.0,
+    # training
+    "learning_rate_schedule": "trapezoid",
+    "weight_decay": 0.01,
+    "gradient_clip": 10.0,
+    "gain_db": 0.0,
+    "band_gain_db": 0.0,
+    "initial_empty_prob": 0.8,
+    # scoring
+    "decoding": "auto",
+    "decoding_options": (),
+}
+"""What holds wherever a task, or one of its networks, says nothing else."""
+
+STEADY_TRAINING: Mapping[str, Any] = {
+    "learning_rate_schedule": "constant",
+    "weight_averaging": 0.0,
+    "weight_decay": 0.0,
+}
+"""How the papers' networks are trained: one learning rate from start to end, the last weights taken."""
