@@ -22,10 +22,10 @@ def repair_retries() -> None:
     be started again, and Tune ends a waiting trial for good, however many retries it has left. A trial whose
     hand-over failed would also count as being handed over for ever, and would never be started again.
     """
-    TuneController._process_trial_failure = _process_trial_failure
+    TuneController._process_trial_failure = _process_trial_failure  # type: ignore[method-assign]
 
 
-def _process_trial_failure(self: Any, trial: Any, exception: Exception) -> None:
+def _process_trial_failure(self: Any, trial: Any, exception: Any) -> None:
     """Take the place of the controller's method of this name."""
     is_handed_over = trial in self._resetting_trials
     self._resetting_trials.discard(trial)
