@@ -70,7 +70,7 @@ def compare_losses(
     by: str = "loss",
     at: At = None,
     standard_error: str = "estimator",
-    estimator: str = "gaussian_process",
+    estimator: str = "auto",
     bandwidth: Bandwidth = None,
     softness_ms: float | None = None,
     radius_share: float = 0.95,
@@ -86,7 +86,7 @@ def compare_losses(
         by: Column that is compared, the loss or any other.
         at: Parameters held at a value; see `analysis.curves.loss_curves`.
         standard_error: See `analysis.curves.loss_curves`.
-        estimator: See `analysis.surfaces.ESTIMATORS`.
+        estimator: See `analysis.curves.loss_curves`.
         bandwidth: See `analysis.maps.map_study`.
         softness_ms: See `analysis.curves.loss_curves`.
         radius_share: Share of the clean metric that must hold within the robustness radius, in (0, 1).

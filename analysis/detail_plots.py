@@ -21,6 +21,8 @@ from analysis.ridges import fit_ridge, slices
 
 __all__ = ["LINES", "plot_comparison", "plot_slices", "plot_uncertainty"]
 
+# From here on an axis of ms is labelled in seconds.
+_LONG_MS = 2000.0
 LINES = ("#1f5a86", "#c4423f", "#3c8d5a", "#8a5aa5", "#d08a2e", "#4a4a4a", "#2aa1a1", "#a04a72")
 
 
@@ -73,6 +75,7 @@ def plot_comparison(comparison: Comparison, axis: Axis) -> Figure:
             _draw_curve(
                 top, curve, curve.mean, curve.draws, colour=LINES[index % len(LINES)], level=comparison.level
             )
+            _draw_level_trials(top, comparison, index)
             _draw_radius(top, comparison, index)
         top.set_ylabel(METRIC_LABELS.get(comparison.study_map.metric, comparison.study_map.metric))
         top.legend(frameon=False, fontsize=8, loc="best")
@@ -92,6 +95,10 @@ def plot_comparison(comparison: Comparison, axis: Axis) -> Figure:
         rows[-1][0].set_xlabel(axis.title)
         for (axes,) in rows:
             axes.set_xlim(axis.low, axis.high)
+        if axis.unit == "ms" and axis.high >= _LONG_MS:
+            rows[-1][0].set_xlabel(f"{axis.label} (s)")
+            for (axes,) in rows:
+                axes.xaxis.set_major_formatter(lambda place, _: f"{place / 1000:g}")
     return figure
 
 
@@ -172,6 +179,26 @@ def _draw_curve(
     at = "" if curve.softness_ms is None else f", softness {curve.softness_ms:.0f} ms"
     axes.fill_between(curve.noise_ms, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.plot(curve.noise_ms, mean, color=colour, linewidth=1.8, label=f"{loss_label(curve.name)}{at}")
+
+
+def _draw_level_trials(axes: Axes, comparison: Comparison, index: int) -> None:
+    """Every trial of a curve that joins levels, those of different losses a little apart."""
+    name = comparison.curves[index].name
+    [panel] = [panel for panel in comparison.study_map.panels if panel.name == name]
+    if not panel.joins_levels:
+        return
+    [axis] = panel.axes
+    apart = 0.004 * (axis.high - axis.low) * (index - (len(comparison.curves) - 1) / 2)
+    axes.scatter(
+        panel.points[:, 0] + apart,
+        panel.values,
+        s=7,
+        color=LINES[index % len(LINES)],
+        alpha=0.55,
+        linewidths=0,
+        zorder=3,
+        clip_on=False,
+    )
 
 
 def _draw_radius(axes: Axes, comparison: Comparison, index: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -30,9 +31,7 @@ _TOLERANCES_S = np.array([0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1])
 _RUN_COLUMNS = ("task", "data", "seed", "package_version", "git_commit", "host", "device", "schema_version")
 
 
-def html_report(
-    study: Study, *, estimator: str = "gaussian_process", importance: Importance | None = None
-) -> str:
+def html_report(study: Study, *, estimator: str = "auto", importance: Importance | None = None) -> str:
     """The report as one HTML page that needs no network.
 
     Parts that the study does not bear (a comparison of one loss without label noise, F1 over tolerance
@@ -40,7 +39,7 @@ def html_report(
 
     Args:
         study: The study.
-        estimator: See `analysis.surfaces.ESTIMATORS`.
+        estimator: See `analysis.curves.loss_curves`.
         importance: Gives each swept parameter's share of the variance of F1, as
             `sweeps.importance.importance` does; left out when None.
 
@@ -48,7 +47,8 @@ def html_report(
         AnalysisError: A study of which no map can be drawn.
     """
     metrics = [name for name in METRIC_LABELS if name == "f1" or name in study.trials]
-    maps = {metric: map_study(study, metric=metric, estimator=estimator) for metric in metrics}
+    fit = partial(map_study, study, estimator=estimator, prefers_process=True)
+    maps = {metric: fit(metric=metric) for metric in metrics}
     lead = (
         "Labels are off by some tens of milliseconds. Which loss and softness should be used, what will it "
         f"cost, and how sure is that? {len(study.completed)} trials completed, {len(study.failed)} failed."
@@ -76,7 +76,7 @@ def _or_reason(part: Callable[[], str]) -> str:
 
 def _answers(study: Study, estimator: str) -> str:
     """Recommendations at five noise levels, the middle one in words."""
-    axis = noise_axis(map_study(study, estimator=estimator))
+    axis = noise_axis(map_study(study, estimator=estimator, prefers_process=True))
     if axis is None:
         raise AnalysisError("the label noise does not vary")
     found = recommend_levels(study, [float(at) / axis.factor for at in axis.lattice(5)], estimator=estimator)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import LABEL_NOISE, Axis
+from analysis.categories import hold_categories
 from analysis.comparisons import Estimate, select_values
 from analysis.curves import noise_axis, panel_draws
 from analysis.maps import StudyMap, map_study
@@ -35,6 +36,7 @@ class Choice:
         softness_ms: Best softness, with the interval in which the draws have it; None for a loss without.
         flat_ms: Softness range within 0.01 of the best estimate; None for a loss without.
         value: Metric to expect there.
+        value_here: The same on the very test recordings of the study: other training runs alone.
         cost: What the label noise takes from the loss, each at its best softness.
         draws: [draw], the metric at that softness.
         support: Effective number of trials behind the estimate.
@@ -44,6 +46,7 @@ class Choice:
     softness_ms: Estimate | None
     flat_ms: tuple[float, float] | None
     value: Estimate
+    value_here: Estimate
     cost: Estimate
     draws: Array
     support: float
@@ -93,7 +96,7 @@ def recommend(
     label_noise_s: float,
     only: Sequence[str] | None = None,
     metric: str = "f1",
-    estimator: str = "gaussian_process",
+    estimator: str = "auto",
     bandwidth: Bandwidth = None,
     by: str = "loss",
     at: At = None,
@@ -107,7 +110,7 @@ def recommend(
         label_noise_s: Scale of the label noise in seconds, within the studied range.
         only: Losses to choose from; all when None.
         metric: Numeric column of the trials, larger being better.
-        estimator: See `analysis.surfaces.ESTIMATORS`.
+        estimator: See `analysis.curves.loss_curves`.
         bandwidth: See `analysis.maps.map_study`.
         by: Column that is chosen, the loss or any other.
         at: Parameters held at a value; see `analysis.curves.loss_curves`.
@@ -138,7 +141,7 @@ def recommend_levels(
     label_noises_s: Sequence[float],
     *,
     metric: str = "f1",
-    estimator: str = "gaussian_process",
+    estimator: str = "auto",
     bandwidth: Bandwidth = None,
     by: str = "loss",
     at: At = None,
@@ -146,8 +149,16 @@ def recommend_levels(
     level: float = 0.95,
 ) -> list[Recommendation]:
     """The same for several levels of label noise, from one fit. See `recommend`."""
-    view = View(at=at or {}, over_noise=True)
-    study_map = map_study(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, view=view)
+    study, places = hold_categories(study, at)
+    study_map = map_study(
+        study,
+        metric=metric,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        by=by,
+        view=View(at=places, over_noise=True),
+        prefers_process=True,
+    )
     trials = study.scored(metric)
     axis = _noise_axis(study, study_map)
     drawn = resample(study, trials, metric=metric, standard_error=standard_error)
@@ -210,7 +221,9 @@ def _choice(panel: Panel, noise_ms: float, drawn: Resampling, *, level: float) -
         softness = Estimate.of(float(at[best, 0]), at[draws[:, :n].argmax(axis=1), 0], level=level)
         flat = _flat_range(at[:, 0], mean[:n], best)
     value = Estimate.of(float(mean[best]), draws[:, best], level=level)
-    return Choice(panel.name, softness, flat, value, cost, draws[:, best], float(support[best]))
+    here = panel_draws(panel, lines[[best]], drawn.same_recordings())
+    value_here = Estimate.of(float(mean[best]), here[:, 0], level=level)
+    return Choice(panel.name, softness, flat, value, value_here, cost, draws[:, best], float(support[best]))
 
 
 def _line(panel: Panel, noise_ms: float) -> Array:
@@ -243,6 +256,8 @@ def _row(choice: Choice, *, by: str) -> dict[str, object]:
         "value": choice.value.value,
         "value_low": choice.value.low,
         "value_high": choice.value.high,
+        "value_here_low": choice.value_here.low,
+        "value_here_high": choice.value_here.high,
         "cost": choice.cost.value,
         "cost_low": choice.cost.low,
         "cost_high": choice.cost.high,
@@ -266,6 +281,12 @@ def _answer(found: Recommendation) -> list[str]:
         else ""
     )
     lines.append(f"{label} to expect: {_interval(best.value)}{price}.")
+    if found.has_recordings:
+        here = best.value_here
+        lines.append(
+            f"On the very recordings of this study, trained anew: {here.low:.3f} to {here.high:.3f}; the "
+            "rest is the chance of which recordings are scored."
+        )
     lines += _runner_up(found, label)
     if best.support < 3:
         lines.append(f"Few trials are near: the estimate rests on {best.support:.1f}. Run more there.")

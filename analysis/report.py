@@ -1,15 +1,16 @@
 """What the command line calls: a study in, figures, tables and a text for the terminal out.
 
-Each function takes the study's folder or address, writes below `<study>/figures` unless told where, and
-returns the written paths with a text of at most 80 columns. A user's mistake is an `AnalysisError`.
+Each function takes the study's folder or address, writes below `<study>/figures` unless told where (of
+several tasks in a folder each), and returns the written paths with a text of at most 80 columns. A user's
+mistake is an `AnalysisError`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.authors_map import plot_authors_map
+from analysis.categories import hold_categories, tasks_of
+from analysis.cells import CellComparison, compare_cells, has_cells_only, plot_cells
 from analysis.comparison_text import comparison_text
-from analysis.comparisons import compare_losses
+from analysis.comparisons import Comparison, compare_losses
 from analysis.curves import noise_axis
 from analysis.detail_plots import plot_comparison, plot_slices, plot_uncertainty
 from analysis.html_report import Importance, html_report
@@ -28,7 +31,7 @@ from analysis.panels import METRIC_LABELS
 from analysis.plots import plot_map, save_figure
 from analysis.recommendations import recommend
 from analysis.rescoring import load_scored
-from analysis.results import AnalysisError
+from analysis.results import AnalysisError, Study
 from analysis.ridges import fit_ridge
 from analysis.surfaces import Bandwidth
 from analysis.tables import text_table, write_csv, write_tables
@@ -87,7 +90,8 @@ def write_surface(
         out_dir: Where to write; `<study>/figures` when None, which a remote study does not have.
         metric: Numeric column of the trials.
         estimator: See `analysis.surfaces.ESTIMATORS`; `auto` takes Nadaraya-Watson from 100 trials a loss
-            on (or where a bandwidth is given), a Gaussian process below.
+            on (or where a bandwidth is given), a Gaussian process below, and joins the means of the levels
+            where label noise alone varies, at few levels with replicates.
         bandwidth: Standard deviation of the kernel in shown units (ms), one number or one an axis; chosen by
             leave-one-out cross validation when None.
         by: Column whose values get a panel each.
@@ -104,25 +108,29 @@ def write_surface(
     """
     if preset not in (None, "authors"):
         raise AnalysisError(f"`preset` must be authors, but got {preset}")
-    loaded = load_scored(study, tolerance_s=tolerance_s)
     wants_colour = _terminal_wants_colour() if colour is None else colour
-    if preset == "authors":
-        figure, honest = plot_authors_map(loaded)
-        stem = _folder(study, out_dir) / _stem("surface_authors", metric="f1", tolerance_s=tolerance_s)
-        return Output(save_figure(figure, stem), text_map(honest, colour=wants_colour))
-    study_map = map_study(
-        loaded,
-        metric=metric,
-        estimator=estimator,
-        bandwidth=bandwidth,
-        by=by,
-        view=view,
-        standard_error=standard_error,
-    )
-    name = _stem("surface", metric=metric, tolerance_s=tolerance_s) + (view.suffix() if view else "")
-    stem = _folder(study, out_dir) / name
-    paths = [*save_figure(plot_map(study_map), stem), _write_lattice(study_map, stem)]
-    return Output((*paths, *_write_details(study_map, stem)), text_map(study_map, colour=wants_colour))
+
+    def write(part: Study, folder: Path) -> Output:
+        if preset == "authors":
+            figure, honest = plot_authors_map(hold_categories(part, view.at if view else {})[0])
+            stem = folder / _stem("surface_authors", metric="f1", tolerance_s=tolerance_s)
+            return Output(save_figure(figure, stem), text_map(honest, colour=wants_colour))
+        study_map = map_study(
+            part,
+            metric=metric,
+            estimator=estimator,
+            bandwidth=bandwidth,
+            by=by,
+            view=view,
+            standard_error=standard_error,
+        )
+        name = _stem("surface", metric=metric, tolerance_s=tolerance_s) + (view.suffix() if view else "")
+        paths = [*save_figure(plot_map(study_map), folder / name), _write_lattice(study_map, folder / name)]
+        details = _write_details(study_map, folder / name)
+        return Output((*paths, *details), text_map(study_map, colour=wants_colour))
+
+    loaded = load_scored(study, tolerance_s=tolerance_s)
+    return _for_each_task(loaded, _folder(study, out_dir), write, by=by, at=view.at if view else {})
 
 
 def _write_details(study_map: StudyMap, stem: Path) -> list[Path]:
@@ -147,7 +155,7 @@ def write_compare(
     by: str = "loss",
     reference: str | None = None,
     only: Sequence[str] | None = None,
-    estimator: str = "gaussian_process",
+    estimator: str = "auto",
     bandwidth: Bandwidth = None,
     softness_s: float | None = None,
     tolerance_s: float | None = None,
@@ -156,6 +164,9 @@ def write_compare(
     level: float = 0.95,
 ) -> Output:
     """Compare losses (or the values of another column) on the same wrong labels.
+
+    Where no number varies, but splits, networks or other names do, they are compared cell by cell (see
+    `analysis.cells`), without crossings.
 
     Writes `compare.png` and `.svg`, and the tables `compare`, `compare_differences` and `compare_crossings`
     as .csv and .tex.
@@ -167,7 +178,8 @@ def write_compare(
         by: Column that is compared.
         reference: Value that the others are compared with; cross_entropy when None and there, else the first.
         only: Values to keep; all when None.
-        estimator: See `analysis.surfaces.ESTIMATORS`.
+        estimator: See `analysis.surfaces.ESTIMATORS`, or `auto`: the means of the levels where label noise
+            alone varies, at few levels with replicates, else a Gaussian process.
         bandwidth: Shown units (ms); chosen or fitted when None.
         softness_s: Softness of the losses that use one, in seconds; each its best when None.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
@@ -178,22 +190,44 @@ def write_compare(
     Raises:
         AnalysisError: A study that cannot be read or compared.
     """
-    found = compare_losses(
-        load_scored(study, tolerance_s=tolerance_s),
-        metric=metric,
-        by=by,
-        reference=reference,
-        only=only,
-        estimator=estimator,
-        bandwidth=bandwidth,
-        softness_ms=None if softness_s is None else 1000.0 * softness_s,
-        at=at,
-        standard_error=standard_error,
-        level=level,
-    )
+
+    def write(part: Study, folder: Path) -> Output:
+        stem = folder / _stem("compare", metric=metric, tolerance_s=tolerance_s)
+        if has_cells_only(part, metric=metric, by=by, at=at):
+            return _write_cells(
+                compare_cells(part, metric=metric, by=by, reference=reference, only=only, at=at, level=level),
+                stem,
+            )
+        found = compare_losses(
+            part,
+            metric=metric,
+            by=by,
+            reference=reference,
+            only=only,
+            estimator=estimator,
+            bandwidth=bandwidth,
+            softness_ms=None if softness_s is None else 1000.0 * softness_s,
+            at=at,
+            standard_error=standard_error,
+            level=level,
+        )
+        return _write_comparison(found, stem)
+
+    loaded = load_scored(study, tolerance_s=tolerance_s)
+    return _for_each_task(loaded, _folder(study, out_dir), write, by=by, at=at)
+
+
+def _write_cells(found: CellComparison, stem: Path) -> Output:
+    """A comparison of cells as a figure and tables."""
+    paths = [*save_figure(plot_cells(found), stem), *write_tables(found.summary, stem)]
+    paths += write_tables(found.differences, stem.with_name(f"{stem.name}_differences"))
+    return Output(tuple(paths), found.text())
+
+
+def _write_comparison(found: Comparison, stem: Path) -> Output:
+    """A comparison as a figure and tables."""
     axis = noise_axis(found.study_map)
     assert axis is not None, "losses are compared over label noise"
-    stem = _folder(study, out_dir) / _stem("compare", metric=metric, tolerance_s=tolerance_s)
     paths = [*save_figure(plot_comparison(found, axis), stem), *write_tables(found.summary, stem)]
     paths += write_tables(found.differences, stem.with_name(f"{stem.name}_differences"))
     paths += write_tables(found.crossings, stem.with_name(f"{stem.name}_crossings"))
@@ -208,7 +242,7 @@ def write_recommend(
     metric: str = "f1",
     by: str = "loss",
     only: Sequence[str] | None = None,
-    estimator: str = "gaussian_process",
+    estimator: str = "auto",
     bandwidth: Bandwidth = None,
     tolerance_s: float | None = None,
     at: At = None,
@@ -222,27 +256,32 @@ def write_recommend(
     Raises:
         AnalysisError: A noise outside the studied range, or a study that cannot be read.
     """
-    found = recommend(
-        load_scored(study, tolerance_s=tolerance_s),
-        label_noise_s=label_noise_s,
-        only=only,
-        metric=metric,
-        by=by,
-        estimator=estimator,
-        bandwidth=bandwidth,
-        at=at,
-        standard_error=standard_error,
-        level=level,
-    )
-    stem = _folder(study, out_dir) / _stem("recommend", metric=metric, tolerance_s=tolerance_s)
-    return Output(write_tables(found.table(by=by), stem), found.text())
+
+    def write(part: Study, folder: Path) -> Output:
+        found = recommend(
+            part,
+            label_noise_s=label_noise_s,
+            only=only,
+            metric=metric,
+            by=by,
+            estimator=estimator,
+            bandwidth=bandwidth,
+            at=at,
+            standard_error=standard_error,
+            level=level,
+        )
+        stem = folder / _stem("recommend", metric=metric, tolerance_s=tolerance_s)
+        return Output(write_tables(found.table(by=by), stem), found.text())
+
+    loaded = load_scored(study, tolerance_s=tolerance_s)
+    return _for_each_task(loaded, _folder(study, out_dir), write, by=by, at=at)
 
 
 def write_report(
     study: str | Path,
     *,
     out_dir: Path | None = None,
-    estimator: str = "gaussian_process",
+    estimator: str = "auto",
     tolerance_s: float | None = None,
     importance: Importance | None = None,
 ) -> Output:
@@ -251,7 +290,8 @@ def write_report(
     Args:
         study: The study's folder or address.
         out_dir: Where to write; `<study>/figures` when None.
-        estimator: See `analysis.surfaces.ESTIMATORS`.
+        estimator: See `analysis.surfaces.ESTIMATORS`, or `auto`: the means of the levels where label noise
+            alone varies, at few levels with replicates, else a Gaussian process.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
         importance: Gives each swept parameter's share of the variance (`sweeps.importance.importance`); left
             out when None.
@@ -259,13 +299,15 @@ def write_report(
     Raises:
         AnalysisError: A study that cannot be read or drawn.
     """
-    loaded = load_scored(study, tolerance_s=tolerance_s)
-    text = html_report(loaded, estimator=estimator, importance=importance)
-    folder = _folder(study, out_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_stem('report', metric='f1', tolerance_s=tolerance_s)}.html"
-    path.write_text(text, encoding="utf-8")
-    return Output((path,), f"The report is one page for any browser: {path}")
+
+    def write(part: Study, folder: Path) -> Output:
+        text = html_report(part, estimator=estimator, importance=importance)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{_stem('report', metric='f1', tolerance_s=tolerance_s)}.html"
+        path.write_text(text, encoding="utf-8")
+        return Output((path,), f"The report is one page for any browser: {path}")
+
+    return _for_each_task(load_scored(study, tolerance_s=tolerance_s), _folder(study, out_dir), write)
 
 
 def write_importance(
@@ -288,13 +330,43 @@ def write_importance(
     Raises:
         AnalysisError: A study that cannot be read, or too few trials or parameters.
     """
-    loaded = load_scored(study, tolerance_s=tolerance_s)
-    shares = pd.Series(importance(loaded), name="share").rename_axis("parameter").reset_index()
-    stem = _folder(study, out_dir) / _stem("importance", metric=metric, tolerance_s=tolerance_s)
-    paths = (*write_tables(shares, stem), *save_figure(plot_importance(loaded, shares, metric=metric), stem))
-    label = METRIC_LABELS.get(metric, metric)
-    head = f"Share of the variance of {label} that each parameter explains (functional ANOVA):"
-    return Output(paths, f"{head}\n\n{text_table(shares)}")
+
+    def write(part: Study, folder: Path) -> Output:
+        shares = pd.Series(importance(part), name="share").rename_axis("parameter").reset_index()
+        stem = folder / _stem("importance", metric=metric, tolerance_s=tolerance_s)
+        picture = save_figure(plot_importance(part, shares, metric=metric), stem)
+        label = METRIC_LABELS.get(metric, metric)
+        head = f"Share of the variance of {label} that each parameter explains (functional ANOVA):"
+        return Output((*write_tables(shares, stem), *picture), f"{head}\n\n{text_table(shares)}")
+
+    return _for_each_task(load_scored(study, tolerance_s=tolerance_s), _folder(study, out_dir), write)
+
+
+def _for_each_task(
+    study: Study, folder: Path, write: Callable[[Study, Path], Output], *, by: str = "loss", at: At = None
+) -> Output:
+    """What `write` gives; of a study of several tasks, of each in a folder of its own.
+
+    A task that cannot be drawn says why, while another one can.
+    """
+    tasks = tasks_of(study)
+    if len(tasks) < 2 or by == "task" or "task" in (at or {}):
+        return write(study, folder)
+    paths: list[Path] = []
+    texts: list[str] = []
+    reasons: list[AnalysisError] = []
+    for task in tasks:
+        try:
+            written = write(replace(study.where(task=task), name=f"{study.name}, {task}"), folder / task)
+        except AnalysisError as error:
+            reasons.append(error)
+            texts.append(f"{task}: not drawn, for {error}")
+            continue
+        paths += written.paths
+        texts.append(f"{task}\n{written.text}")
+    if not paths:
+        raise reasons[0]
+    return Output(tuple(paths), "\n\n".join(texts))
 
 
 def _write_lattice(study_map: StudyMap, stem: Path) -> Path:

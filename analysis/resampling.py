@@ -52,6 +52,10 @@ class Resampling:
     limits: tuple[float, float] = (-np.inf, np.inf)
     widened: bool = True
 
+    def same_recordings(self) -> Resampling:
+        """The draws of other training runs alone."""
+        return replace(self, shift=np.zeros_like(self.shift), has_recordings=False)
+
     def of(self, rows: NDArray[np.int64]) -> Resampling:
         """The draws of the trials at these positions."""
         return replace(self, weight=self.weight[:, rows], shift=self.shift[:, rows])

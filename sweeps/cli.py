@@ -18,16 +18,7 @@ from rich.console import Console
 from analysis.results import AnalysisError
 from softloc_core.errors import UserError
 from sweeps.cli_analysis import add_analysis_commands
-from sweeps.cli_options import (
-    DataRoot,
-    Overrides,
-    Source,
-    StudyDir,
-    StudyFile,
-    Trials,
-    cache_dir,
-    load_with_options,
-)
+from sweeps.cli_options import DataRoot, StudyChoice, StudyDir, cache_dir, with_options
 from sweeps.cli_planning import add_planning_commands
 from sweeps.cli_submit import add_submit_command
 from sweeps.console import print_line
@@ -57,13 +48,11 @@ Out = Annotated[str, typer.Option(help="Folder for studies; any address pyarrow 
     "- `softloc run drums_210 --trials 50 --set loss=cross_entropy --set name=baseline`\n\n"
     "- `softloc run study.yaml --set 'softness={uniform: [0ms, 50ms]}'`"
 )
+@with_options
 def run(
-    study: StudyFile,
+    choice: StudyChoice,
     out: Out = "runs",
-    data: Source = None,
     data_root: DataRoot = None,
-    trials: Trials = None,
-    overrides: Overrides = None,
     cpus: Annotated[int | None, typer.Option(help="Cores to use on this machine; all by default.")] = None,
     address: Annotated[
         str | None, typer.Option(help="A running Ray cluster, as auto or ray://HOST:10001.")
@@ -99,7 +88,7 @@ def run(
         budget=Budget(max_hours=max_hours, max_trials=max_trials, max_failures=max_failures),
         draw=draw_surface,
     )
-    outcome = run_study(load_with_options(study, data=data, trials=trials, overrides=overrides), options)
+    outcome = run_study(choice.load(), options)
     if outcome.text:
         print_line(outcome.text)
     for path in outcome.figures:

@@ -24,14 +24,16 @@ __all__ = ["add_analysis_commands"]
 OutDir = Annotated[Path | None, typer.Option(help="Where to write; STUDY/figures by default.")]
 Metric = Annotated[str, typer.Option(help="A numeric column of the trials.")]
 By = Annotated[str, typer.Option(help="Column whose values are told apart.")]
+_NAMES = "nadaraya_watson, local_linear, gaussian_process or steered_process"
 Estimator = Annotated[
-    str, typer.Option(help="nadaraya_watson, local_linear, gaussian_process or steered_process.")
+    str,
+    typer.Option(help=f"auto (means of few levels with replicates joined, else gaussian_process), {_NAMES}."),
 ]
 SurfaceEstimator = Annotated[
     str,
     typer.Option(
-        help="auto (nadaraya_watson from 100 trials a loss on, else gaussian_process), nadaraya_watson, "
-        "local_linear, gaussian_process or steered_process."
+        help="auto (means of few levels with replicates joined, nadaraya_watson from 100 trials a loss on, "
+        f"else gaussian_process), {_NAMES}."
     ),
 ]
 Bandwidth = Annotated[
@@ -43,7 +45,10 @@ Tolerance = Annotated[
 Only = Annotated[list[str] | None, typer.Option("--loss", help="Keep this loss; may be given again.")]
 At = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=VALUE", help="Hold a parameter at a value, as alpha=0.5; may be given again."),
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Hold a parameter at a value, as alpha=0.5, task=golf or fold=2; may be given again.",
+    ),
 ]
 StandardError = Annotated[
     str,
@@ -88,7 +93,7 @@ class AskedOfLosses(Asked):
     """The same, and what only losses that are weighed against each other have."""
 
     only: Only = None
-    estimator: Estimator = "gaussian_process"
+    estimator: Estimator = "auto"
     level: Level = 0.95
 
     @property
@@ -154,7 +159,7 @@ def recommend(
 def report(
     study: StudyDir,
     out_dir: OutDir = None,
-    estimator: Estimator = "gaussian_process",
+    estimator: Estimator = "auto",
     tolerance: Tolerance = None,
 ) -> None:
     """Write one HTML page with the answers, maps, tables and failures of a study."""

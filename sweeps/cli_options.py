@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
@@ -17,13 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DataRoot",
-    "Overrides",
-    "Source",
+    "StudyChoice",
     "StudyDir",
-    "StudyFile",
-    "Trials",
     "cache_dir",
-    "load_with_options",
     "with_options",
 ]
 
@@ -49,15 +46,26 @@ def cache_dir() -> Path:
     return Path(os.environ.get("SOFTLOC_CACHE", "~/.cache/softloc")).expanduser()
 
 
-def load_with_options(
-    study: str, *, data: str | None, trials: int | None, overrides: list[str] | None
-) -> Study:
-    """The study that `study` names, with what the command line says instead."""
-    from sweeps.study import load_study
+@dataclass(frozen=True)
+class StudyChoice:
+    """A study, and what the command line says instead of some of its keys."""
 
-    short = [f"data={data}"] if data is not None else []
-    short += [f"trials={trials}"] if trials is not None else []
-    return load_study(study, overrides=[*short, *(overrides or [])])
+    study: StudyFile
+    data: Source = None
+    trials: Trials = None
+    overrides: Overrides = None
+
+    def load(self) -> Study:
+        """The study so changed.
+
+        Raises:
+            UserError: No such study, or one that is not valid.
+        """
+        from sweeps.study import load_study
+
+        short = [f"data={self.data}"] if self.data is not None else []
+        short += [f"trials={self.trials}"] if self.trials is not None else []
+        return load_study(self.study, overrides=[*short, *(self.overrides or [])])
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -6,16 +6,7 @@ from typing import Annotated
 
 import typer
 
-from sweeps.cli_options import (
-    DataRoot,
-    Overrides,
-    Source,
-    StudyDir,
-    StudyFile,
-    Trials,
-    cache_dir,
-    load_with_options,
-)
+from sweeps.cli_options import DataRoot, StudyChoice, StudyDir, cache_dir, with_options
 from sweeps.console import print_line
 
 __all__ = ["add_planning_commands"]
@@ -31,13 +22,11 @@ def add_planning_commands(app: typer.Typer) -> None:
     app.command(epilog="Example: `softloc pareto runs/drums_210 --objective f1 --objective train_s`")(pareto)
 
 
+@with_options
 def plan(
-    study: StudyFile,
+    choice: StudyChoice,
     out: Annotated[str, typer.Option(help="Folder for studies; any address pyarrow opens.")] = "runs",
-    data: Source = None,
     data_root: DataRoot = None,
-    trials: Trials = None,
-    overrides: Overrides = None,
     cpus: Annotated[
         float | None, typer.Option(help="Cores that it will have; this machine's if left out.")
     ] = None,
@@ -71,8 +60,7 @@ def plan(
         trial_s=trial_seconds,
         pilot_s=pilot_seconds,
     )
-    loaded = load_with_options(study, data=data, trials=trials, overrides=overrides)
-    print_line(plan_study(loaded, options).text)
+    print_line(plan_study(choice.load(), options).text)
 
 
 def pareto(

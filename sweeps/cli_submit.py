@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 from typer.core import TyperGroup
 
-from sweeps.cli_options import Overrides, Source, Trials, load_with_options
+from sweeps.cli_options import StudyChoice, with_options
 from sweeps.console import print_line
 
 __all__ = ["add_submit_command"]
@@ -20,7 +21,6 @@ _EXAMPLES = (
 )
 
 
-Study = Annotated[str, typer.Argument(help="A shipped study by name or a study file, here.")]
 Address = Annotated[str, typer.Option(help="Ray's dashboard, as http://127.0.0.1:8265 through a tunnel.")]
 Out = Annotated[str, typer.Option(help="Folder for studies: an address (s3://...) or absolute on the head.")]
 Options = Annotated[list[str] | None, typer.Argument(help="After `--`: further options of `softloc run`.")]
@@ -34,21 +34,26 @@ TrackingUri = Annotated[str | None, typer.Option(help="An MLflow server, as the 
 Mlflow = Annotated[bool, typer.Option(help="Whether MLflow is written.")]
 
 
+@dataclass(frozen=True)
+class ChoiceHere(StudyChoice):
+    """A study whose file, if it is one, is on this machine."""
+
+    study: Annotated[str, typer.Argument(help="A shipped study by name or a study file, here.")]
+
+
 def add_submit_command(app: typer.Typer) -> None:
     """Give `app` the command `submit`; its further options are checked against those of `run`."""
     app.command(epilog=_EXAMPLES)(submit)
 
 
+@with_options
 def submit(
     context: typer.Context,
-    study: Study,
+    choice: ChoiceHere,
     address: Address,
     out: Out,
     options: Options = None,
-    data: Source = None,
     data_root: DataRoot = None,
-    trials: Trials = None,
-    overrides: Overrides = None,
     tracking_uri: TrackingUri = None,
     mlflow: Mlflow = True,
 ) -> None:
@@ -56,7 +61,7 @@ def submit(
     from sweeps.submit import JobRequest, submit_study
 
     _validate_options(context, options or [])
-    loaded = load_with_options(study, data=data, trials=trials, overrides=overrides)
+    study = choice.load()
     request = JobRequest(
         address=address,
         out=out,
@@ -65,7 +70,7 @@ def submit(
         mlflow=mlflow,
         options=tuple(options or ()),
     )
-    print_line(submit_study(loaded, request))
+    print_line(submit_study(study, request))
 
 
 def _validate_options(context: typer.Context, options: Sequence[str]) -> None:

@@ -133,6 +133,7 @@ def _write_local(target: Path, content: bytes) -> None:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
     except BaseException:
+        # Ctrl-C as well must leave no half file; whatever it was goes on up.
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise

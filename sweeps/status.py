@@ -189,5 +189,7 @@ def _loads() -> list[NodeLoad]:
     try:
         return node_loads()
     except Exception as error:
+        # Ray raises its own errors, gRPC's, or bare ones, as its processes come and go; none of them may end
+        # a study over a line of its status.
         logger.info("the load of the nodes is not known: %s", error, exc_info=True)
         return []

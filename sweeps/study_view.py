@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
+from analysis.categories import tasks_of
 from analysis.results import AnalysisError, Study, load_study
 
 __all__ = ["StudyView", "study_view", "summary_table"]
@@ -63,28 +64,36 @@ def study_view(location: str | Path) -> StudyView:
     study = load_study(location)
     table = summary_table(study)
     files = {SUMMARY: table.to_csv(index=False, float_format="%.6g").encode()}
-    try:
-        files |= _heat_map(study)
-        remark = f"Heat map: artifact `{HEAT_MAP}`; in characters: `summary.txt`."
-    except AnalysisError as error:
-        remark = f"No heat map: {error}."
+    remarks = []
+    tasks = tasks_of(study)
+    for task in tasks if len(tasks) > 1 else [None]:
+        prefix = "" if task is None else f"{task}_"
+        try:
+            files |= _heat_map(study if task is None else study.where(task=task), prefix=prefix)
+            remarks.append(f"Heat map: artifact `{prefix}{HEAT_MAP}`; in characters: `{prefix}summary.txt`.")
+        except AnalysisError as error:
+            remarks.append(f"No heat map{'' if task is None else f' of {task}'}: {error}.")
     counts = f"{len(study.completed)} trials completed, {len(study.failed)} failed."
-    note = "\n\n".join([counts, _markdown(table), remark])
+    note = "\n\n".join([counts, _markdown(table), *remarks])
     return StudyView(len(study.trials), files, note)
 
 
 def summary_table(study: Study) -> pd.DataFrame:
-    """One row a loss: trials, F1, where it was best, time.
+    """One row a loss (of each task, where there are several): trials, F1, where it was best, time.
 
     Returns:
-        Columns loss, completed, failed, f1_mean, f1_sd, f1_best, best_softness_ms, best_label_noise_ms,
+        Columns task, loss, completed, failed, f1_mean, f1_sd, f1_best, best_softness_ms, best_label_noise_ms,
         train_s_mean; empty where a loss has no completed trial.
     """
     rows = []
-    for loss, group in sorted(study.trials.groupby("loss"), key=lambda item: str(item[0])):
+    keys = ["task", "loss"] if len(tasks_of(study)) > 1 else ["loss"]
+    for names, group in sorted(study.trials.groupby(keys), key=lambda item: str(item[0])):
         done = group[group["status"] == "completed"]
         f1 = done["f1"].astype(float)
-        row = {"loss": loss, "completed": len(done), "failed": int((group["status"] == "failed").sum())}
+        row = dict(zip(keys, names, strict=True)) | {
+            "completed": len(done),
+            "failed": int((group["status"] == "failed").sum()),
+        }
         row |= {"f1_mean": f1.mean(), "f1_sd": f1.std(), "f1_best": f1.max()}
         best = f1.sort_values(ascending=False, kind="stable").index[:1]
         for name in ("softness", "label_noise"):
@@ -94,8 +103,8 @@ def summary_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _heat_map(study: Study) -> dict[str, bytes]:
-    """The map as a picture and in characters."""
+def _heat_map(study: Study, *, prefix: str) -> dict[str, bytes]:
+    """The map as a picture and in characters, by names that begin with `prefix`."""
     from analysis.maps import map_study
     from analysis.plots import plot_map, save_figure
     from analysis.text_plots import text_map
@@ -103,7 +112,8 @@ def _heat_map(study: Study) -> dict[str, bytes]:
     drawn = map_study(study, estimator="auto")
     with TemporaryDirectory(prefix="softloc-view-") as folder:
         picture, _ = save_figure(plot_map(drawn), Path(folder) / "heat_map")
-        return {HEAT_MAP: picture.read_bytes(), "summary.txt": text_map(drawn, colour=False).encode()}
+        text = text_map(drawn, colour=False).encode()
+        return {f"{prefix}{HEAT_MAP}": picture.read_bytes(), f"{prefix}summary.txt": text}
 
 
 def _markdown(table: pd.DataFrame) -> str:

@@ -159,6 +159,8 @@ class TrackerThread:
         try:
             yield
         except Exception as error:
+            # MLflow lets through whatever its server, its database's driver, its file system or the figure's
+            # drawing raise; the study must go on without it whatever that is.
             lines = redacted(str(error)).strip().splitlines()
             self.problem = f"{type(error).__name__}: {lines[0] if lines else ''}"
             logger.warning("MLflow: %s", self.problem, exc_info=True)

@@ -6,10 +6,10 @@ import json
 import logging
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sweeps.environment import environment_at, read_environments
@@ -115,8 +115,8 @@ class MlflowWriter:
         self._put_files(self._parent_id, {**content, **self._definition()})
         if view is not None:
             self.show(view)
-        for path in files:
-            self._client.log_artifact(self._parent_id, str(path), "figures")
+        for path, folder in _artifact_folders(files):
+            self._client.log_artifact(self._parent_id, str(path), folder)
         stored = self._store.load().values()
         ended_ms = max((_ended_ms(trial.row) for trial in stored), default=0)
         for name in ("completed", "failed"):
@@ -218,3 +218,11 @@ def _ended_ms(row: Row) -> int:
     """When its training ended."""
     took = timedelta(seconds=row.get("train_s") or 0.0)
     return int((row["started_at"] + took).timestamp() * 1000)
+
+
+def _artifact_folders(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Where each figure goes: `figures`, with the folders below the one that all have in common."""
+    paths = list(files)
+    root = os.path.commonpath([path.parent for path in paths]) if paths else ""
+    for path in paths:
+        yield path, str(PurePosixPath("figures") / path.parent.relative_to(root))

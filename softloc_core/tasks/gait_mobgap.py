@@ -9,7 +9,7 @@ from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks.base import DataRequest, SourceInfo
 from softloc_core.tasks.gait_matlab import SYSTEMS, Trial, read_trials
 from softloc_core.tasks.gait_stretches import Stretch, contact_runs, cut_stretch, gait_recording
-from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, checked_split
+from softloc_core.tasks.sources import Scan, SignalRecording, SplitNames, checked_split, read_all
 
 __all__ = ["MobgapSource", "read_stretches"]
 
@@ -84,18 +84,15 @@ def read_stretches(data_root: Path | None) -> tuple[list[Stretch], list[DataErro
     files = sorted(data_root.glob("*/*/data.mat"))
     if not files:
         raise DataError(f"`--data-root` must hold {_LAYOUT}, but got none in {data_root}")
-    stretches: list[Stretch] = []
-    problems: list[DataError] = []
-    for path in files:
-        try:
-            trials, faults = read_trials(path)
-        except DataError as problem:
-            problems.append(problem)
-            continue
-        person = f"{path.parent.parent.name}_{path.parent.name}"
-        stretches.extend(stretch for trial in trials for stretch in _stretches(trial, person))
-        problems.extend(faults)
-    return stretches, problems
+    persons, problems = read_all(files, _read_person)
+    return [stretch for stretches in persons for stretch in stretches], problems
+
+
+def _read_person(path: Path) -> tuple[list[Stretch], list[DataError]]:
+    """Every stretch of one person, and what is wrong with the file's trials."""
+    trials, faults = read_trials(path)
+    person = f"{path.parent.parent.name}_{path.parent.name}"
+    return [stretch for trial in trials for stretch in _stretches(trial, person)], faults
 
 
 def _stretches(trial: Trial, person: str) -> list[Stretch]:

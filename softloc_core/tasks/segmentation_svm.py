@@ -20,7 +20,9 @@ from softloc_core.tasks.sources import (
     SignalRecording,
     SplitNames,
     checked_split,
+    collect,
     plain_features,
+    read_all,
     training_folds,
 )
 
@@ -95,24 +97,20 @@ class SvmScoresSource:
     ) -> Scan[SignalRecording]:
         """Videos with their segments; `seed` plays no part."""
         wanted = None if names is None else set(names)
-        recordings: list[SignalRecording] = []
-        problems: list[DataError] = []
-        for path in self._files(data_root)[1].values():
-            if wanted is not None and not any(name.startswith(f"{path.stem}/") for name in wanted):
-                continue
-            try:
-                content = _content(path)
-            except DataError as problem:
-                problems.append(problem)
-                continue
-            for index, name in enumerate(_video_names(path, content)):
-                if wanted is not None and name not in wanted:
-                    continue
-                try:
-                    recordings.append(self._recording(path, content, index))
-                except DataError as problem:
-                    problems.append(problem)
-        return Scan(tuple(recordings), tuple(problems))
+
+        def read(path: Path) -> tuple[list[SignalRecording], list[DataError]]:
+            content = _content(path)
+            names = _video_names(path, content)
+            chosen = [k for k, name in enumerate(names) if wanted is None or name in wanted]
+            return collect(chosen, lambda index: self._recording(path, content, index))
+
+        paths = [
+            path
+            for path in self._files(data_root)[1].values()
+            if wanted is None or any(name.startswith(f"{path.stem}/") for name in wanted)
+        ]
+        files, problems = read_all(paths, read)
+        return Scan(tuple(found for recordings in files for found in recordings), tuple(problems))
 
     def _files(self, data_root: Path | None) -> tuple[Path, dict[str, Path]]:
         """The folder and its files by name."""

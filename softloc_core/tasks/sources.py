@@ -28,6 +28,7 @@ __all__ = [
     "named_events",
     "plain_features",
     "random_split",
+    "read_all",
     "scan_of",
     "training_folds",
 ]
@@ -195,16 +196,36 @@ def checked_split(request: DataRequest, split: SplitNames, where: object) -> Spl
     return split
 
 
-def collect(items: Iterable[Item], use: Callable[[Item], Made]) -> tuple[list[Made], list[DataError]]:
-    """What `use` makes of each item, and what is wrong with those that it refuses, both in order."""
+def read_all(
+    items: Iterable[Item],
+    read: Callable[[Item], tuple[Made, Sequence[DataError]]],
+    *,
+    problems: Iterable[DataError] = (),
+) -> tuple[list[Made], list[DataError]]:
+    """What was read of each item, with everything that is wrong, both in order.
+
+    Args:
+        items: What there is to read.
+        read: Gives what an item holds and what is wrong with parts of it; raises DataError where nothing of
+            it can be used.
+        problems: What was met before; they stand first.
+    """
     made: list[Made] = []
-    problems: list[DataError] = []
+    met = list(problems)
     for item in items:
         try:
-            made.append(use(item))
+            content, faults = read(item)
         except DataError as problem:
-            problems.append(problem)
-    return made, problems
+            met.append(problem)
+            continue
+        made.append(content)
+        met.extend(faults)
+    return made, met
+
+
+def collect(items: Iterable[Item], use: Callable[[Item], Made]) -> tuple[list[Made], list[DataError]]:
+    """What `use` makes of each item, and what is wrong with those that it refuses, both in order."""
+    return read_all(items, lambda item: (use(item), ()))
 
 
 def scan_of(
@@ -213,23 +234,8 @@ def scan_of(
     *,
     problems: Iterable[DataError] = (),
 ) -> Scan[Found]:
-    """The recordings of those names, with everything that is wrong with them.
-
-    Args:
-        names: Of the recordings.
-        read: Gives a recording and what is wrong with parts of it; raises DataError where all of it is.
-        problems: What was met before; they stand first.
-    """
-    recordings: list[Found] = []
-    met = list(problems)
-    for name in names:
-        try:
-            recording, faults = read(name)
-        except DataError as problem:
-            met.append(problem)
-            continue
-        recordings.append(recording)
-        met.extend(faults)
+    """The recordings of those names, with everything that is wrong with them; see `read_all`."""
+    recordings, met = read_all(names, read, problems=problems)
     return Scan(tuple(recordings), tuple(met))
 
 

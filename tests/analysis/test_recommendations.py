@@ -78,3 +78,17 @@ def test_an_interval_of_f1_never_leaves_its_range(write_study, rows):
     value = found.choices[0].value
     assert 0.0 <= value.low < value.high <= 1.0
     assert found.choices[0].draws.max() == 1.0  # without the limit, draws lie beyond
+
+
+def test_on_the_same_recordings_the_interval_is_narrower(write_study, rows, add_events):
+    trials = rows("softloc", 30)
+    folder = write_study(trials)
+    add_events(folder, trials)
+    found = recommend(load_study(folder), label_noise_s=0.05)
+    value, here = found.choices[0].value, found.choices[0].value_here
+    assert value.low < here.low < here.value < here.high < value.high
+    assert f"trained anew: {here.low:.3f} to {here.high:.3f}" in " ".join(found.text().split())
+    alone = recommend(load_study(write_study(trials, name="alone")), label_noise_s=0.05)
+    value, here = alone.choices[0].value, alone.choices[0].value_here
+    assert (here.low, here.high) == pytest.approx((value.low, value.high))
+    assert "trained anew" not in alone.text()

@@ -7,6 +7,7 @@ import logging
 import queue
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -137,3 +138,20 @@ def test_a_drawing_that_fails_is_let_go(tmp_path: Path, caplog: pytest.LogCaptur
         "the study could not be drawn while it runs: analysis.results.AnalysisError: a study must"
         in caplog.text
     )
+
+
+def test_a_view_of_several_tasks_has_a_map_of_each(study: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sweeps import study_view as module
+
+    loaded = load_study(study)
+    other = loaded.trials.assign(task="other")
+    both = replace(loaded, trials=pd.concat([loaded.trials, other[other.index < 1]], ignore_index=True))
+    monkeypatch.setattr(module, "load_study", lambda location: both)
+    view = study_view(study)
+    assert set(view.files) == {"simulated_heat_map.png", "summary.csv", "simulated_summary.txt"}
+    assert "No heat map of other: " in view.note
+    rows = list(csv.DictReader(view.files["summary.csv"].decode().splitlines()))
+    assert [(row["task"], row["loss"], row["completed"]) for row in rows] == [
+        ("other", "softloc", "1"),
+        ("simulated", "softloc", "12"),
+    ]

@@ -415,3 +415,13 @@ def test_records_reach_mlflow_while_the_study_runs(store: TrialStore) -> None:
     assert tracker.problem is None
     assert len(runs(store, "trial")) == 3
     assert runs(store, "study")[0].info.status == "FINISHED"
+
+
+def test_figures_keep_their_folders() -> None:
+    from sweeps.tracking import _artifact_folders
+
+    alone = [Path("/runs/a/figures/surface.png"), Path("/runs/a/figures/report.html")]
+    assert [folder for _, folder in _artifact_folders(alone)] == ["figures", "figures"]
+    tasks = [Path("/runs/a/figures/golf/surface.png"), Path("/runs/a/figures/gait/surface.png")]
+    assert [folder for _, folder in _artifact_folders(tasks)] == ["figures/golf", "figures/gait"]
+    assert list(_artifact_folders([])) == []
