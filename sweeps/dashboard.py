@@ -17,6 +17,7 @@ from softloc_core.errors import ConfigError, UserError
 from sweeps.folder import StudyFolder
 from sweeps.live_view import LiveView
 from sweeps.lock import study_lock
+from sweeps.mlflow_content import BEST_FIRST
 from sweeps.redaction import redacted
 from sweeps.store import TrialStore
 from sweeps.tracker import open_writer
@@ -26,6 +27,8 @@ from sweeps.tracking_address import set_mlflow_environment, validate_database_ur
 __all__ = ["rebuild_mlflow", "serve_dashboard"]
 
 _END_S = 10.0
+# A study's own database holds it as the first experiment that was made there.
+_BEST_FIRST = f"/#/experiments/1/runs?viewStateShareKey={BEST_FIRST}"
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -54,11 +57,15 @@ def serve_dashboard(
     database = _database(folder, backend_store_uri)
     _validate_port(host, port)
     say(f"MLflow for {study}: http://{host}:{port} (Ctrl-C ends it)")
+    if backend_store_uri is None:
+        say(f"best trials first: http://{host}:{port}{_BEST_FIRST}")
     if host not in _LOCAL_HOSTS:
         say(f"It listens on {host}: whoever reaches that address can read and change the study's MLflow")
     environment = dict(os.environ)
     set_mlflow_environment(environment)
     # By the environment, for other users of this machine can read a command line, and a password in it.
+    # No job of MLflow's is run here; without this its server starts seven processes that wait for some.
+    environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     environment |= {"MLFLOW_BACKEND_STORE_URI": database, "MLFLOW_REGISTRY_STORE_URI": database}
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     # Who writes through this server sends artifacts to it, and needs no access to the study's filesystem.

@@ -22,7 +22,7 @@ from softloc_core.errors import UserError
 from sweeps.dashboard import rebuild_mlflow
 from sweeps.environment import driver_environment
 from sweeps.folder import StudyFolder
-from sweeps.mlflow_content import metrics_of
+from sweeps.mlflow_content import BEST_FIRST_TAG, FINAL_METRICS, PARAMETERS, metrics_of
 from sweeps.planning import Planner, load_data
 from sweeps.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.simulation import SimulatedTrial
@@ -131,6 +131,18 @@ def test_a_study_in_mlflow(store: TrialStore, tmp_path: Path) -> None:
             assert run.data.tags["error"] == "ValueError: no"
     assert parent.data.tags["mlflow.note.content"] == "3 trials"
     assert artifacts(parent) == {"study.yaml", "environments.json", "heat_map.png", "figures/surface.png"}
+
+
+def test_the_view_with_the_best_on_top_is_given_to_old_and_new_experiments(store: TrialStore) -> None:
+    writer = open_writer(store)
+    key, view = BEST_FIRST_TAG
+    assert writer._client.get_experiment_by_name("sim").tags[key] == view
+    writer._client.set_experiment_tag(writer._experiment_id, key, "an older one")
+    open_writer(store)
+    assert writer._client.get_experiment_by_name("sim").tags[key] == view
+    shown = set(json.loads(view)["selectedColumns"])
+    known = {f"metrics.`{name}`" for name in FINAL_METRICS} | {f"params.`{name}`" for name in PARAMETERS}
+    assert shown <= known
 
 
 def test_a_trials_files(store: TrialStore) -> None:
