@@ -193,7 +193,9 @@ def load_table(location: str | Path, table: str) -> pd.DataFrame:
     names = sorted(info.path for info in filesystem.get_file_info(selector) if _is_part(info))
     if not names:
         raise AnalysisError(f"a study must hold {table}/*.parquet, but {location} has none")
-    parts = [_read_part(filesystem, name) for name in names]
+    parts = [part for name in names if (part := _read_part(filesystem, name)) is not None]
+    if not parts:
+        raise AnalysisError(f"a study must hold {table}/*.parquet, but those of {location} were taken away")
     whole = pa.concat_tables(parts, promote_options="permissive")
     frame: pd.DataFrame = whole.to_pandas(maps_as_pydicts="strict")
     key = _KEYS.get(table)
@@ -240,11 +242,15 @@ def _is_part(info: fs.FileInfo) -> bool:
     return bool(info.is_file and info.base_name.endswith(".parquet") and info.base_name[0] not in "._")
 
 
-def _read_part(filesystem: fs.FileSystem, name: str) -> pa.Table:
-    """One part."""
+def _read_part(filesystem: fs.FileSystem, name: str) -> pa.Table | None:
+    """One part, read in one go, for a driver may replace it meanwhile; None where it was taken away."""
     try:
         with filesystem.open_input_file(name) as source:
-            return pq.read_table(source)
+            content = source.read()
+        # Not read_table, which makes a data set of one file first.
+        return pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+    except FileNotFoundError:
+        return None
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]
         raise AnalysisError(

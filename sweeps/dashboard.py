@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import yaml
 
@@ -18,14 +17,18 @@ from softloc_core.errors import ConfigError, UserError
 from sweeps.folder import StudyFolder
 from sweeps.live_view import LiveView
 from sweeps.lock import study_lock
+from sweeps.mlflow_content import BEST_FIRST
 from sweeps.redaction import redacted
 from sweeps.store import TrialStore
-from sweeps.tracking import MlflowWriter, tracking_uri
+from sweeps.tracker import open_writer
+from sweeps.tracking import tracking_uri
 from sweeps.tracking_address import set_mlflow_environment, validate_database_uri, validate_tracking_uri
 
 __all__ = ["rebuild_mlflow", "serve_dashboard"]
 
 _END_S = 10.0
+# A study's own database holds it as the first experiment that was made there.
+_BEST_FIRST = f"/#/experiments/1/runs?viewStateShareKey={BEST_FIRST}"
 _LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 
@@ -54,11 +57,15 @@ def serve_dashboard(
     database = _database(folder, backend_store_uri)
     _validate_port(host, port)
     say(f"MLflow for {study}: http://{host}:{port} (Ctrl-C ends it)")
+    if backend_store_uri is None:
+        say(f"best trials first: http://{host}:{port}{_BEST_FIRST}")
     if host not in _LOCAL_HOSTS:
         say(f"It listens on {host}: whoever reaches that address can read and change the study's MLflow")
     environment = dict(os.environ)
     set_mlflow_environment(environment)
     # By the environment, for other users of this machine can read a command line, and a password in it.
+    # No job of MLflow's is run here; without this its server starts seven processes that wait for some.
+    environment.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     environment |= {"MLFLOW_BACKEND_STORE_URI": database, "MLFLOW_REGISTRY_STORE_URI": database}
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port)]
     # Who writes through this server sends artifacts to it, and needs no access to the study's filesystem.
@@ -96,21 +103,25 @@ def rebuild_mlflow(study: str, *, uri: str | None) -> str:
 def _rebuild(folder: StudyFolder, uri: str | None) -> str:
     """Write what is missing, then the parent run."""
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     store = TrialStore(folder)
-    root = _artifact_root(folder) if uri is None else None
-    address = uri or tracking_uri(Path(str(folder.local)))
     try:
-        writer = MlflowWriter(store, uri=address, study=_name(folder), artifact_root=root)
+        writer = open_writer(store, study=_name(folder), uri=uri)
         written = writer.write_missing()
         stored = store.load()
         figures = [] if folder.local is None else sorted((folder.local / "figures").glob("*"))
         view = LiveView(str(folder.local or folder.location)).now() if stored else None
         failed = any(trial.status == "failed" for trial in stored.values())
         writer.finish(view=view, files=figures, status="FAILED" if failed else "FINISHED")
-    except (MlflowException, OSError) as error:
-        reason = redacted(str(error)).strip().splitlines()[0]
-        raise UserError(f"MLflow must be reachable at {redacted(address)}, but: {reason[:300]}") from error
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = redacted(str(error)).strip().splitlines()[0][:300]
+        if uri is None:
+            raise UserError(
+                f"MLflow's database must be one it can write, but {folder.path('mlflow.db')}: {reason} "
+                "(if it is damaged, move it away: everything in it is written again)"
+            ) from error
+        raise UserError(f"MLflow must be reachable at {redacted(uri)}, but: {reason}") from error
     return f"{written} trials written to MLflow, {len(stored) - written} there already"
 
 

@@ -23,6 +23,7 @@ from sweeps.records import TrialRecord, failed_record
 from sweeps.study import Resources
 from sweeps.trainable import Job, TrialTrainable, WorkerSettings
 from sweeps.trial_source import TrialSource
+from sweeps.tune_repairs import repair_retries, slim
 
 __all__ = ["Dispatch", "dispatch"]
 
@@ -106,6 +107,7 @@ class _Collector(Callback):
         self._dispatch = dispatch
         self._running: set[str] = set()
         self._ended: set[str] = set()
+        self._last: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune writes a snapshot of itself that nobody reads."""
@@ -137,6 +139,12 @@ class _Collector(Callback):
             trial.config["job"] = replace(job, checkpoint=b"")
             self._end(record)
 
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
+        """A trial has ended, and Tune keeps it in memory; at this call the trial before it is done with."""
+        if self._last is not None:
+            slim(self._last)
+        self._last = trial
+
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """A worker died and the trial is started again."""
         job: Job = trial.config["job"]
@@ -155,7 +163,7 @@ class _Collector(Callback):
                 job.trial_id,
                 self._dispatch.settings.provenance,
                 data_fingerprint=job.data_fingerprint,
-                error=f"{reason} ({self._dispatch.retries + 1} attempts)",
+                error=f"{reason} ({trial.num_failures} attempts)",
                 log=str(trial.get_error() or reason),
                 host=None,
                 device=None,
@@ -196,6 +204,7 @@ def dispatch(work: Dispatch, *, fingerprint: Callable[[PlannedTrial], str], fold
         KeyboardInterrupt: The study was interrupted.
     """
     keep_credentials_here()
+    repair_retries()
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(work.pending)
     trainable = tune.with_resources(
         tune.with_parameters(TrialTrainable, settings=work.settings),

@@ -15,9 +15,35 @@ import pyarrow as pa
 from analysis.rescoring import match_counts
 from sweeps.schema import TABLES
 
-__all__ = ["FINAL_METRICS", "PARAMETERS", "TAGS", "metrics_of", "recording_scores", "text_of"]
+__all__ = [
+    "BEST_FIRST",
+    "BEST_FIRST_TAG",
+    "FINAL_METRICS",
+    "PARAMETERS",
+    "TAGS",
+    "metrics_of",
+    "recording_scores",
+    "text_of",
+]
 
 Row = Mapping[str, Any]
+
+BEST_FIRST = "best_first"
+"""Key of the view of a study in MLflow's pages that has the best trial on top and few columns."""
+BEST_FIRST_TAG = (
+    f"mlflow.sharedViewState.{BEST_FIRST}",
+    json.dumps(
+        {
+            "orderByKey": "metrics.`f1`",
+            "orderByAsc": False,
+            "selectedColumns": [
+                *(f"metrics.`{name}`" for name in ("f1", "precision", "recall", "train_s")),
+                *(f"params.`{name}`" for name in ("loss", "label_noise_s", "softness_s", "alpha")),
+            ],
+        }
+    ),
+)
+"""The tag of an experiment that holds the view, and its value; MLflow shows no result by itself."""
 
 TAGS = ("study", "trial_id", "status", "host", "device", "package_version", "git_commit", "data_fingerprint")
 _NOT_PARAMETERS = {*TAGS, "error", "started_at", "schema_version"}

@@ -17,7 +17,7 @@ from sweeps.located_yaml import Located
 from sweeps.objectives import Objective, mean_value, objective, parse_objectives, value_of
 from sweeps.store import TrialStore
 
-__all__ = ["Setting", "pareto_front", "pareto_text", "settings_of", "study_front_text"]
+__all__ = ["Setting", "own_objectives", "pareto_front", "pareto_text", "settings_of", "study_front_text"]
 
 Row = Mapping[str, Any]
 _SETTING = tuple(item.name for item in fields(TrialConfig) if item.name != "replicate")
@@ -110,7 +110,7 @@ def study_front_text(study: str, *, wanted: Sequence[str] = ()) -> str:
     if content is None:
         raise UserError(f"a study's folder must hold study.yaml, but {study} does not")
     rows = [trial.row for trial in TrialStore(folder).load().values()]
-    return pareto_text(rows, _objectives(wanted) if wanted else _own_objectives(content, study))
+    return pareto_text(rows, _objectives(wanted) if wanted else own_objectives(content, study))
 
 
 def _objectives(wanted: Sequence[str]) -> tuple[Objective, ...]:
@@ -125,7 +125,7 @@ def _objectives(wanted: Sequence[str]) -> tuple[Objective, ...]:
     return tuple(found)
 
 
-def _own_objectives(content: bytes, study: str) -> tuple[Objective, ...]:
+def own_objectives(content: bytes, study: str) -> tuple[Objective, ...]:
     """The objectives of a study as its folder keeps it."""
     there = yaml.safe_load(content)
     own = there.get("objectives") if isinstance(there, Mapping) else None

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,15 @@ import ray
 
 from softloc_core.errors import ConfigError
 
-__all__ = ["ray_session"]
+__all__ = ["ray_session", "session_base"]
 
 logger = logging.getLogger(__name__)
 _PREFIX = "softloc-ray-"
+# Ray's sockets lie this deep in its folder, and the system takes no socket with a longer path than the second
+# (107 bytes, 103 on macOS, whose own TMPDIR is longer).
+_SOCKET = "/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
+_LONGEST_SOCKET = 107 if sys.platform == "linux" else 103
+_SHORT_FOLDER = Path("/tmp")
 
 
 @contextmanager
@@ -39,14 +45,33 @@ def ray_session(*, address: str | None, cpus: int, gpus: int, threads: int) -> I
     Raises:
         ConfigError: No cluster at the address, or a machine on which Ray does not start.
     """
-    _remove_stale_folders()
-    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
+    base = session_base() if address is None else Path(tempfile.gettempdir())
+    _remove_stale_folders(base)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=base))
     try:
         _start(address, cpus=cpus, gpus=gpus, threads=threads, folder=folder)
         yield folder / "tune"
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def session_base() -> Path:
+    """Where Ray's own folder goes: that of temporary files, or `/tmp` where its path is too long for sockets.
+
+    Raises:
+        ConfigError: Neither will do.
+    """
+    wanted = Path(tempfile.gettempdir())
+    # As mkdtemp makes it: the prefix, a process's number, eight letters.
+    beyond = len(f"/{_PREFIX}0000000-00000000{_SOCKET}")
+    for folder in (wanted, _SHORT_FOLDER):
+        if len(os.fsencode(folder)) + beyond <= _LONGEST_SOCKET and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    raise ConfigError(
+        f"TMPDIR must be a folder to write to with a path of at most {_LONGEST_SOCKET - beyond} characters, "
+        f"for Ray's sockets lie below it, but got {wanted}, and {_SHORT_FOLDER} cannot take its place"
+    )
 
 
 def _start(address: str | None, *, cpus: int, gpus: int, threads: int, folder: Path) -> None:
@@ -97,9 +122,9 @@ def _quiet_ray() -> None:
         ray_logger.setLevel(logging.ERROR)
 
 
-def _remove_stale_folders() -> None:
+def _remove_stale_folders(base: Path) -> None:
     """Delete what a killed driver left behind."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for folder in base.glob(f"{_PREFIX}*"):
         pid = folder.name.removeprefix(_PREFIX).split("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(folder, ignore_errors=True)

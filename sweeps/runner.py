@@ -124,10 +124,11 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
     validate_same_study(study, folder)
     with study_lock(folder), driver_log(folder):
         store = TrialStore(folder)
-        stored = store.load()
-        source = BudgetedSource(trial_source(planner, stored, folder), options.budget)
-        staging = staging_of(study, options.begin_trial, folder, stored)
         progress = progress or ProgressLine(Counts(0))
+        stored = store.load()
+        points = trial_source(planner, stored, folder, say=progress.say)
+        source = BudgetedSource(points, options.budget)
+        staging = staging_of(study, options.begin_trial, folder, stored)
         progress.counts = Counts(
             source.n_designed,
             source.n_kept,

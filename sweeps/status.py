@@ -17,6 +17,7 @@ from typing import Any
 from softloc_core.errors import UserError
 from sweeps.folder import StudyFolder
 from sweeps.node_load import NodeLoad, node_loads
+from sweeps.pareto import own_objectives
 from sweeps.progress import ProgressLine, duration_text
 from sweeps.recorder import Recorder
 from sweeps.stored_counts import StoredCounts, stored_counts
@@ -115,7 +116,8 @@ def watch_status(study: str, *, every_s: float = 10.0) -> Iterator[str]:
 
 def _status(folder: StudyFolder) -> tuple[str, bool]:
     """The state in words, and whether a driver is at work."""
-    if folder.read("study.yaml") is None:
+    definition = folder.read("study.yaml")
+    if definition is None:
         raise UserError(f"a study's folder must hold study.yaml, but {folder} does not")
     last = _last(folder)
     is_running = last.get("state") == "running" and _age_s(last) <= _SILENT_S
@@ -128,6 +130,9 @@ def _status(folder: StudyFolder) -> tuple[str, bool]:
     lines = [text + (f", {last['running']} running" if is_running else "")]
     if is_running:
         lines += _pace(last)
+    objectives = own_objectives(definition, str(folder))
+    if len(objectives) > 1:
+        lines.append(f"best in {' and '.join(map(str, objectives))}: softloc pareto {folder}")
     errors = last.get("errors") or counts.errors
     lines += [f"last failed trial: {error}" for error in errors[-_SHOWN_ERRORS:]]
     return "\n".join(lines), is_running

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -14,12 +15,17 @@ from sweeps.live_view import LiveView
 from sweeps.records import TrialRecord
 from sweeps.redaction import redacted
 from sweeps.store import TrialStore
+from sweeps.study_database import study_database
 from sweeps.study_view import StudyView
-from sweeps.tracking import MlflowWriter, tracking_uri
+from sweeps.tracking import MlflowWriter
 
-__all__ = ["Tracker", "TrackerThread", "open_tracker"]
+__all__ = ["Tracker", "TrackerThread", "open_tracker", "open_writer"]
 
 logger = logging.getLogger(__name__)
+# A database that another process holds is free again in a moment; so often it is asked, with these pauses.
+_PAUSES_S = (0.2, 1.0, 3.0)
+# One that is away is tried again after so long, and so seldom that trying takes a twentieth of the time.
+_AGAIN_S, _REST = 30.0, 20.0
 
 
 class Tracker(Protocol):
@@ -36,6 +42,9 @@ class Tracker(Protocol):
 
 class TrackerThread:
     """Writes records to MLflow as they come, and now and then the heat map of what is there.
+
+    A database that is locked is asked again at once. Where MLflow is away for longer, or refuses, it is
+    opened again every half minute as trials come, and at the end; what it lacks is then written from Parquet.
 
     Attributes:
         problem: What went wrong last, or None.
@@ -60,6 +69,7 @@ class TrackerThread:
         self._warn = warn
         self._live = live
         self._said = False
+        self._again_s = 0.0
         self._n_recorded = 0
         self._writer: MlflowWriter | None = None
         self._queue: queue.SimpleQueue[TrialRecord | StudyView | None] = queue.SimpleQueue()
@@ -78,11 +88,16 @@ class TrackerThread:
         self._end()
         if self.problem is not None:
             self._open()
-        if self._writer is not None:
-            with self._guard():
-                self._writer.write_missing()
-                view = self._live.now() if self._live is not None else None
-                self._writer.finish(view=view, files=list(files), status=status)
+        writer = self._writer
+        if writer is not None:
+            view = self._live.now() if self._live is not None else None
+            kept = list(files)
+
+            def end() -> None:
+                writer.write_missing()
+                writer.finish(view=view, files=kept, status=status)
+
+            self._do(end)
 
     def abandon(self) -> None:
         """End without the study's end, when the study was interrupted; what was queued is still written."""
@@ -99,21 +114,44 @@ class TrackerThread:
         """Open, complete what an earlier driver left, then write what comes."""
         self._open()
         while (item := self._queue.get()) is not None:
-            # After a problem the rest is written from Parquet at the end, in one go.
-            if self._writer is None or self.problem is not None:
-                continue
-            with self._guard():
-                if isinstance(item, StudyView):
-                    self._writer.show(item)
-                else:
-                    self._writer.write(item.row, events=item.events, history=item.history)
+            if self._writer is not None and self.problem is None:
+                self._show(self._writer, item)
+            elif time.monotonic() >= self._again_s:
+                self._open()
+
+    def _show(self, writer: MlflowWriter, item: TrialRecord | StudyView) -> None:
+        """Write a trial or the study's picture."""
+        if isinstance(item, StudyView):
+            self._do(lambda: writer.show(item))
+        else:
+            self._do(lambda: writer.write(item.row, events=item.events, history=item.history))
 
     def _open(self) -> None:
-        """Connect."""
-        self.problem = None
-        with self._guard():
+        """Connect, and write what is stored and missing there."""
+        self.problem, self._writer = None, None
+        began_s = time.monotonic()
+
+        def connect() -> None:
             self._writer = self._open_writer()
             self._writer.write_missing()
+
+        self._do(connect)
+        now_s = time.monotonic()
+        self._again_s = now_s + max(_AGAIN_S, _REST * (now_s - began_s))
+
+    def _do(self, work: Callable[[], object]) -> None:
+        """Do something that may be done again; a database that is locked is asked a few times."""
+        with self._guard():
+            for pause_s in _PAUSES_S:
+                try:
+                    work()
+                    return
+                except Exception as error:
+                    if not is_locked(error):
+                        raise
+                    logger.info("MLflow's database is locked; it is asked again in %g s", pause_s)
+                    time.sleep(pause_s)
+            work()
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
@@ -134,6 +172,12 @@ class TrackerThread:
                 )
 
 
+def is_locked(error: BaseException) -> bool:
+    """Whether a database said that another process holds it, which passes: SQLite's word for it."""
+    text = str(error).lower()
+    return "database is locked" in text or "database table is locked" in text
+
+
 def open_tracker(
     store: TrialStore, *, study: str, uri: str | None, draws: bool, say: Callable[[str], None]
 ) -> TrackerThread | None:
@@ -147,12 +191,17 @@ def open_tracker(
         say: Tells the user.
     """
     local = store.folder.local
-    address = uri or (tracking_uri(local) if local is not None else None)
-    if address is None:
+    if uri is None and local is None:
         say("MLflow is not written: give --tracking-uri, for its database cannot stand on an object store")
         return None
-    root = f"file://{local}/mlartifacts" if uri is None else None
     live = LiveView(str(local or store.folder.location)) if draws else None
-    return TrackerThread(
-        lambda: MlflowWriter(store, uri=address, study=study, artifact_root=root), warn=say, live=live
-    )
+    return TrackerThread(lambda: open_writer(store, study=study, uri=uri), warn=say, live=live)
+
+
+def open_writer(store: TrialStore, *, study: str, uri: str | None) -> MlflowWriter:
+    """A writer for an address, or for the database in the study's local folder, which is made if need be."""
+    local = store.folder.local
+    if uri is not None or local is None:
+        return MlflowWriter(store, uri=str(uri), study=study, artifact_root=None)
+    root = f"file://{local}/mlartifacts"
+    return MlflowWriter(store, uri=study_database(local), study=study, artifact_root=root)

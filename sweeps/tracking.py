@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sweeps.environment import environment_at, read_environments
-from sweeps.mlflow_content import PARAMETERS, TAGS, metrics_of, recording_scores, text_of
+from sweeps.mlflow_content import BEST_FIRST_TAG, PARAMETERS, TAGS, metrics_of, recording_scores, text_of
 from sweeps.store import TrialStore
 from sweeps.study_view import StudyView
 from sweeps.tracking_address import set_mlflow_environment, without_credentials
@@ -164,9 +164,13 @@ class MlflowWriter:
     def _experiment(self, study: str, artifact_root: str | None) -> str:
         """The study's experiment."""
         found = self._client.get_experiment_by_name(study)
-        if found is not None:
-            return str(found.experiment_id)
-        return str(self._client.create_experiment(study, artifact_location=artifact_root))
+        key, view = BEST_FIRST_TAG
+        if found is None:
+            tags = {key: view}
+            return str(self._client.create_experiment(study, artifact_location=artifact_root, tags=tags))
+        if found.tags.get(key) != view:
+            self._client.set_experiment_tag(found.experiment_id, key, view)
+        return str(found.experiment_id)
 
     def _parent(self, study: str) -> str:
         """The study's own run, running again."""

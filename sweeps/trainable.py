@@ -56,6 +56,10 @@ class Job:
     def __repr__(self) -> str:
         return self.trial_id
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Job:
+        """Itself: nothing in it changes, and Tune copies it three times and keeps the copies."""
+        return self
+
 
 @dataclass(frozen=True)
 class WorkerSettings:

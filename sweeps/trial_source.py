@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
+import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sweeps.folder import StudyFolder
 from sweeps.objectives import Value, mean_value, value_of
 from sweeps.planning import PlannedTrial, Planner
+from sweeps.redaction import redacted
 from sweeps.store import Row, StoredTrial
 from sweeps.study_definition import Study
 
 __all__ = ["POINTS_FILE", "TrialSource", "stands", "trial_source"]
 
+logger = logging.getLogger(__name__)
 # Where a design that learns writes down what it gave.
 POINTS_FILE = "points.json"
+_RETRY_S = 1.0
 
 
 def stands(trial: StoredTrial, study: Study) -> bool:
@@ -73,11 +78,18 @@ class SequentialSource(TrialSource):
 
     A trial that was stopped early is told with what it reached, as a rule less than it would have come to.
     Every point is written down before its trials are given out. So a study that goes on runs what an earlier
-    driver had begun, tells the design what is stored, and asks for the rest of the budget only.
+    driver had begun, tells the design what is stored, and asks for the rest of the budget only. While the
+    folder takes nothing (a disk that is full) no further trial is given out; what runs is not touched.
     """
 
-    def __init__(self, planner: Planner, stored: Mapping[str, StoredTrial], folder: StudyFolder) -> None:
-        self._planner, self._folder = planner, folder
+    def __init__(
+        self,
+        planner: Planner,
+        stored: Mapping[str, StoredTrial],
+        folder: StudyFolder,
+        say: Callable[[str], None] = logger.warning,
+    ) -> None:
+        self._planner, self._folder, self._say = planner, folder, say
         self._objectives = planner.study.objectives
         self._design = planner.design()
         self._queue: deque[PlannedTrial] = deque()
@@ -124,7 +136,7 @@ class SequentialSource(TrialSource):
                 # A design that goes on may begin with points that an earlier driver was given already.
                 continue
             self._points.append(point)
-            self._folder.write(POINTS_FILE, json.dumps(self._points).encode())
+            self._write_down()
             self._asked += 1
             self._add(self._asked - 1, point)
         return self._queue.popleft()
@@ -137,6 +149,25 @@ class SequentialSource(TrialSource):
         self._open[number][trial_id] = None if row is None else value_of(row, self._objectives)
         self._waiting[number].discard(trial_id)
         self._close(number)
+
+    def _write_down(self) -> None:
+        """Keep the points, however long it takes: a trial whose point is not written would be lost."""
+        content = json.dumps(self._points).encode()
+        said = False
+        while True:
+            try:
+                self._folder.write(POINTS_FILE, content)
+                return
+            except OSError as error:
+                problem = redacted(str(error)).splitlines()[0]
+                logger.warning("writing %s: %s", POINTS_FILE, problem)
+                if not said:
+                    self._say(
+                        f"the study's folder takes no point of the design ({problem}); the next trial "
+                        "waits, and it is tried again every second"
+                    )
+                said = True
+                time.sleep(_RETRY_S)
 
     def _add(self, number: int, point: dict[str, Any]) -> None:
         """Queue the trials of a point that are not stored."""
@@ -162,8 +193,21 @@ def _n_stopped(standing: Mapping[str, StoredTrial], identities: Iterable[str]) -
     return sum(i in standing and standing[i].status == "stopped" for i in identities)
 
 
-def trial_source(planner: Planner, stored: Mapping[str, StoredTrial], folder: StudyFolder) -> TrialSource:
-    """The source that suits the study's design."""
+def trial_source(
+    planner: Planner,
+    stored: Mapping[str, StoredTrial],
+    folder: StudyFolder,
+    *,
+    say: Callable[[str], None] = logger.warning,
+) -> TrialSource:
+    """The source that suits the study's design.
+
+    Args:
+        planner: The study's trials.
+        stored: What is there already.
+        folder: Where a design that learns writes down its points.
+        say: Tells the user that the folder takes nothing.
+    """
     if planner.design().is_sequential:
-        return SequentialSource(planner, stored, folder)
+        return SequentialSource(planner, stored, folder, say)
     return TrialSource(planner, stored)

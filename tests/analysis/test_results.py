@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -6,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis import results
 from analysis.results import SCHEMA_VERSION, AnalysisError, load_study, load_table, require_columns
 
 
@@ -97,6 +99,25 @@ def test_folders_that_are_no_study(tmp_path, write_study, rows):
     part.write_bytes(part.read_bytes()[:700])
     with pytest.raises(AnalysisError, match=r"must be readable Parquet, but .*part-0000.parquet is not"):
         load_study(folder)
+
+
+@pytest.mark.parametrize("taken", [1, 3])
+def test_parts_taken_away_while_they_are_listed_are_left_out(write_study, rows, monkeypatch, taken):
+    folder = write_study(rows("softloc", 6), parts=3)
+    is_part, seen = results._is_part, []
+
+    def take(info):
+        seen.append(info.path)
+        if len(seen) <= taken:
+            Path(info.path).unlink()
+        return is_part(info)
+
+    monkeypatch.setattr(results, "_is_part", take)
+    if taken == 3:
+        with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but those of .* were taken"):
+            load_study(folder)
+    else:
+        assert len(load_study(folder).trials) == 4
 
 
 def test_an_empty_table_and_a_broken_definition(tmp_path, write_study, rows):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 from fault_study import PATIENCE_S, FaultStudy
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
+KILLS = 12
 
 
 def test_a_killed_worker_costs_no_trial(
@@ -32,6 +35,23 @@ def test_a_killed_worker_costs_no_trial(
     assert json.loads((study.results / "status.json").read_text())["retried"] >= 1
     hold_intact(study, "worker process killed in a trial", times=2)
     assert study.mlflow() == (sorted(path.stem for path in study.parts()), {"FINISHED"})
+
+
+def test_workers_killed_between_two_trials_cost_no_trial(
+    make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+) -> None:
+    # So short that a kill often hits a worker which is just being handed its next trial.
+    study = make_fault_study(80)
+    driver = study.start(trial_s=0.05)
+    moments = random.Random(7)
+    for kill in range(KILLS):
+        study.wait_for_parts(2 + 5 * kill, driver)
+        time.sleep(moments.uniform(0, 0.1))
+        for worker in study.workers(driver)[:1]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                worker.kill()
+    assert driver.wait(timeout=PATIENCE_S) == 0, study.said()
+    hold_intact(study, "worker process killed at a random moment", times=KILLS)
 
 
 class Nodes:

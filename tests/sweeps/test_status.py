@@ -136,6 +136,13 @@ def test_a_study_without_a_status_shows_the_failures_that_parquet_knows(
     ]
 
 
+def test_a_study_with_several_objectives_says_where_its_front_is(folder: StudyFolder) -> None:
+    folder.write("study.yaml", b"name: sim\nobjectives: {f1: maximize, train_s: minimize}")
+    assert status_text(LOCATION).splitlines()[-1] == (
+        f"best in f1 (maximize) and train_s (minimize): softloc pareto {LOCATION}"
+    )
+
+
 @pytest.mark.parametrize("content", [b"{cut", b"[1]"])
 def test_a_damaged_status_is_none(folder: StudyFolder, content: bytes) -> None:
     folder.write("status.json", content)

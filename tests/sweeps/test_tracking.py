@@ -9,6 +9,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
@@ -17,15 +18,17 @@ from typing import Any
 
 import pytest
 
+from softloc_core.errors import UserError
 from sweeps.dashboard import rebuild_mlflow
 from sweeps.environment import driver_environment
 from sweeps.folder import StudyFolder
-from sweeps.mlflow_content import metrics_of
+from sweeps.mlflow_content import BEST_FIRST_TAG, FINAL_METRICS, PARAMETERS, metrics_of
 from sweeps.planning import Planner, load_data
 from sweeps.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.simulation import SimulatedTrial
 from sweeps.store import TrialStore
 from sweeps.study import Study
+from sweeps.study_database import study_database
 from sweeps.study_view import StudyView
 from sweeps.tracker import TrackerThread
 from sweeps.tracking import MlflowWriter, tracking_uri
@@ -130,6 +133,18 @@ def test_a_study_in_mlflow(store: TrialStore, tmp_path: Path) -> None:
     assert artifacts(parent) == {"study.yaml", "environments.json", "heat_map.png", "figures/surface.png"}
 
 
+def test_the_view_with_the_best_on_top_is_given_to_old_and_new_experiments(store: TrialStore) -> None:
+    writer = open_writer(store)
+    key, view = BEST_FIRST_TAG
+    assert writer._client.get_experiment_by_name("sim").tags[key] == view
+    writer._client.set_experiment_tag(writer._experiment_id, key, "an older one")
+    open_writer(store)
+    assert writer._client.get_experiment_by_name("sim").tags[key] == view
+    shown = set(json.loads(view)["selectedColumns"])
+    known = {f"metrics.`{name}`" for name in FINAL_METRICS} | {f"params.`{name}`" for name in PARAMETERS}
+    assert shown <= known
+
+
 def test_a_trials_files(store: TrialStore) -> None:
     open_writer(store).write_missing()
     run = next(run for run in runs(store, "trial") if run.info.status == "FINISHED")
@@ -224,6 +239,45 @@ def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
     assert curve[-1] == (1000.0, 1000)
 
 
+def test_a_database_is_made_whole_or_not_at_all(
+    tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Path] = []
+
+    class Client:
+        """Makes a database as MLflow does; the first time the disk is full in the middle of it."""
+
+        def __init__(self, uri: str) -> None:
+            made.append(Path(uri.removeprefix("sqlite:///")))
+            shutil.copy(empty_database, made[-1])
+
+        def search_experiments(self, **_: Any) -> None:
+            if len(made) == 1:
+                raise OSError("disk full")
+
+    monkeypatch.setattr("mlflow.MlflowClient", Client)
+    (tmp_path / ".mlflow.db.1.partial").write_text("left by a killed driver")
+    (tmp_path / ".mlflow.db.1.partial-journal").write_text("left by a killed driver")
+    with pytest.raises(OSError, match="disk full"):
+        study_database(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert study_database(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
+    assert study_database(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert len(made) == 2
+
+
+def test_a_damaged_database_is_one_line(store: TrialStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlflow.store.db.utils.MAX_RETRY_COUNT", 1)
+    local = store.folder.local
+    assert local is not None
+    (local / "mlflow.db").write_bytes(b"no database" * 1000)
+    message = r"MLflow's database must be one it can write, but .*mlflow.db: .*not a database.*move it away"
+    with pytest.raises(UserError, match=message) as caught:
+        rebuild_mlflow(str(local), uri=None)
+    assert "\n" not in str(caught.value)
+
+
 class _Broken:
     """A writer whose database is away until told otherwise."""
 
@@ -268,6 +322,59 @@ def test_mlflow_away_is_said_once_and_made_up_for_at_the_end(
         "MLflow cannot be written (ConnectionError: no route to MLflow); the study goes on"
     )
     assert len(runs(store, "trial")) == (3 if returns else 0)
+
+
+class _Locked(_Broken):
+    """A writer whose database is held by another process a few times."""
+
+    refusals = 0
+
+    def _check(self) -> None:
+        if type(self).refusals > 0:
+            type(self).refusals -= 1
+            raise RuntimeError("(sqlite3.OperationalError) database is locked [SQL: UPDATE runs ...]")
+
+
+@pytest.mark.parametrize(("refusals", "said_times"), [(3, 0), (4, 1)])
+def test_a_locked_database_is_asked_again(
+    store: TrialStore, refusals: int, said_times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.tracker._PAUSES_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(_Locked, "refusals", 0)
+    said: list[str] = []
+    tracker = TrackerThread(lambda: _Locked(open_writer(store)), warn=said.append)  # type: ignore[arg-type, return-value]
+    tracker._queue.put(None)
+    tracker._thread.join(timeout=30)
+    monkeypatch.setattr(_Locked, "refusals", refusals)
+    tracker.finish(files=[], status="FINISHED")
+    assert len(said) == said_times
+    assert all("database is locked" in text for text in said)
+    assert runs(store, "study")[0].info.status == ("RUNNING" if said_times else "FINISHED")
+
+
+def test_mlflow_that_comes_back_is_written_before_the_end(
+    store: TrialStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.tracker._AGAIN_S", 0.0)
+    monkeypatch.setattr("sweeps.tracker._REST", 0.0)
+    monkeypatch.setattr(_Broken, "away", True)
+    tried: list[int] = []
+
+    def connect() -> MlflowWriter:
+        tried.append(len(tried))
+        return _Broken(open_writer(store))  # type: ignore[return-value]
+
+    tracker = TrackerThread(connect, warn=lambda _: None)
+    first, *others = store.load().values()
+    tracker.record(TrialRecord(first.row))
+    while len(tried) < 2:
+        time.sleep(0.01)
+    monkeypatch.setattr(_Broken, "away", False)
+    for trial in others:
+        tracker.record(TrialRecord(trial.row))
+    tracker._end()
+    assert tracker.problem is None
+    assert len(runs(store, "trial")) == 3
 
 
 class _Live:

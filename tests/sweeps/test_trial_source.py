@@ -15,7 +15,7 @@ from sweeps.records import Provenance, completed_record
 from sweeps.simulation import SimulatedTrial
 from sweeps.store import TrialStore
 from sweeps.study import Study
-from sweeps.trial_source import trial_source
+from sweeps.trial_source import POINTS_FILE, trial_source
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning"
@@ -141,3 +141,31 @@ def test_stop_and_focus_belong_to_a_design_that_has_them(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         make_study(*overrides)
+
+
+def test_a_folder_that_is_full_for_a_while_loses_no_point(
+    make_study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sweeps.trial_source._RETRY_S", 0.0)
+    study = make_study("design=tpe", "trials=3")
+    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    folder, said, refused = StudyFolder(tmp_path), [], []
+    write = folder.write
+
+    def full_twice(name: str, content: bytes) -> None:
+        if len(refused) < 2:
+            refused.append(name)
+            raise OSError(28, "No space left on device", "points.json")
+        write(name, content)
+
+    monkeypatch.setattr(folder, "write", full_twice)
+    source = trial_source(plan, {}, folder, say=said.append)
+    first = source.next()
+    assert first is not None
+    assert refused == [POINTS_FILE] * 2
+    assert said == [
+        "the study's folder takes no point of the design ([Errno 28] No space left on device: "
+        "'points.json'); the next trial waits, and it is tried again every second"
+    ]
+    # A driver that goes on has the point that was given out.
+    assert trial_source(plan, {}, StudyFolder(tmp_path)).next() == first

@@ -1,0 +1,69 @@
+"""Fills a study's MLflow with simulated trials, as a run of the study would.
+
+python many_runs.py FOLDER N_TRIALS: prints the seconds a trial took.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sweeps.environment import remember_environment
+from sweeps.folder import StudyFolder
+from sweeps.planning import Planner, load_data
+from sweeps.records import Provenance, completed_record
+from sweeps.simulation import SimulatedTrial, register_simulated_task
+from sweeps.store import TrialStore
+from sweeps.study import study_from_yaml
+from sweeps.study_view import StudyView
+from sweeps.tracking import MlflowWriter, tracking_uri
+
+STUDY = """\
+name: many
+task: simulated
+data: plain
+trials: {n_trials}
+design: sobol
+space:
+  label_noise: {{uniform: [0ms, 100ms]}}
+  softness: {{uniform: [0ms, 150ms]}}
+fixed: {{loss: softloc}}
+"""
+
+
+def fill(folder: Path, n_trials: int) -> float:
+    """Write the trials; seconds a trial."""
+    register_simulated_task()
+    study = study_from_yaml(STUDY.format(n_trials=n_trials), name="many.yaml")
+    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    store = TrialStore(StudyFolder(folder))
+    store.folder.write("study.yaml", study.to_yaml().encode())
+    remember_environment(store.folder)
+    began = datetime.now(UTC)
+    root = f"file://{folder}/mlartifacts"
+    writer = MlflowWriter(store, uri=tracking_uri(folder), study="many", artifact_root=root)
+    trials = plan.all_trials()
+    store.write_references(plan.data_of(trials[0].config))
+    started = time.perf_counter()
+    for number, trial in enumerate(trials):
+        record = completed_record(
+            SimulatedTrial()(trial.config, plan.data_of(trial.config)),
+            Provenance("many", "0.1.0", "abc"),
+            channel_names=("a", "b"),
+            host="here",
+            started_at=began + timedelta(seconds=number),
+        )
+        writer.write(record.row, events=record.events, history=record.history)
+    took_s = (time.perf_counter() - started) / len(trials)
+    writer.finish(view=StudyView(len(trials), {}, f"{len(trials)} trials"), files=[], status="FINISHED")
+    return took_s
+
+
+def main() -> None:
+    sys.stdout.write(f"{fill(Path(sys.argv[1]), int(sys.argv[2])):.4f}\n")
+
+
+if __name__ == "__main__":
+    main()
