@@ -3,9 +3,9 @@
     python benchmarks/analysis_floor.py
 
 On Sobol points of each known surface a Gaussian process is given the hyperparameters under which its true
-error (bias and noise, over the whole surface) is least. No estimator that reads one such kernel can do better,
-however it chooses them. Ratios to the error of 210 uniformly random runs read by a Nadaraya-Watson estimate
-with a bandwidth of 10 ms; 20 repetitions of those, three Sobol designs.
+error (bias and noise, over the whole surface) is least. No estimator that reads one such kernel can do
+better, however it chooses them. Ratios to the error of 210 uniformly random runs read by a Nadaraya-Watson
+estimate with a bandwidth of 10 ms; 20 repetitions of those, three Sobol designs.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from analysis_fewer_runs import SETTINGS
 from scipy.optimize import minimize
 from scipy.stats import qmc
 
-from analysis.gaussian_process import KERNELS
+from analysis.process_kernels import KERNELS
 from analysis.regression import Array, Grid
 from analysis.simulation import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
 from analysis.surfaces import fit_regression
