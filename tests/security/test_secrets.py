@@ -44,9 +44,9 @@ def searched(root: Path, secrets: Mapping[str, str]) -> Iterator[str]:
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    # Ray's sockets stand in it, whose paths must be short.
-    with tempfile.TemporaryDirectory(prefix="sl-", ignore_cleanup_errors=True) as name:
-        for sub in ("out", "t", "home"):
+    # Ray's folder is made in it only where its sockets' paths are short enough.
+    with tempfile.TemporaryDirectory(prefix="", dir="/tmp", ignore_cleanup_errors=True) as name:
+        for sub in ("out", "home"):
             Path(name, sub).mkdir()
         yield Path(name)
 
@@ -56,7 +56,7 @@ class Driver:
 
     def __init__(self, folder: Path, uri: str, look: str) -> None:
         environment = {**os.environ, **SECRETS, "OMP_NUM_THREADS": "1"}
-        environment |= {"HOME": str(folder / "home"), "TMPDIR": str(folder / "t")}
+        environment |= {"HOME": str(folder / "home"), "TMPDIR": str(folder)}
         self.found: set[str] = set()
         self.n_ray_files = 0
         self._folder, self._ended = folder, threading.Event()
@@ -76,7 +76,7 @@ class Driver:
         secrets = {**SECRETS, "address": IN_ADDRESS}
         while not self._ended.wait(1.0):
             self.found |= set(searched(self._folder, secrets))
-            self.n_ray_files = max(self.n_ray_files, len(list((self._folder / "t").rglob("*.out"))))
+            self.n_ray_files = max(self.n_ray_files, len(list(self._folder.glob("softloc-ray-*/**/*.out"))))
         self.found |= set(searched(self._folder, secrets))
 
 

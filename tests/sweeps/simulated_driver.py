@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -57,4 +58,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    # Tests that run in the background of a shell inherit that Ctrl-C is ignored; a person's terminal does not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
