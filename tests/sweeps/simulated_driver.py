@@ -58,6 +58,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Tests that run in the background of a shell inherit that Ctrl-C is ignored; a person's terminal does not.
+    # Tests run in the background of a shell inherit that Ctrl-C is ignored; a terminal does not ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())
