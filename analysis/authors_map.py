@@ -65,7 +65,7 @@ def plot_authors_map(study: Study) -> tuple[Figure, StudyMap]:
     """
     measures, means = _measures(study)
     raised = study.trials.assign(authors=np.nan)
-    raised.loc[raised["status"] == "completed", "authors"] = authors_values(measures)
+    raised.loc[raised["trial_id"].isin(study.completed["trial_id"]), "authors"] = authors_values(measures)
     shown = map_study(replace(study, trials=raised), metric="authors", bandwidth=BANDWIDTH_MS)
     theirs = _first_surface(shown, study)
     honest = map_study(study, metric="f1", bandwidth=BANDWIDTH_MS)

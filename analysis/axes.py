@@ -34,9 +34,10 @@ CATEGORIES = ("task", "data", "network", "features", "loss", "measure", "noise",
 _LOSSES_WITHOUT_SOFTNESS = frozenset({"cross_entropy", "count", "bootstrap_soft", "bootstrap_hard"})
 _NUMERIC = (
     *(SOFTNESS, LABEL_NOISE, "learning_rate", "weight_decay", "gradient_clip", "gain_db", "band_gain_db"),
+    *("rate_variation", "rate_centre", "rate_share", "stacking"),
     *("initial_empty_prob", "iterations", "batch_size", "excerpt_s"),
 )
-_OPTIONS = ("alpha", "loss_options", "noise_options")
+_OPTIONS = ("alpha", "loss_options", "noise_options", "decoding_options", "ensemble_options")
 _LABELS = {"alpha.constant": "alpha", "alpha.end": "alpha at the end"}
 _DURATION = re.compile(r"\s*([-+0-9.eE]+)\s*(ms|s)\s*")
 
@@ -102,7 +103,7 @@ def uses_softness(loss: str) -> bool:
 
 
 def with_option_columns(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with one more column for every number inside `alpha`, `loss_options` and `noise_options`.
+    """The trials with one more column for every number inside `alpha` and the options.
 
     Where the schedules of alpha are of several kinds, which have no parameter in common, `alpha.end` stands
     for them: the weight that training ends with.

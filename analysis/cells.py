@@ -141,7 +141,8 @@ def _differences(trials: pd.DataFrame, *, metric: str, by: str, reference: str, 
 def plot_cells(found: CellComparison) -> Figure:
     """Every trial as a dot and every mean as a stroke, cell by cell."""
     cells = list(dict.fromkeys(found.summary["cell"]))
-    values = list(dict.fromkeys(found.summary[found.by]))
+    references = set(found.differences["reference"])
+    values = sorted(set(found.summary[found.by]), key=lambda value: (value not in references, value))
     with style():
         figure = Figure(figsize=(max(4.5, 1.4 * len(cells) + 1.5), 3.6), layout="constrained")
         FigureCanvasAgg(figure)

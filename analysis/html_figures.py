@@ -53,11 +53,27 @@ def map_figures(maps: Mapping[str, StudyMap], trial_ids: pd.Series) -> list[MapF
         _lay_out(
             figure, panel.axes[0].title, panel.axes[-1].title if panel.is_surface else first.metric_label
         )
-        ranges = panel.axes if panel.is_surface else panel.axes[:1]
-        for axis, update in zip(ranges, (figure.update_xaxes, figure.update_yaxes), strict=False):
-            update(range=[axis.low, axis.high])
+        if panel.is_surface:
+            for axis, update in zip(panel.axes, (figure.update_xaxes, figure.update_yaxes), strict=True):
+                update(range=[axis.low, axis.high])
+        else:
+            figure.update_xaxes(range=_with_margin(panel.axes[0].low, panel.axes[0].high))
+            figure.update_yaxes(range=_curve_range(maps))
         figures.append(MapFigure(panel.name, figure, tuple(maps)))
     return figures
+
+
+def _curve_range(maps: Mapping[str, StudyMap]) -> list[float]:
+    """One range for the curves of all losses and metrics, so that they can be held against each other."""
+    curves = [panel for one in maps.values() for panel in one.panels if not panel.is_surface]
+    shown = np.concatenate([np.concatenate([panel.values, panel.value.ravel()]) for panel in curves])
+    return _with_margin(float(np.nanmin(shown)), float(np.nanmax(shown)))
+
+
+def _with_margin(low: float, high: float) -> list[float]:
+    """A range a little wider, so that dots at its ends are whole."""
+    margin = 0.03 * (high - low)
+    return [low - margin, high + margin]
 
 
 def comparison_figure(comparison: Comparison, axis: Axis) -> go.Figure:

@@ -20,7 +20,7 @@ from analysis.panels import METRIC_LABELS
 from analysis.plots import loss_label
 from analysis.recommendations import recommend_levels
 from analysis.rescoring import tolerance_curve
-from analysis.results import AnalysisError, Study
+from analysis.results import AnalysisError, Study, stopped_note
 from analysis.tables import with_interval
 
 __all__ = ["Importance", "html_report"]
@@ -51,7 +51,7 @@ def html_report(study: Study, *, estimator: str = "auto", importance: Importance
     maps = {metric: fit(metric=metric) for metric in metrics}
     lead = (
         "Labels are off by some tens of milliseconds. Which loss and softness should be used, what will it "
-        f"cost, and how sure is that? {len(study.completed)} trials completed, {len(study.failed)} failed."
+        f"cost, and how sure is that? {_counts(study)}"
     )
     sections = [
         section("The answer", _or_reason(lambda: _answers(study, estimator))),
@@ -187,9 +187,16 @@ def _design(study: Study) -> str:
         else {"parameter": name, "values": ", ".join(sorted(column.unique()))}
         for name, column in varied.items()
     ]
-    counts = f"<p>{len(trials)} trials, {len(study.completed)} completed, {len(study.failed)} failed.</p>"
+    counts = f"<p>{len(trials)} trials: {_counts(study)}</p>"
     text = yaml.safe_dump(dict(study.definition), sort_keys=False) if study.definition else "no study.yaml"
     return f"{counts}{table_html(pd.DataFrame(rows))}<pre>{html.escape(text)}</pre>"
+
+
+def _counts(study: Study) -> str:
+    """Trials by how they ended."""
+    n_completed = int((study.trials["status"] == "completed").sum())
+    note = stopped_note(study)
+    return f"{n_completed} trials completed, {len(study.failed)} failed." + (f" {note}." if note else "")
 
 
 def _failures(study: Study) -> str:

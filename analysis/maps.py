@@ -14,7 +14,7 @@ from analysis.axes import CATEGORIES, swept_axes, with_option_columns
 from analysis.categories import hold_categories, validate_one_task
 from analysis.panels import METRIC_LABELS, Panel, fit_panel
 from analysis.resampling import resample, validate_standard_error
-from analysis.results import AnalysisError, Study, TooFewPointsError, require_columns
+from analysis.results import AnalysisError, Study, TooFewPointsError, require_columns, stopped_note
 from analysis.surfaces import Bandwidth
 from analysis.views import Layout, View
 
@@ -149,6 +149,8 @@ def map_study(
     notes = _layout_notes(layout, trials, by=by)
     panels, left_out = _panels(trials, by, fit)
     notes += left_out
+    if (note := stopped_note(study)) is not None:
+        notes.append(note)
     ordered = (*(one for one in panels if one.is_surface), *(one for one in panels if not one.is_surface))
     held = tuple(f"{axis.label} {axis.text(place)}" for axis, place in layout.held.items())
     if all(panel.joins_levels for panel in panels):

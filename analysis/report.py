@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analysis.authors_map import plot_authors_map
-from analysis.categories import hold_categories, tasks_of
+from analysis.categories import hold_categories
 from analysis.cells import CellComparison, compare_cells, has_cells_only, plot_cells
 from analysis.comparison_text import comparison_text
 from analysis.comparisons import Comparison, compare_losses
@@ -27,11 +26,12 @@ from analysis.detail_plots import plot_comparison, plot_slices, plot_uncertainty
 from analysis.html_report import Importance, html_report
 from analysis.importance_plot import plot_importance
 from analysis.maps import StudyMap, map_study
+from analysis.outputs import Output, figures_folder, file_stem, for_each_task
 from analysis.panels import METRIC_LABELS
 from analysis.plots import plot_map, save_figure
 from analysis.recommendations import recommend
 from analysis.rescoring import load_scored
-from analysis.results import AnalysisError, Study
+from analysis.results import AnalysisError, Study, stopped_note
 from analysis.ridges import fit_ridge
 from analysis.surfaces import Bandwidth
 from analysis.tables import text_table, write_csv, write_tables
@@ -40,29 +40,12 @@ from analysis.views import At, View
 
 __all__ = [
     "Output",
-    "SurfaceOutput",
     "write_compare",
     "write_importance",
     "write_recommend",
     "write_report",
     "write_surface",
 ]
-
-
-@dataclass(frozen=True)
-class Output:
-    """What was written and what to print.
-
-    Attributes:
-        paths: Written files.
-        text: For the terminal, at most 80 columns.
-    """
-
-    paths: tuple[Path, ...]
-    text: str
-
-
-SurfaceOutput = Output
 
 
 def write_surface(
@@ -74,6 +57,7 @@ def write_surface(
     bandwidth: float | tuple[float, float] | None = None,
     by: str = "loss",
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
     preset: str | None = None,
     view: View | None = None,
     standard_error: str = "estimator",
@@ -96,6 +80,7 @@ def write_surface(
             leave-one-out cross validation when None.
         by: Column whose values get a panel each.
         tolerance_s: Score at this tolerance in seconds, from the stored events; as stored when None.
+        with_stopped: Whether trials that were stopped early count, with what they reached.
         preset: `authors` draws the published map beside F1 as `surface_authors` instead (see
             `analysis.authors_map`).
         view: What is drawn, held at a value and averaged over where more than two parameters vary.
@@ -113,7 +98,7 @@ def write_surface(
     def write(part: Study, folder: Path) -> Output:
         if preset == "authors":
             figure, honest = plot_authors_map(hold_categories(part, view.at if view else {})[0])
-            stem = folder / _stem("surface_authors", metric="f1", tolerance_s=tolerance_s)
+            stem = folder / file_stem("surface_authors", metric="f1", tolerance_s=tolerance_s)
             return Output(save_figure(figure, stem), text_map(honest, colour=wants_colour))
         study_map = map_study(
             part,
@@ -124,13 +109,13 @@ def write_surface(
             view=view,
             standard_error=standard_error,
         )
-        name = _stem("surface", metric=metric, tolerance_s=tolerance_s) + (view.suffix() if view else "")
+        name = file_stem("surface", metric=metric, tolerance_s=tolerance_s) + (view.suffix() if view else "")
         paths = [*save_figure(plot_map(study_map), folder / name), _write_lattice(study_map, folder / name)]
         details = _write_details(study_map, folder / name)
         return Output((*paths, *details), text_map(study_map, colour=wants_colour))
 
-    loaded = load_scored(study, tolerance_s=tolerance_s)
-    return _for_each_task(loaded, _folder(study, out_dir), write, by=by, at=view.at if view else {})
+    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(study, out_dir), write, by=by, at=view.at if view else {})
 
 
 def _write_details(study_map: StudyMap, stem: Path) -> list[Path]:
@@ -159,6 +144,7 @@ def write_compare(
     bandwidth: Bandwidth = None,
     softness_s: float | None = None,
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
     at: At = None,
     standard_error: str = "estimator",
     level: float = 0.95,
@@ -183,6 +169,7 @@ def write_compare(
         bandwidth: Shown units (ms); chosen or fitted when None.
         softness_s: Softness of the losses that use one, in seconds; each its best when None.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
+        with_stopped: Whether trials that were stopped early count, with what they reached.
         at: Parameters held at a value, by name; others than softness and label noise are averaged over.
         standard_error: `estimator` for intervals at least as wide as its standard error, or `bootstrap`.
         level: Probability of the intervals, in (0, 1).
@@ -192,7 +179,7 @@ def write_compare(
     """
 
     def write(part: Study, folder: Path) -> Output:
-        stem = folder / _stem("compare", metric=metric, tolerance_s=tolerance_s)
+        stem = folder / file_stem("compare", metric=metric, tolerance_s=tolerance_s)
         if has_cells_only(part, metric=metric, by=by, at=at):
             return _write_cells(
                 compare_cells(part, metric=metric, by=by, reference=reference, only=only, at=at, level=level),
@@ -213,8 +200,8 @@ def write_compare(
         )
         return _write_comparison(found, stem)
 
-    loaded = load_scored(study, tolerance_s=tolerance_s)
-    return _for_each_task(loaded, _folder(study, out_dir), write, by=by, at=at)
+    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(study, out_dir), write, by=by, at=at)
 
 
 def _write_cells(found: CellComparison, stem: Path) -> Output:
@@ -245,6 +232,7 @@ def write_recommend(
     estimator: str = "auto",
     bandwidth: Bandwidth = None,
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
     at: At = None,
     standard_error: str = "estimator",
     level: float = 0.95,
@@ -270,11 +258,11 @@ def write_recommend(
             standard_error=standard_error,
             level=level,
         )
-        stem = folder / _stem("recommend", metric=metric, tolerance_s=tolerance_s)
+        stem = folder / file_stem("recommend", metric=metric, tolerance_s=tolerance_s)
         return Output(write_tables(found.table(by=by), stem), found.text())
 
-    loaded = load_scored(study, tolerance_s=tolerance_s)
-    return _for_each_task(loaded, _folder(study, out_dir), write, by=by, at=at)
+    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(study, out_dir), write, by=by, at=at)
 
 
 def write_report(
@@ -283,6 +271,7 @@ def write_report(
     out_dir: Path | None = None,
     estimator: str = "auto",
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
     importance: Importance | None = None,
 ) -> Output:
     """Write `report.html`: question, answer, maps, tables, failures, versions on one page.
@@ -293,6 +282,7 @@ def write_report(
         estimator: See `analysis.surfaces.ESTIMATORS`, or `auto`: the means of the levels where label noise
             alone varies, at few levels with replicates, else a Gaussian process.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
+        with_stopped: Whether trials that were stopped early count, with what they reached.
         importance: Gives each swept parameter's share of the variance (`sweeps.importance.importance`); left
             out when None.
 
@@ -303,11 +293,12 @@ def write_report(
     def write(part: Study, folder: Path) -> Output:
         text = html_report(part, estimator=estimator, importance=importance)
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{_stem('report', metric='f1', tolerance_s=tolerance_s)}.html"
+        path = folder / f"{file_stem('report', metric='f1', tolerance_s=tolerance_s)}.html"
         path.write_text(text, encoding="utf-8")
         return Output((path,), f"The report is one page for any browser: {path}")
 
-    return _for_each_task(load_scored(study, tolerance_s=tolerance_s), _folder(study, out_dir), write)
+    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(study, out_dir), write)
 
 
 def write_importance(
@@ -317,6 +308,7 @@ def write_importance(
     out_dir: Path | None = None,
     metric: str = "f1",
     tolerance_s: float | None = None,
+    with_stopped: bool = False,
 ) -> Output:
     """Write `importance.csv`, `.tex`, `.png` and `.svg`: shares of the metric's variance, and all trials.
 
@@ -326,6 +318,7 @@ def write_importance(
         out_dir: Where to write; `<study>/figures` when None.
         metric: Numeric column of the trials.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
+        with_stopped: Whether trials that were stopped early count, with what they reached.
 
     Raises:
         AnalysisError: A study that cannot be read, or too few trials or parameters.
@@ -333,40 +326,15 @@ def write_importance(
 
     def write(part: Study, folder: Path) -> Output:
         shares = pd.Series(importance(part), name="share").rename_axis("parameter").reset_index()
-        stem = folder / _stem("importance", metric=metric, tolerance_s=tolerance_s)
+        stem = folder / file_stem("importance", metric=metric, tolerance_s=tolerance_s)
         picture = save_figure(plot_importance(part, shares, metric=metric), stem)
         label = METRIC_LABELS.get(metric, metric)
         head = f"Share of the variance of {label} that each parameter explains (functional ANOVA):"
-        return Output((*write_tables(shares, stem), *picture), f"{head}\n\n{text_table(shares)}")
+        blocks = [head, text_table(shares), stopped_note(part)]
+        return Output((*write_tables(shares, stem), *picture), "\n\n".join(filter(None, blocks)))
 
-    return _for_each_task(load_scored(study, tolerance_s=tolerance_s), _folder(study, out_dir), write)
-
-
-def _for_each_task(
-    study: Study, folder: Path, write: Callable[[Study, Path], Output], *, by: str = "loss", at: At = None
-) -> Output:
-    """What `write` gives; of a study of several tasks, of each in a folder of its own.
-
-    A task that cannot be drawn says why, while another one can.
-    """
-    tasks = tasks_of(study)
-    if len(tasks) < 2 or by == "task" or "task" in (at or {}):
-        return write(study, folder)
-    paths: list[Path] = []
-    texts: list[str] = []
-    reasons: list[AnalysisError] = []
-    for task in tasks:
-        try:
-            written = write(replace(study.where(task=task), name=f"{study.name}, {task}"), folder / task)
-        except AnalysisError as error:
-            reasons.append(error)
-            texts.append(f"{task}: not drawn, for {error}")
-            continue
-        paths += written.paths
-        texts.append(f"{task}\n{written.text}")
-    if not paths:
-        raise reasons[0]
-    return Output(tuple(paths), "\n\n".join(texts))
+    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(study, out_dir), write)
 
 
 def _write_lattice(study_map: StudyMap, stem: Path) -> Path:
@@ -374,21 +342,6 @@ def _write_lattice(study_map: StudyMap, stem: Path) -> Path:
     path = stem.with_name(f"{stem.name}.parquet")
     pq.write_table(pa.Table.from_pandas(study_map.table(), preserve_index=False), path, compression="zstd")
     return path
-
-
-def _stem(name: str, *, metric: str, tolerance_s: float | None) -> str:
-    """A file name that says what it shows; plain for F1 as stored."""
-    parts = [name] + ([metric] if metric != "f1" else [])
-    return "_".join(parts + ([f"{1000 * tolerance_s:.0f}ms"] if tolerance_s is not None else []))
-
-
-def _folder(study: str | Path, out_dir: Path | None) -> Path:
-    """Where figures go."""
-    if out_dir is not None:
-        return Path(out_dir)
-    if "://" in str(study):
-        raise AnalysisError(f"figures go to a local folder: give one (`--out-dir`), as {study} is remote")
-    return Path(study) / "figures"
 
 
 def _terminal_wants_colour() -> bool:

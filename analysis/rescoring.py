@@ -118,7 +118,7 @@ def rescored(study: Study, *, tolerance_s: float) -> Study:
     counts = recording_counts(study, tolerance_s=tolerance_s)
     scores = score_counts(counts)
     trials = study.trials.set_index("trial_id")
-    done = trials["status"] == "completed"
+    done = trials.index.isin(study.completed["trial_id"])
     for column in scores:
         values = pd.to_numeric(trials[column], errors="coerce").astype("float64")
         values[done] = scores[column].reindex(trials.index[done])
@@ -129,9 +129,9 @@ def rescored(study: Study, *, tolerance_s: float) -> Study:
     return replace(study, trials=trials.assign(tolerance_s=tolerance_s).reset_index())
 
 
-def load_scored(location: str | Path, *, tolerance_s: float | None) -> Study:
-    """A study, rescored where a tolerance is given."""
-    study = load_study(location)
+def load_scored(location: str | Path, *, tolerance_s: float | None, with_stopped: bool = False) -> Study:
+    """A study, rescored where a tolerance is given; with its stopped trials or without."""
+    study = load_study(location, with_stopped=with_stopped)
     return study if tolerance_s is None else rescored(study, tolerance_s=tolerance_s)
 
 

@@ -27,9 +27,10 @@ __all__ = [
     "load_study",
     "load_table",
     "require_columns",
+    "stopped_note",
 ]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 _KEYS = {"events": "trial_id", "history": "trial_id", "references": "data_fingerprint"}
 _REQUIRED = ("trial_id", "status", "loss", "f1", "schema_version")
 
@@ -52,17 +53,25 @@ class Study:
         trials: One row a trial, in order of `trial_id`; a trial that failed and was completed later counts as
             completed. The entries of `measures` stand as columns too.
         definition: `study.yaml` as resolved; empty where the folder has none.
+        with_stopped: Whether trials that were stopped early count as completed, with what they reached.
     """
 
     location: str
     name: str
     trials: pd.DataFrame
     definition: Mapping[str, Any]
+    with_stopped: bool = False
 
     @property
     def completed(self) -> pd.DataFrame:
-        """The completed trials."""
-        return self.trials[self.trials["status"] == "completed"].reset_index(drop=True)
+        """The completed trials, and the stopped ones where they count."""
+        counted = ["completed", "stopped"] if self.with_stopped else ["completed"]
+        return self.trials[self.trials["status"].isin(counted)].reset_index(drop=True)
+
+    @property
+    def stopped(self) -> pd.DataFrame:
+        """The trials that were stopped early."""
+        return self.trials[self.trials["status"] == "stopped"].reset_index(drop=True)
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -99,9 +108,10 @@ class Study:
         require_columns(completed, [metric])
         if completed.empty:
             reason = f"; the first error: {first_error(self.failed)}" if len(self.failed) else ""
+            stopped = f", {len(self.stopped)} stopped early (--with-stopped)" if len(self.stopped) else ""
             raise AnalysisError(
                 f"a study must hold at least one completed trial, but {self.location} has {len(self.failed)} "
-                f"failed and none completed{reason}"
+                f"failed{stopped} and none completed{reason}"
             )
         values = pd.to_numeric(completed[metric], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
         if not np.isfinite(values).all():
@@ -129,17 +139,29 @@ def _with_class_scores(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     return trials.assign(**{metric: [one.get(name, np.nan) for one in scores]})
 
 
+def stopped_note(study: Study) -> str | None:
+    """What a reader must know of trials that were stopped early, or None where there are none."""
+    number = len(study.stopped)
+    if not number:
+        return None
+    trials = f"{number} trial{'s' if number > 1 else ''} stopped early"
+    if study.with_stopped:
+        return f"{trials}: counted with what they reached"
+    return f"{trials}: left out (--with-stopped counts them)"
+
+
 def first_error(failed: pd.DataFrame) -> str:
     """First line of the first failed trial's error."""
     texts = [str(text) for text in failed.get("error", pd.Series(dtype=str)).dropna()]
     return texts[0].strip().splitlines()[0][:160] if texts and texts[0].strip() else "not recorded"
 
 
-def load_study(location: str | Path) -> Study:
+def load_study(location: str | Path, *, with_stopped: bool = False) -> Study:
     """Read a study's trials and its definition.
 
     Args:
         location: The study's folder, or an address that pyarrow opens.
+        with_stopped: Whether trials that were stopped early count, with what they reached.
 
     Raises:
         AnalysisError: No such folder, no trials, a part that cannot be read, missing columns, or a schema
@@ -153,7 +175,7 @@ def load_study(location: str | Path) -> Study:
     definition = _definition(location)
     name = str(trials["study"].iloc[0]) if "study" in trials else str(definition.get("name", ""))
     trials = _with_measures(_one_row_a_trial(trials))
-    return Study(location=str(location), name=name, trials=trials, definition=definition)
+    return Study(str(location), name, trials, definition, with_stopped)
 
 
 def load_table(location: str | Path, table: str) -> pd.DataFrame:

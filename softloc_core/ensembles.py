@@ -1,7 +1,7 @@
 """Inference as in the papers: versions of a recording vote on its events, excerpts are put together again.
 
-A version is the same recording played a little faster or slower; see `played_at`. Trials decode one version
-of each whole recording; this is for detectors that are used on their own, and to follow the papers.
+A version is the same recording played a little faster or slower. Trials interpolate the frames of its
+features (`softloc_core.inference`); `played_at` makes them anew from its sound, pitch and all.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ __all__ = ["VOTES", "Vote", "played_at", "reassembled"]
 
 _REACH = 6.0
 """Bandwidths beyond which a kernel counts as zero."""
+_BLOCK_FRAMES = 256
 
 
 def played_at(audio: AudioSource, speed: float, *, front_end: FrontEnd) -> NDArray[np.float32]:
@@ -87,40 +88,59 @@ class Vote:
                 f"versions must be one or more, each with its speed, "
                 f"but got {len(event_prob)} versions, {len(speed)} speeds"
             )
-        votes = np.concatenate(
-            [np.flatnonzero(p >= self.trigger) * s for p, s in zip(event_prob, speed, strict=True)]
-        )
+        votes = [np.flatnonzero(p >= self.trigger) * s for p, s in zip(event_prob, speed, strict=True)]
         # On an axis whose frames are `speed` apart, an average over frames gives each vote that weight.
-        weight = np.concatenate(
-            [np.full((p >= self.trigger).sum(), s) for p, s in zip(event_prob, speed, strict=True)]
-        )
+        weight = [np.full(len(v), s) for v, s in zip(votes, speed, strict=True)]
         n_frames = round(max(len(p) * s for p, s in zip(event_prob, speed, strict=True)))
-        return self._events(votes, weight, n_frames=n_frames)
+        return self.agreed(np.concatenate(votes), np.concatenate(weight), n_frames=n_frames)
 
-    def _events(
+    def agreed(
         self, votes: NDArray[np.float64], weight: NDArray[np.float64], *, n_frames: int
     ) -> NDArray[np.float64]:
-        """Take the largest sums one after the other."""
-        grid = np.arange(n_frames, dtype=np.float64)
+        """Instants that votes agree on, ascending: the largest sums, one after the other.
+
+        Args:
+            votes: [vote] where each lies, in frames of the recording as it is.
+            weight: [vote] what each counts; 1 for a vote that stands for itself.
+            n_frames: Frames of the recording.
+        """
+        order = np.argsort(votes, kind="stable")
+        votes, weight = votes[order], weight[order]
+        left = np.ones(len(votes), dtype=bool)
+        total = np.zeros(n_frames)
+        for middle in range(_BLOCK_FRAMES // 2, n_frames + _BLOCK_FRAMES, _BLOCK_FRAMES):
+            self._sum(total, votes, weight, left, around=middle, reach=_BLOCK_FRAMES // 2)
         found: list[float] = []
-        while len(votes):
-            total = np.zeros(n_frames)
-            for vote, share in zip(votes, weight, strict=True):
-                near = slice(
-                    max(0, int(vote - _REACH * self.bandwidth_frames)),
-                    int(vote + _REACH * self.bandwidth_frames) + 2,
-                )
-                total[near] += share * np.exp(-0.5 * ((grid[near] - vote) / self.bandwidth_frames) ** 2)
-            total /= self.bandwidth_frames * np.sqrt(2 * np.pi)
+        while left.any():
             best = int(np.argmax(total))
             if total[best] < self.mass:
                 break
             found.append(float(best))
-            left = np.abs(votes - best) > self.suppression_frames
-            if left.all():
+            near = left & (np.abs(votes - best) <= self.suppression_frames)
+            if not near.any():
                 break
-            votes, weight = votes[left], weight[left]
+            left &= ~near
+            self._sum(total, votes, weight, left, around=best, reach=self.suppression_frames)
         return np.sort(np.array(found))
+
+    def _sum(
+        self,
+        total: NDArray[np.float64],
+        votes: NDArray[np.float64],
+        weight: NDArray[np.float64],
+        left: NDArray[np.bool_],
+        *,
+        around: float,
+        reach: float,
+    ) -> None:
+        """Smooth the votes that are left, in place, wherever a vote within `reach` is felt."""
+        felt = _REACH * self.bandwidth_frames
+        first, stop = max(0, int(around - reach - felt)), int(around + reach + felt) + 2
+        grid = np.arange(first, min(stop, len(total)), dtype=np.float64)
+        part = slice(np.searchsorted(votes, first - felt), np.searchsorted(votes, stop + felt))
+        near, share = votes[part][left[part]], weight[part][left[part]]
+        kernel = np.exp(-0.5 * ((grid[:, None] - near) / self.bandwidth_frames) ** 2)
+        total[first : first + len(grid)] = kernel @ share / (self.bandwidth_frames * np.sqrt(2 * np.pi))
 
 
 VOTES: Mapping[str, Vote] = {

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from softloc_core.errors import DataError
 
-__all__ = ["EventList", "FrameGrid", "SegmentList"]
+__all__ = ["EventList", "FrameGrid", "SegmentList", "nearest_frame"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +161,12 @@ class SegmentList(EventList):
         return SegmentList.from_starts(np.sort(np.asarray(time_s)), self.channel, self.duration_s)
 
 
+def nearest_frame(position: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The frame nearest to each position in frames; half-way goes up. `FrameGrid` says what follows."""
+    # The small nudge undoes a division's last-bit error: 0.145 / 0.01 is 14.499999999999998.
+    return np.floor(np.round(position, 9) + 0.5).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class FrameGrid:
     """Frames of one recording; frame k stands for the instant `k * hop_s`, its analysis window's centre.
@@ -191,9 +197,7 @@ class FrameGrid:
 
     def to_frames(self, time_s: ArrayLike) -> NDArray[np.int64]:
         """Nearest frame of each time, within [0, n_frames - 1]."""
-        # The small nudge undoes the division's last-bit error: 0.145 / 0.01 is 14.499999999999998.
-        position = np.asarray(time_s, dtype=np.float64) / self.hop_s
-        frame = np.floor(np.round(position, 9) + 0.5).astype(np.int64)
+        frame = nearest_frame(np.asarray(time_s, dtype=np.float64) / self.hop_s)
         return np.clip(frame, 0, self.n_frames - 1)
 
     def to_seconds(self, frame: ArrayLike) -> NDArray[np.float64]:

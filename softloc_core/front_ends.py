@@ -11,6 +11,7 @@ import librosa
 import numpy as np
 import scipy.fft
 import scipy.signal
+import torch
 from numpy.typing import NDArray
 
 from softloc_core.errors import ConfigError
@@ -91,6 +92,15 @@ class FrontEnd:
     def n_frames(self, duration_s: float) -> int:
         """Number of frames of a recording: every k with `k * hop_s` not past its end."""
         return 1 + math.floor(round(duration_s / self.hop_s, 6))
+
+    def sum_of(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+        """Features of two sounds at once, [*, band]: the powers of their bands add.
+
+        That is so on average over phases; where both are tones in one band they may beat, which this leaves
+        out. Two equal sounds come out at `db_factor * log10(2)` above one: 3 dB at a factor of 10.
+        """
+        scale = math.log(10) / self.db_factor
+        return torch.logaddexp(first * scale, second * scale) / scale
 
     @property
     def n_features(self) -> int:

@@ -1,33 +1,18 @@
-"""The training loop: data on the device, one gather a batch, no loader processes."""
+"""How weights are found: schedules of the learning rate, settings of the optimiser, the training curve."""
 
 from __future__ import annotations
 
-import copy
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from softloc_core.errors import ConfigError
-from softloc_core.events import EventList
-from softloc_core.tasks import Recording
 
 __all__ = [
     "LEARNING_RATE_SCHEDULES",
     "HistoryPoint",
     "Optimisation",
     "TrainingError",
-    "TrainingSet",
-    "event_probabilities",
-    "fit",
 ]
-
-_HISTORY_POINTS = 50
 
 
 class TrainingError(RuntimeError):
@@ -83,8 +68,6 @@ class Optimisation:
     weight_averaging: float
     weight_decay: float
     gradient_clip: float
-    gain_db: float
-    band_gain_db: float
 
     def __post_init__(self) -> None:
         if self.learning_rate_schedule not in LEARNING_RATE_SCHEDULES:
@@ -92,196 +75,3 @@ class Optimisation:
             raise ConfigError(
                 f"`learning_rate_schedule` must be one of {allowed}, but got {self.learning_rate_schedule}"
             )
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingSet:
-    """Training recordings laid end to end on the device.
-
-    Attributes:
-        features: [total frames, band] float32.
-        label: [channel, total frames] float32.
-        start: [excerpt] first frame of every excerpt that lies within one recording.
-        excerpt_frames: Frames of an excerpt.
-        lengths: [excerpt] frames of it that count; None where all do. A recording shorter than an excerpt is
-            an excerpt of its own, filled up with its last frame.
-    """
-
-    features: Tensor
-    label: Tensor
-    start: Tensor
-    excerpt_frames: int
-    lengths: Tensor | None = None
-
-    @classmethod
-    def from_recordings(
-        cls,
-        recordings: Sequence[Recording],
-        labels: Sequence[EventList],
-        *,
-        n_channels: int,
-        excerpt_s: float,
-        device: torch.device,
-    ) -> TrainingSet:
-        """Lay recordings and their (noisy) labels end to end; no excerpt is longer than the longest."""
-        longest = max(len(recording.features) for recording in recordings)
-        excerpt_frames = max(1, round(min(excerpt_s / recordings[0].hop_s, longest)))
-        start, lengths, offset = [], [], 0
-        for recording in recordings:
-            n_frames = len(recording.features)
-            n_starts = max(1, n_frames - excerpt_frames + 1)
-            start.append(np.arange(offset, offset + n_starts))
-            lengths.append(np.full(n_starts, min(n_frames, excerpt_frames)))
-            offset += max(n_frames, excerpt_frames)
-        features = [_filled(r.features.T, excerpt_frames, mode="edge").T for r in recordings]
-        frames = [
-            _filled(recording.grid.label(label, n_channels=n_channels), excerpt_frames, mode="constant")
-            for recording, label in zip(recordings, labels, strict=True)
-        ]
-        valid = np.concatenate(lengths)
-        return cls(
-            features=torch.from_numpy(np.concatenate(features)).to(device),
-            label=torch.from_numpy(np.concatenate(frames, axis=1)).to(device),
-            start=torch.from_numpy(np.concatenate(start)).to(device),
-            excerpt_frames=excerpt_frames,
-            lengths=None if (valid == excerpt_frames).all() else torch.from_numpy(valid).to(device),
-        )
-
-    def batch(self, size: int, *, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Random excerpts with replacement.
-
-        Returns:
-            Features [batch, frame, band], labels [batch, channel, frame], and the frames that count [batch],
-            or None where all do.
-        """
-        device = self.start.device
-        pick = torch.randint(len(self.start), (size,), generator=generator).to(device)
-        frame = self.start[pick, None] + torch.arange(self.excerpt_frames, device=device)
-        lengths = None if self.lengths is None else self.lengths[pick]
-        return self.features[frame], self.label[:, frame].transpose(0, 1), lengths
-
-
-def _filled(
-    values: NDArray[np.float32], n_frames: int, *, mode: Literal["edge", "constant"]
-) -> NDArray[np.float32]:
-    """[*, frame] with as many frames as an excerpt: the last one again, or zeros."""
-    missing = n_frames - values.shape[-1]
-    return np.pad(values, ((0, 0), (0, missing)), mode=mode) if missing > 0 else values
-
-
-def fit(
-    network: nn.Module,
-    loss: nn.Module,
-    training_set: TrainingSet,
-    optimisation: Optimisation,
-    *,
-    generator: torch.Generator,
-) -> tuple[HistoryPoint, ...]:
-    """Train a network in place; it holds the weights to score afterwards.
-
-    Args:
-        network: Features [batch, frame, band] -> event logits [batch, channel, frame], on the set's device.
-        loss: Called as `loss(event_logit, label, step=..., lengths=...)`; keeps `terms` and `alpha`;
-            weights of its own (a learned noise scale) are trained along.
-        training_set: What to train on.
-        optimisation: How.
-        generator: CPU generator of batches and gains.
-
-    Returns:
-        The training curve in about 50 points.
-
-    Raises:
-        TrainingError: The loss is no longer finite.
-    """
-    weights = [*network.parameters(), *loss.parameters()]
-    optimiser = torch.optim.AdamW(
-        weights,
-        lr=optimisation.learning_rate,
-        weight_decay=optimisation.weight_decay,
-        fused=True,
-    )
-    rate = LEARNING_RATE_SCHEDULES[optimisation.learning_rate_schedule]
-    averaged = copy.deepcopy(network) if optimisation.weight_averaging else None
-    recorder = _Recorder(optimisation.iterations)
-    network.train()
-    for step in range(optimisation.iterations):
-        for group in optimiser.param_groups:
-            group["lr"] = optimisation.learning_rate * rate(step / optimisation.iterations)
-        features, label, lengths = training_set.batch(optimisation.batch_size, generator=generator)
-        logit = network(_with_gains(features, optimisation, generator=generator))
-        value = loss(logit, label, step=step, lengths=lengths)
-        optimiser.zero_grad(set_to_none=True)
-        value.backward()
-        if math.isfinite(optimisation.gradient_clip):
-            nn.utils.clip_grad_norm_(weights, optimisation.gradient_clip)
-        optimiser.step()
-        recorder.add(step, value.detach(), loss)
-        if averaged is not None:
-            _move_average(
-                averaged, network, decay=min(optimisation.weight_averaging, (step + 1) / (step + 10))
-            )
-    if averaged is not None:
-        network.load_state_dict(averaged.state_dict())
-    return tuple(recorder.points)
-
-
-def _with_gains(features: Tensor, optimisation: Optimisation, *, generator: torch.Generator) -> Tensor:
-    """Random gain of each excerpt and of each of its bands; features are in dB, so gains are added."""
-    n_excerpts, _, n_bands = features.shape
-    gain = torch.zeros(n_excerpts, 1, n_bands)
-    if optimisation.gain_db:
-        gain = gain + optimisation.gain_db * torch.randn(n_excerpts, 1, 1, generator=generator)
-    if optimisation.band_gain_db:
-        gain = gain + optimisation.band_gain_db * torch.randn(n_excerpts, 1, n_bands, generator=generator)
-    return features + gain.to(features.device)
-
-
-@torch.no_grad()
-def _move_average(averaged: nn.Module, network: nn.Module, *, decay: float) -> None:
-    """Running average of the weights; statistics of batch norm are taken as they are."""
-    for weight, latest in zip(averaged.parameters(), network.parameters(), strict=True):
-        weight.lerp_(latest, 1 - decay)
-    for statistic, current in zip(averaged.buffers(), network.buffers(), strict=True):
-        statistic.copy_(current)
-
-
-class _Recorder:
-    """Collects the training curve without waiting for the device at every step."""
-
-    def __init__(self, iterations: int) -> None:
-        self.points: list[HistoryPoint] = []
-        self._every = max(1, math.ceil(iterations / _HISTORY_POINTS))
-        self._last = iterations - 1
-        self._sums: dict[str, Tensor] = {}
-        self._n = 0
-
-    def add(self, step: int, value: Tensor, loss: nn.Module) -> None:
-        """Note one step's loss and its terms; close a point when it is due."""
-        terms: Mapping[str, Tensor] = loss.terms  # type: ignore[assignment]
-        for name, term in {"": value, **terms}.items():
-            self._sums[name] = self._sums[name] + term if name in self._sums else term.clone()
-        self._n += 1
-        if self._n == self._every or step == self._last:
-            self._close(step, float(loss.alpha))  # type: ignore[arg-type]
-
-    def _close(self, step: int, alpha: float) -> None:
-        means = {name: float(total) / self._n for name, total in self._sums.items()}
-        value = means.pop("")
-        if not math.isfinite(value):
-            raise TrainingError(f"the loss must stay finite, but got {value} by iteration {step + 1}")
-        self.points.append(HistoryPoint(iteration=step + 1, loss=value, terms=means, alpha=alpha))
-        self._sums, self._n = {}, 0
-
-
-@torch.no_grad()
-def event_probabilities(
-    network: nn.Module, recordings: Sequence[Recording], *, device: torch.device
-) -> dict[str, NDArray[np.float64]]:
-    """Probability of an event in each frame of whole recordings, name -> [channel, frame]."""
-    network.eval()
-    probabilities = {}
-    for recording in recordings:
-        features = torch.from_numpy(np.array(recording.features)).to(device)
-        logit = network(features[None])[0]
-        probabilities[recording.name] = torch.sigmoid(logit.double()).cpu().numpy()
-    return probabilities

@@ -2,179 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
-from softloc_core.calibration import calibrated_offset_s, require_validation
-from softloc_core.decoding import decode, decoder_for
-from softloc_core.errors import ConfigError
+from softloc_core.calibration import require_validation
+from softloc_core.decoding import decoder_for
+from softloc_core.ensemble_options import ensemble_for
 from softloc_core.events import EventList
-from softloc_core.label_noise import misaligned
-from softloc_core.losses import LOSSES, initial_bias, make_loss
-from softloc_core.losses.schedules import Schedule
+from softloc_core.inference import Detector, estimated_events
+from softloc_core.losses import LOSSES
 from softloc_core.metrics import Scores
-from softloc_core.networks import NetworkBuilder
-from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
-from softloc_core.training import HistoryPoint, Optimisation, TrainingSet, event_probabilities, fit
+from softloc_core.tasks import TASKS, TaskData
+from softloc_core.training import HistoryPoint
+from softloc_core.trial_config import OPTION_FIELDS, Options, TrialConfig, trial_id
+from softloc_core.trial_training import TrialTraining, augmentation_of, scored_part
 
-__all__ = ["OPTION_FIELDS", "HistoryPoint", "Options", "TrialConfig", "TrialResult", "run_trial", "trial_id"]
-
-Options = tuple[tuple[str, bool | int | float | str], ...]
-OPTION_FIELDS = ("loss_options", "noise_options", "decoding_options")
-"""The fields of `TrialConfig` that hold options."""
-
-# Fields that came later, with the value at which a trial is what it was without them: its identity stays.
-_NEUTRAL: Mapping[str, Any] = {"decoding_options": {}}
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialConfig:
-    """Everything that decides a trial's result, besides the data. No field has a default.
-
-    Attributes:
-        task: Registered task.
-        data: One of the task's data sources.
-        split: One of the source's splits.
-        fold: Part of the split that is the test set, from 0.
-        features: Name of the front end.
-        network: Registered network.
-        loss: Registered loss.
-        loss_options: The loss's own parameters, sorted by name.
-        measure: Distance that the soft localization loss takes between the smoothed processes.
-        softness_s: Standard deviation of the smoothing kernel in seconds, >= 0; infinity leaves the count
-            alone.
-        alpha: Weight of the count loss over training.
-        noise: Registered kind of label misalignment.
-        noise_options: Its own parameters, sorted by name.
-        label_noise_s: Scale of the label misalignment in seconds, >= 0.
-        iterations: Optimiser steps, >= 1.
-        batch_size: Excerpts a step, >= 1.
-        excerpt_s: Length of an excerpt in seconds, > 0.
-        learning_rate: Peak learning rate, > 0.
-        learning_rate_schedule: `constant`, or `trapezoid`: a short linear rise, level until three fifths,
-            then a line down to a fiftieth of the peak.
-        weight_averaging: Decay of the running average of the weights that is scored, in [0, 1); 0 scores the
-            last weights.
-        weight_decay: AdamW's decoupled weight decay, >= 0.
-        gradient_clip: Largest global norm of the gradient, > 0; infinity switches clipping off.
-        gain_db: Standard deviation of the random gain of each training excerpt, in dB, >= 0.
-        band_gain_db: Standard deviation of the random gain of each band of an excerpt, in dB, >= 0.
-        initial_empty_prob: Probability that an untrained network gives to an excerpt without events, in (0,
-            1); the output bias follows from it (LoCo paper, eq. 15).
-        decoding: Named decoding preset, or `auto`: the one that suits the loss.
-        decoding_options: Attributes of the decoder that are set, sorted by name; `offset_s` is added to every
-            time; with `calibrate_offset` the offset that is left is measured on the validation recordings and
-            added too.
-        tolerance_s: Largest accepted time difference in scoring, inclusive, in seconds, > 0.
-        seed: The study's seed; label noise depends on it, the replicate and the recording only.
-        replicate: Which repetition, from 0.
-
-    Raises:
-        ConfigError: A value out of its range.
-    """
-
-    task: str
-    data: str
-    split: str
-    fold: int
-    features: str
-    network: str
-    loss: str
-    loss_options: Options
-    measure: str
-    softness_s: float
-    alpha: Schedule
-    noise: str
-    noise_options: Options
-    label_noise_s: float
-    iterations: int
-    batch_size: int
-    excerpt_s: float
-    learning_rate: float
-    learning_rate_schedule: str
-    weight_averaging: float
-    weight_decay: float
-    gradient_clip: float
-    gain_db: float
-    band_gain_db: float
-    initial_empty_prob: float
-    decoding: str
-    decoding_options: Options
-    tolerance_s: float
-    seed: int
-    replicate: int
-
-    def __post_init__(self) -> None:
-        for name in ("softness_s", "label_noise_s", "weight_decay", "gain_db", "band_gain_db"):
-            _require(self, name, getattr(self, name) >= 0, "at least 0")
-        for name in ("excerpt_s", "learning_rate", "gradient_clip", "tolerance_s"):
-            _require(self, name, getattr(self, name) > 0, "above 0")
-        for name in ("iterations", "batch_size"):
-            _require(self, name, getattr(self, name) >= 1, "at least 1")
-        for name in ("fold", "seed", "replicate"):
-            _require(self, name, getattr(self, name) >= 0, "at least 0")
-        for name in ("label_noise_s", "excerpt_s", "learning_rate", "weight_decay", "tolerance_s"):
-            _require(self, name, math.isfinite(getattr(self, name)), "finite")
-        _require(self, "weight_averaging", 0 <= self.weight_averaging < 1, "in [0, 1)")
-        _require(
-            self, "initial_empty_prob", 0 < self.initial_empty_prob < 1, "between 0 and 1, both excluded"
-        )
-
-    def spec(self) -> dict[str, Any]:
-        """The configuration as plain values, in field order; equal configurations give equal specs."""
-        spec = {field.name: getattr(self, field.name) for field in fields(self)}
-        spec["alpha"] = self.alpha.spec()
-        for name in OPTION_FIELDS:
-            spec[name] = dict(sorted(spec[name]))
-        return spec
-
-    def data_request(self) -> DataRequest:
-        """Which data the trial reads; trials with equal requests share one load."""
-        return DataRequest(
-            task=self.task,
-            source=self.data,
-            split=self.split,
-            fold=self.fold,
-            features=self.features,
-            seed=self.seed,
-        )
-
-
-def _require(config: TrialConfig, name: str, holds: bool, rule: str) -> None:
-    """Refuse a field whose rule does not hold."""
-    if not holds:
-        raise ConfigError(f"`{name}` must be {rule}, but got {getattr(config, name)}")
-
-
-def trial_id(config: TrialConfig, *, data_fingerprint: str) -> str:
-    """Identity of a trial: 16 hexadecimal digits of a hash over its configuration and its data, nothing else.
-
-    Floats enter by their shortest exact representation, so that 1 and 1.0 are the same value.
-    """
-    spec = {
-        name: _canonical(value)
-        for name, value in config.spec().items()
-        if name not in _NEUTRAL or value != _NEUTRAL[name]
-    }
-    text = json.dumps({"config": spec, "data": data_fingerprint}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _canonical(value: Any) -> Any:
-    """Plain JSON values in which equal numbers look equal."""
-    if isinstance(value, Mapping):
-        return {str(key): _canonical(item) for key, item in value.items()}
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return value
-    return repr(float(value))
+__all__ = [
+    "OPTION_FIELDS",
+    "HistoryPoint",
+    "Options",
+    "TrialConfig",
+    "TrialResult",
+    "TrialRun",
+    "augmentation_of",
+    "detector_of",
+    "run_trial",
+    "trial_id",
+]
 
 
 @dataclass(frozen=True)
@@ -202,6 +60,81 @@ class TrialResult:
     device: str
 
 
+class TrialRun:
+    """A trial under way: trained in parts, scored as it is between them, saved and gone on with.
+
+    Parts do not show in the result: it is that of `run_trial`, bit for bit.
+    """
+
+    def __init__(self, config: TrialConfig, data: TaskData, *, device: str = "cpu") -> None:
+        """Begin; for the arguments see `run_trial`."""
+        require_validation(dict(config.decoding_options), data)
+        self._detector = detector_of(config, hop_s=data.hop_s)
+        self._config, self._data, self._device = config, data, device
+        self._identity = trial_id(config, data_fingerprint=data.fingerprint)
+        self._training = TrialTraining(config, data, identity=self._identity, device=device)
+
+    @property
+    def iterations_done(self) -> int:
+        """Optimiser steps done."""
+        return self._training.iterations_done
+
+    def advance(self, until: int, *, at_most_s: float = math.inf) -> None:
+        """Train until so many iterations are done, or so many seconds are over.
+
+        Raises:
+            TrainingError: The loss is no longer finite.
+        """
+        self._training.advance(until, at_most_s=at_most_s)
+
+    def scores(self, on: str) -> Scores:
+        """Scores of the network as it is.
+
+        Args:
+            on: `validation`; `training`, against the (wrong) labels that are trained on; or `test`.
+        """
+        return self._scored(scored_part(self._data, on, labels=self._training.labels))[0]
+
+    def result(self) -> TrialResult:
+        """What the trial gives after the iterations done so far."""
+        scores, events = self._scored(self._data)
+        return TrialResult(
+            config=self._config,
+            trial_id=self._identity,
+            data_fingerprint=self._data.fingerprint,
+            scores=scores,
+            events=events,
+            history=self._training.history,
+            train_s=self._training.train_s,
+            device=self._device,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What `load_state` of a new run of the same trial goes on from: tensors and plain values.
+
+        The tensors are the run's own: write or copy them before it trains on.
+        """
+        return self._training.state()
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of the same trial."""
+        self._training.load_state(state)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The weights that are scored, by name, on the CPU."""
+        state = self._training.scored_network.state_dict()
+        return {name: value.detach().cpu().clone() for name, value in state.items()}
+
+    def _scored(self, data: TaskData) -> tuple[Scores, dict[str, EventList]]:
+        """Scores and events of the test recordings of some data."""
+        config = self._config
+        with self._training.looked_at() as network:
+            device = torch.device(self._device)
+            events, measures = estimated_events(self._detector, network, data, device=device)
+        scores = TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s)
+        return replace(scores, measures={**scores.measures, **measures}), events
+
+
 def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> TrialResult:
     """Train one network on misaligned labels and score it on the test recordings.
 
@@ -216,131 +149,39 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
         device: Where to train, as torch names it.
 
     Raises:
-        ConfigError: A name that is not registered, or an offset to calibrate without validation recordings.
+        ConfigError: A name that is not registered, an option that is not allowed, an augmentation or ensemble
+            that the task's recordings do not allow, or an offset to calibrate without validation recordings.
         TrainingError: The loss is no longer finite.
     """
-    require_validation(dict(config.decoding_options), data)
-    identity = trial_id(config, data_fingerprint=data.fingerprint)
-    with _seeded(identity, device=device) as generator:
-        started = time.perf_counter()
-        network, history = _trained_network(config, data, device=torch.device(device), generator=generator)
-        train_s = time.perf_counter() - started
-        events, measures = _estimated_events(config, data, network, device=torch.device(device))
-    scores = TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s)
-    scores = replace(scores, measures={**scores.measures, **measures})
-    return TrialResult(
-        config=config,
-        trial_id=identity,
-        data_fingerprint=data.fingerprint,
-        scores=scores,
-        events=events,
-        history=history,
-        train_s=train_s,
-        device=device,
-    )
+    run = TrialRun(config, data, device=device)
+    run.advance(config.iterations)
+    return run.result()
 
 
-@contextmanager
-def _seeded(identity: str, *, device: str) -> Iterator[torch.Generator]:
-    """Torch's global generators (initial weights, dropout) and one for batches, all from the identity."""
-    seed = int(identity, 16) % 2**63
-    devices = [device] if device.startswith("cuda") else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        yield torch.Generator().manual_seed(seed ^ 1)
+def detector_of(config: TrialConfig, *, hop_s: float) -> Detector:
+    """What makes events of a trial's network.
 
+    Args:
+        config: The trial.
+        hop_s: Seconds between frames of its data.
 
-def _trained_network(
-    config: TrialConfig, data: TaskData, *, device: torch.device, generator: torch.Generator
-) -> tuple[torch.nn.Module, tuple[HistoryPoint, ...]]:
-    """A network trained on the noisy labels, with its training curve."""
-    labels = [
-        misaligned(
-            recording.label,
-            noise=config.noise,
-            scale_s=config.label_noise_s,
-            seed=config.seed,
-            replicate=config.replicate,
-            recording=recording.name,
-            options=dict(config.noise_options),
-        )
-        for recording in data.train
-    ]
-    training_set = TrainingSet.from_recordings(
-        data.train, labels, n_channels=len(data.channel_names), excerpt_s=config.excerpt_s, device=device
-    )
-    network = _network_builder(config)(
-        n_bands=training_set.features.shape[1],
-        n_channels=len(data.channel_names),
-        initial_logit=initial_bias(config.initial_empty_prob, training_set.excerpt_frames),
-    ).to(device)
-    loss = make_loss(
-        config.loss,
-        softness_frames=config.softness_s / data.hop_s,
-        alpha=config.alpha,
-        measure=config.measure,
-        n_steps=config.iterations,
-        options=dict(config.loss_options),
-    ).to(device)
-    history = fit(network, loss, training_set, _optimisation(config), generator=generator)
-    return network, history
-
-
-def _network_builder(config: TrialConfig) -> NetworkBuilder:
-    """What makes the network that a configuration names."""
-    networks = TASKS.get(config.task).networks
-    if config.network not in networks:
-        raise ConfigError(f"`network` must be one of {', '.join(networks)}, but got {config.network}")
-    return networks[config.network]
-
-
-def _optimisation(config: TrialConfig) -> Optimisation:
-    """The part of a configuration that the training loop reads."""
-    return Optimisation(**{field.name: getattr(config, field.name) for field in fields(Optimisation)})
-
-
-def _estimated_events(
-    config: TrialConfig, data: TaskData, network: torch.nn.Module, *, device: torch.device
-) -> tuple[dict[str, EventList], dict[str, float]]:
-    """Decoded events of each test recording, and what was measured on the way: a calibrated offset."""
+    Raises:
+        ConfigError: A decoding or an option that does not exist, is out of range, or does not go with others.
+    """
     options = dict(config.decoding_options)
-    offset_s = float(options.get("offset_s", 0.0))
-    if not options.get("calibrate_offset"):
-        return _decoded(config, data, network, data.test, device=device, offset_s=offset_s), {}
-    events = _decoded(config, data, network, data.validation, device=device, offset_s=offset_s)
-    offset_s += calibrated_offset_s(
-        ((recording.reference, events[recording.name]) for recording in data.validation),
-        tolerance_s=config.tolerance_s,
-    )
-    events = _decoded(config, data, network, data.test, device=device, offset_s=offset_s)
-    return events, {"offset_s": offset_s}
-
-
-def _decoded(
-    config: TrialConfig,
-    data: TaskData,
-    network: torch.nn.Module,
-    recordings: Sequence[Recording],
-    *,
-    device: torch.device,
-    offset_s: float,
-) -> dict[str, EventList]:
-    """Decoded events of recordings, moved by an offset."""
     decoder = decoder_for(
         config.decoding,
         prediction=LOSSES[config.loss].prediction,
-        softness_frames=config.softness_s / data.hop_s,
+        softness_frames=config.softness_s / hop_s,
         auto=TASKS.get(config.task).auto_decoding,
-        options=dict(config.decoding_options),
+        options=options,
     )
-    probabilities = event_probabilities(network, recordings, device=device)
-    return {
-        recording.name: decode(
-            probabilities[recording.name],
-            decoder,
-            grid=recording.grid,
-            duration_s=recording.reference.duration_s,
-            offset_s=offset_s,
-        )
-        for recording in recordings
-    }
+    return Detector(
+        decoder=decoder,
+        ensemble=ensemble_for(dict(config.ensemble_options)),
+        excerpt_s=config.excerpt_s,
+        hop_s=hop_s,
+        offset_s=float(options.get("offset_s", 0.0)),
+        calibrate_offset=bool(options.get("calibrate_offset", False)),
+        tolerance_s=config.tolerance_s,
+    )

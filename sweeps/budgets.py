@@ -58,6 +58,7 @@ class BudgetedSource(TrialSource):
         self._given = 0
         self._failed = 0
         self.n_designed, self.n_kept = source.n_designed, source.n_kept
+        self.n_kept_stopped = source.n_kept_stopped
 
     @property
     def n_left(self) -> int:

@@ -46,7 +46,9 @@ Out = Annotated[str, typer.Option(help="Folder for studies; any address pyarrow 
     "- `softloc run quickstart`\n\n"
     "- `softloc run drums_210 --data mdb --data-root 'MDB Drums'`\n\n"
     "- `softloc run drums_210 --trials 50 --set loss=cross_entropy --set name=baseline`\n\n"
-    "- `softloc run study.yaml --set 'softness={uniform: [0ms, 50ms]}'`"
+    "- `softloc run study.yaml --set 'softness={uniform: [0ms, 50ms]}'`\n\n"
+    "- `softloc run study.yaml --set 'stop_early={asha: {grace: 0.1}}' --set 'checkpoint={every: 10min}'`\n\n"
+    "Every key of a study: docs/studies.md."
 )
 @with_options
 def run(

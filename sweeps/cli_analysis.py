@@ -54,6 +54,10 @@ StandardError = Annotated[
     str,
     typer.Option(help="estimator (its own, with a kernel's bias) or bootstrap (over settings, recordings)."),
 ]
+WithStopped = Annotated[
+    bool,
+    typer.Option("--with-stopped", help="Count trials that were stopped early, with what they reached."),
+]
 Level = Annotated[float, typer.Option(help="Probability of the intervals.")]
 
 
@@ -74,6 +78,7 @@ class Asked:
     tolerance: Tolerance = None
     at: At = None
     standard_error: StandardError = "estimator"
+    with_stopped: WithStopped = False
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -85,6 +90,7 @@ class Asked:
             "bandwidth": self.bandwidth,
             "tolerance_s": _seconds("--tolerance", self.tolerance),
             "standard_error": self.standard_error,
+            "with_stopped": self.with_stopped,
         }
 
 
@@ -161,6 +167,7 @@ def report(
     out_dir: OutDir = None,
     estimator: Estimator = "auto",
     tolerance: Tolerance = None,
+    with_stopped: WithStopped = False,
 ) -> None:
     """Write one HTML page with the answers, maps, tables and failures of a study."""
     from analysis.report import write_report
@@ -171,6 +178,7 @@ def report(
         out_dir=out_dir,
         estimator=estimator,
         tolerance_s=_seconds("--tolerance", tolerance),
+        with_stopped=with_stopped,
         importance=importance,
     )
     _show(written)
@@ -181,6 +189,7 @@ def importance(
     out_dir: OutDir = None,
     metric: Metric = "f1",
     tolerance: Tolerance = None,
+    with_stopped: WithStopped = False,
 ) -> None:
     """Say how much of a metric's spread each varied parameter explains (functional ANOVA)."""
     from analysis.report import write_importance
@@ -192,6 +201,7 @@ def importance(
         out_dir=out_dir,
         metric=metric,
         tolerance_s=_seconds("--tolerance", tolerance),
+        with_stopped=with_stopped,
     )
     _show(written)
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.tune import Callback
+from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
+from sweeps.checkpoints import Checkpoints
 from sweeps.planning import PlannedTrial
 from sweeps.progress import Counts
 from sweeps.ray_environment import keep_credentials_here
@@ -41,6 +43,9 @@ class Dispatch:
         keep: Takes a record, at once.
         tick: Called often, to show progress.
         pending: Trials that may wait for a free worker at once.
+        scheduler: Stops trials early, or None.
+        save: Takes a trial's checkpoint, at once.
+        checkpoints: Where a trial finds its checkpoint again, or None.
     """
 
     source: TrialSource
@@ -51,14 +56,21 @@ class Dispatch:
     keep: Callable[[TrialRecord], None]
     tick: Callable[[], None]
     pending: int
+    scheduler: TrialScheduler | None = None
+    save: Callable[[str, bytes], None] | None = None
+    checkpoints: Checkpoints | None = None
+
+    def checkpoint_of(self, trial_id: str) -> bytes:
+        """What a trial goes on from, packed; empty where it begins."""
+        return b"" if self.checkpoints is None else self.checkpoints.load(trial_id)
 
 
 class _Queue(Searcher):
     """Hands trials to Tune in the source's order."""
 
-    def __init__(self, source: TrialSource, fingerprint: Callable[[PlannedTrial], str]) -> None:
+    def __init__(self, dispatch: Dispatch, fingerprint: Callable[[PlannedTrial], str]) -> None:
         super().__init__(metric="f1", mode="max")
-        self._source = source
+        self._dispatch = dispatch
         self._fingerprint = fingerprint
 
     def __getstate__(self) -> dict[str, Any]:
@@ -67,10 +79,11 @@ class _Queue(Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial."""
-        planned = self._source.next()
+        planned = self._dispatch.source.next()
         if planned is None:
             return Searcher.FINISHED
-        return {"job": Job(planned.trial_id, planned.config, self._fingerprint(planned))}
+        checkpoint = self._dispatch.checkpoint_of(planned.trial_id)
+        return {"job": Job(planned.trial_id, planned.config, self._fingerprint(planned), checkpoint)}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -112,8 +125,19 @@ class _Collector(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **_: Any
     ) -> None:
-        """A worker has a record; it is taken out of the result, for Tune keeps results in memory."""
-        self._end(result.pop("record"))
+        """What a worker gives is taken out of the result, for Tune keeps results in memory.
+
+        By now the scheduler has judged a report: where it stops the trial, the result is its last.
+        """
+        job: Job = trial.config["job"]
+        record, checkpoint = result.pop("record", None), result.pop("checkpoint", None)
+        if (note := result.pop("note", None)) is not None and self._dispatch.checkpoints is not None:
+            self._dispatch.checkpoints.set_aside(job.trial_id, note)
+        if checkpoint is not None and self._dispatch.save is not None:
+            self._dispatch.save(job.trial_id, checkpoint)
+        if record is not None and result["done"]:
+            trial.config["job"] = replace(job, checkpoint=b"")
+            self._end(record)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """A trial has ended, and Tune keeps it in memory; at this call the trial before it is done with."""
@@ -123,9 +147,11 @@ class _Collector(Callback):
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """A worker died and the trial is started again."""
-        self._running.discard(trial.config["job"].trial_id)
+        job: Job = trial.config["job"]
+        self._running.discard(job.trial_id)
         self._dispatch.counts.retried += 1
-        logger.warning("trial %s is started again: %s", trial.config["job"], _death(trial))
+        logger.warning("trial %s is started again: %s", job, _death(trial))
+        trial.config["job"] = replace(job, checkpoint=self._dispatch.checkpoint_of(job.trial_id))
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **_: Any) -> None:
         """A trial whose workers died more often than is allowed."""
@@ -187,7 +213,8 @@ def dispatch(work: Dispatch, *, fingerprint: Callable[[PlannedTrial], str], fold
     tuner = tune.Tuner(
         trainable,
         tune_config=tune.TuneConfig(
-            search_alg=_Queue(work.source, fingerprint),
+            search_alg=_Queue(work, fingerprint),
+            scheduler=work.scheduler,
             num_samples=work.source.n_left,
             reuse_actors=True,
             trial_name_creator=lambda trial: str(trial.config["job"]),

@@ -120,6 +120,14 @@ class StudyFolder:
             return
         self._fs.move(f"{self._base}/{name}", f"{self._base}/{new_name}")
 
+    def delete(self, name: str) -> None:
+        """Delete a file, where it is there."""
+        if self.local is not None:
+            (self.local / name).unlink(missing_ok=True)
+            return
+        with contextlib.suppress(FileNotFoundError):
+            self._fs.delete_file(f"{self._base}/{name}")
+
 
 def _write_local(target: Path, content: bytes) -> None:
     """Temporary name, flush, rename, and the folder's entry flushed as well."""

@@ -71,8 +71,8 @@ def metrics_of(row: Row, history: Sequence[Row]) -> list[tuple[str, float, int]]
     """Names, values and steps: final metrics, F1 of each class, a thinned training curve.
 
     Names: the numeric result columns of `trials`; the task's own measures; `f1_<class>` where there are at
-    most 12 classes; `loss` and `loss_<term>` over the iterations, at most 25 points with the last among them.
-    What is no finite number is left out.
+    most 12 classes; `loss` and `loss_<term>` over the iterations, at most 25 points with the last among them;
+    `reported_score`, by which early stopping judged the trial. What is no finite number is left out.
     """
     found = [(name, row.get(name), 0) for name in FINAL_METRICS]
     for column in _MAPS:
@@ -81,6 +81,8 @@ def metrics_of(row: Row, history: Sequence[Row]) -> list[tuple[str, float, int]]
             found += [(_key(name), value, 0) for name, value in values.items()]
         elif len(values) <= _MOST_CLASSES:
             found += [(f"f1_{_key(name)}", value, 0) for name, value in values.items()]
+    reports = json.loads(row.get("reports") or "{}")
+    found += [("reported_score", score, int(iteration)) for iteration, score in reports.items()]
     every = max(1, math.ceil(len(history) / _CURVE_POINTS))
     for point in list(history)[::-1][::every][::-1]:
         found.append(("loss", point["loss"], point["iteration"]))

@@ -28,11 +28,12 @@ __all__ = [
 
 DIRECTIONS = ("maximize", "minimize")
 _RESULTS = [column for column in TABLES["trials"] if column.nullable]
-# Numbers that a trial ends with.
+# Numbers that a trial ends with, and is judged by.
 METRICS = tuple(
     column.name
     for column in _RESULTS
-    if pa.types.is_floating(column.type) or pa.types.is_integer(column.type)
+    if column.name != "iterations_done"
+    and (pa.types.is_floating(column.type) or pa.types.is_integer(column.type))
 )
 # Several numbers by name: `f1_per_class.KD`.
 _BY_NAME = tuple(column.name for column in _RESULTS if pa.types.is_map(column.type))

@@ -16,7 +16,8 @@ from sweeps.fields import FIELDS
 from sweeps.folder import StudyFolder
 from sweeps.planning import PlannedTrial, Planner
 from sweeps.store import StoredTrial
-from sweeps.trial_source import POINTS_FILE, TrialSource
+from sweeps.study_definition import Study
+from sweeps.trial_source import POINTS_FILE, TrialSource, stands
 
 __all__ = ["draw_points", "is_there", "known_trials"]
 
@@ -43,9 +44,9 @@ def known_trials(
     return list({trial.trial_id: trial for point in points for trial in planner.trials(point)}.values())
 
 
-def is_there(trial: PlannedTrial, stored: Mapping[str, StoredTrial]) -> bool:
-    """Whether a trial is stored as completed."""
-    return trial.trial_id in stored and stored[trial.trial_id].status == "completed"
+def is_there(trial: PlannedTrial, stored: Mapping[str, StoredTrial], study: Study) -> bool:
+    """Whether a trial is stored and will not be run again."""
+    return trial.trial_id in stored and stands(stored[trial.trial_id], study)
 
 
 def draw_points(
@@ -59,7 +60,7 @@ def draw_points(
     points = _points_table(shown)
     if points.empty or not len(points.columns):
         return None, "nothing is varied, so there is no picture"
-    there = np.array([is_there(trial, stored) for trial in shown])
+    there = np.array([is_there(trial, stored, planner.study) for trial in shown])
     study = planner.study
     ranges = {
         _title(key): (_factor(key) * low, _factor(key) * high)

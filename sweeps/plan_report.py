@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import TrialConfig, run_trial
 from sweeps.data_roots import DataRoots
+from sweeps.early_stopping import require_scored_recordings
 from sweeps.forecast import Forecast, Spread, forecast, trial_spread, trials_at_once
 from sweeps.pilot import Kind, Timing, kind_of, measured_kinds, run_pilots
 from sweeps.plan_points import draw_points, is_there, known_trials
@@ -30,6 +31,8 @@ from sweeps.tasks_planning import make_planner
 from sweeps.trial_source import TrialSource, trial_source
 
 __all__ = ["PlanOptions", "PlanReport", "plan_study"]
+
+_STOPPED_EARLY = "trials that are stopped early take less; what follows is of whole ones"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,7 @@ def plan_study(study: Study, options: PlanOptions) -> PlanReport:
     data_s = time.perf_counter() - started
     planner = make_planner(study, data)
     planner.check()
+    require_scored_recordings(study, data)
     folder = study_folder(study, out=options.out)
     validate_same_study(study, folder)
     at_once = _at_once(study, options)
@@ -108,8 +112,9 @@ def plan_study(study: Study, options: PlanOptions) -> PlanReport:
     lines = [_counted(planner, source), _known_text(study, source, known)]
     picture, drawn = draw_points(planner, known, stored, folder)
     lines += [drawn, f"data: read and made ready in {data_s:.1f} s (kept in the cache)"]
-    lines += _stored_times(stored, known)
-    missing = [trial for trial in known if not is_there(trial, stored)]
+    there = {trial.trial_id for trial in known if is_there(trial, stored, study)}
+    lines += _stored_times(stored[identity] for identity in there)
+    missing = [trial for trial in known if trial.trial_id not in there]
     sample = [trial.config for trial in missing or known]
     told, expected = _expected(study, options, sample, source.n_left, data, at_once=at_once)
     text = "\n".join([*filter(None, lines), *told])
@@ -152,9 +157,9 @@ def _known_text(study: Study, source: TrialSource, known: Sequence[PlannedTrial]
     )
 
 
-def _stored_times(stored: Mapping[str, StoredTrial], known: Sequence[PlannedTrial]) -> list[str]:
+def _stored_times(there: Iterable[StoredTrial]) -> list[str]:
     """How long the trials took that are there."""
-    taken = [stored[trial.trial_id].row.get("train_s") for trial in known if is_there(trial, stored)]
+    taken = [trial.row.get("train_s") for trial in there]
     seconds = [float(value) for value in taken if value is not None]
     if not seconds:
         return []
@@ -240,6 +245,7 @@ def _forecast_text(study: Study, options: PlanOptions, expected: Forecast) -> li
     hours = expected.hours
     low, middle, high = (duration_text(3600 * part) for part in (hours.low, hours.expected, hours.high))
     lines = [
+        *([_STOPPED_EARLY] if study.stop_early is not None else []),
         f"expected: {middle} ({low} to {high}) with {expected.at_once} trials at a time; "
         "the start of Ray and dispatch are not in it",
         f"in all {expected.cpu_hours:.3g} CPU-hours, {expected.gpu_hours:.3g} GPU-hours",

@@ -24,9 +24,11 @@ class Counts:
 
     Attributes:
         designed: Trials the study asks for.
-        kept: Of these, completed before this driver began.
+        kept: Of these, ended before this driver began: completed, or stopped early in a study that does so.
         done: Completed by this driver.
         failed: Failed under this driver.
+        stopped: Stopped early by this driver.
+        kept_stopped: Of those kept, stopped early.
         running: On a worker now.
         retried: Started again after a worker died.
         at_most: Trials that this driver runs at most; None for all.
@@ -36,6 +38,8 @@ class Counts:
     kept: int = 0
     done: int = 0
     failed: int = 0
+    stopped: int = 0
+    kept_stopped: int = 0
     running: int = 0
     retried: int = 0
     at_most: int | None = None
@@ -43,8 +47,23 @@ class Counts:
     @property
     def left(self) -> int:
         """Trials that this driver has not ended yet."""
-        missing = self.designed - self.kept - self.done - self.failed
-        return missing if self.at_most is None else min(missing, self.at_most - self.done - self.failed)
+        missing = self.designed - self.kept - self.ended
+        return missing if self.at_most is None else min(missing, self.at_most - self.ended)
+
+    @property
+    def ended(self) -> int:
+        """Trials that ended under this driver, however they did."""
+        return self.done + self.stopped + self.failed
+
+    @property
+    def completed(self) -> int:
+        """Completed trials of the study."""
+        return self.kept - self.kept_stopped + self.done
+
+    @property
+    def stopped_early(self) -> int:
+        """Trials of the study that were stopped early."""
+        return self.kept_stopped + self.stopped
 
 
 def duration_text(seconds: float) -> str:
@@ -94,15 +113,17 @@ class ProgressLine:
         """Show the counts as they are; cheap, so call it as often as wanted."""
         self._note_pace()
         if self._live is not None:
-            done = self.counts.kept + self.counts.done + self.counts.failed
+            done = self.counts.kept + self.counts.ended
             self._live.update(self._task, completed=done, description=self.text())
         elif time.monotonic() - self._said_s >= _PLAIN_EVERY_S:
             self._said_s = time.monotonic()
-            self.say(f"{self.counts.kept + self.counts.done} of {self.counts.designed} done, {self.text()}")
+            self.say(f"{self.counts.completed} of {self.counts.designed} done, {self.text()}")
 
     def text(self) -> str:
         """Failed, running and the expected finish."""
         parts = [f"{self.counts.failed} failed", f"{self.counts.running} running"]
+        if self.counts.stopped_early:
+            parts.insert(0, f"{self.counts.stopped_early} stopped early")
         left_s = self.expected_s()
         if left_s is not None:
             finish = datetime.now() + timedelta(seconds=left_s)
@@ -120,15 +141,10 @@ class ProgressLine:
             return None
         now_s = time.monotonic()
         recent = [one for one in self._ended if one[0] >= now_s - _RECENT_S]
-        (first_s, first), last = self._ended[0], self._n_ended
+        (first_s, first), last = self._ended[0], self.counts.ended
         if recent and last - recent[0][1] >= _FEW_TRIALS:
             first_s, first = recent[0]
         return None if last == first or now_s <= first_s else 60.0 * (last - first) / (now_s - first_s)
-
-    @property
-    def _n_ended(self) -> int:
-        """Trials that ended under this driver."""
-        return self.counts.done + self.counts.failed
 
     def _note_pace(self) -> None:
         """Remember how many had ended by now, once in a while, from when a trial first began."""
@@ -136,8 +152,8 @@ class ProgressLine:
         if not self._ended:
             if self.counts.running:
                 self._ended.append((now_s, 0))
-        elif now_s - self._ended[-1][0] >= _PACE_EVERY_S and self._n_ended > self._ended[-1][1]:
-            self._ended.append((now_s, self._n_ended))
+        elif now_s - self._ended[-1][0] >= _PACE_EVERY_S and self.counts.ended > self._ended[-1][1]:
+            self._ended.append((now_s, self.counts.ended))
             while len(self._ended) > 2 and self._ended[2][0] < now_s - _RECENT_S:
                 # The first entry stays.
                 del self._ended[1]

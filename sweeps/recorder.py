@@ -8,11 +8,13 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 
+from sweeps.checkpoints import Checkpoints
 from sweeps.progress import Counts
 from sweeps.records import TrialRecord
 from sweeps.redaction import redacted
 from sweeps.store import TrialStore
 from sweeps.tracker import Tracker
+from sweeps.weights import weights_name
 
 __all__ = ["Recorder"]
 
@@ -32,7 +34,13 @@ class Recorder:
     """
 
     def __init__(
-        self, store: TrialStore, tracker: Tracker | None, counts: Counts, *, say: Callable[[str], None]
+        self,
+        store: TrialStore,
+        tracker: Tracker | None,
+        counts: Counts,
+        *,
+        say: Callable[[str], None],
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.errors: list[str] = []
         self.ended_by_host: Mapping[str, int] = {}
@@ -40,7 +48,8 @@ class Recorder:
         self._tracker = tracker
         self._counts = counts
         self._say = say
-        self._queue: queue.SimpleQueue[TrialRecord | None] = queue.SimpleQueue()
+        self._checkpoints = checkpoints
+        self._queue: queue.SimpleQueue[TrialRecord | tuple[str, bytes] | None] = queue.SimpleQueue()
         self._give_up = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="recorder", daemon=True)
         self._thread.start()
@@ -48,6 +57,10 @@ class Recorder:
     def put(self, record: TrialRecord) -> None:
         """Keep a record; returns at once."""
         self._queue.put(record)
+
+    def save(self, trial_id: str, checkpoint: bytes) -> None:
+        """Keep a trial's checkpoint until the trial is kept; returns at once."""
+        self._queue.put((trial_id, checkpoint))
 
     def close(self) -> None:
         """Wait until everything is stored; an interruption gives up on a disk that takes nothing."""
@@ -61,8 +74,11 @@ class Recorder:
 
     def _serve(self) -> None:
         """Store what comes, in order."""
-        while (record := self._queue.get()) is not None:
-            self._keep(record)
+        while (item := self._queue.get()) is not None:
+            if isinstance(item, TrialRecord):
+                self._keep(item)
+            elif self._checkpoints is not None:
+                self._checkpoints.keep(*item)
 
     def _keep(self, record: TrialRecord) -> None:
         """Store one record, however long it takes, then count and show it."""
@@ -80,19 +96,30 @@ class Recorder:
                 return
         host = str(record.row.get("host") or "a lost worker")
         self.ended_by_host = {**self.ended_by_host, host: self.ended_by_host.get(host, 0) + 1}
+        self._count(record)
+        # A trial whose workers died, and no error of its own, may go on from its checkpoint the next time.
+        if self._checkpoints is not None and record.row.get("host") is not None:
+            self._checkpoints.drop(record.trial_id)
+        if self._tracker is not None:
+            self._tracker.record(record)
+
+    def _count(self, record: TrialRecord) -> None:
+        """Count a record that is stored."""
         if record.failed:
             self._counts.failed += 1
             self._report(record)
+        elif record.stopped:
+            self._counts.stopped += 1
         else:
             self._counts.done += 1
-        if self._tracker is not None:
-            self._tracker.record(record)
 
     def _stored(self, record: TrialRecord) -> bool:
         """Whether the store took it."""
         try:
             if record.log:
                 self._store.folder.write(_log_name(record), record.log.encode())
+            if record.weights:
+                self._store.folder.write(weights_name(record.trial_id), record.weights)
             self._store.write(record.row, events=record.events, history=record.history)
         except OSError as error:
             self._problem = redacted(str(error)).splitlines()[0]

@@ -18,6 +18,7 @@ from sweeps.schema import SCHEMA_VERSION
 
 __all__ = [
     "Provenance",
+    "Reached",
     "RunTrial",
     "TrialRecord",
     "completed_record",
@@ -55,12 +56,14 @@ class TrialRecord:
         events: Its rows of the events table.
         history: Its rows of the history table.
         log: For a failed trial, the traceback; empty otherwise.
+        weights: Its weights as a file, where they are kept.
     """
 
     row: Mapping[str, Any]
     events: Rows = ()
     history: Rows = ()
     log: str = field(default="", repr=False)
+    weights: bytes = field(default=b"", repr=False)
 
     @property
     def trial_id(self) -> str:
@@ -70,7 +73,27 @@ class TrialRecord:
     @property
     def failed(self) -> bool:
         """Whether the trial failed."""
-        return bool(self.row["status"] != "completed")
+        return bool(self.row["status"] == "failed")
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the trial was stopped early."""
+        return bool(self.row["status"] == "stopped")
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a trial came.
+
+    Attributes:
+        iterations_done: Optimiser steps done.
+        reports: Scores that early stopping judged it by, by iteration.
+        weights: Its weights as a file, where they are kept.
+    """
+
+    iterations_done: int
+    reports: Mapping[int, float] = field(default_factory=dict)
+    weights: bytes = b""
 
 
 def completed_record(
@@ -80,13 +103,17 @@ def completed_record(
     channel_names: tuple[str, ...],
     host: str,
     started_at: datetime,
+    reached: Reached | None = None,
 ) -> TrialRecord:
-    """The rows of a trial that went through."""
+    """The rows of a trial that went through, or of one under way that may be stopped where it stands."""
     scores = result.scores
+    reached = reached or Reached(result.config.iterations)
     row = {
         **_shared(result.config, result.trial_id, result.data_fingerprint, provenance, started_at),
-        "status": "completed",
+        "status": "completed" if reached.iterations_done >= result.config.iterations else "stopped",
         "error": None,
+        "iterations_done": reached.iterations_done,
+        "reports": json.dumps(reached.reports) if reached.reports else None,
         "f1": scores.f1,
         "precision": scores.precision,
         "recall": scores.recall,
@@ -101,7 +128,9 @@ def completed_record(
         "host": host,
         "device": result.device,
     }
-    return TrialRecord(row, _event_rows(result, channel_names), _history_rows(result))
+    return TrialRecord(
+        row, _event_rows(result, channel_names), _history_rows(result), weights=reached.weights
+    )
 
 
 def failed_record(

@@ -14,19 +14,23 @@ import numpy as np
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial import run_trial
+from softloc_core.trial import TrialRun, run_trial
 from sweeps.budgets import UNLIMITED, Budget, BudgetedSource
 from sweeps.data_roots import DataRoots
 from sweeps.driver_log import driver_log
+from sweeps.early_stopping import require_scored_recordings
 from sweeps.environment import remember_environment
 from sweeps.folder import StudyFolder, inside
 from sweeps.lock import study_lock
 from sweeps.pareto import pareto_text
 from sweeps.planning import Planner, load_data
-from sweeps.progress import Counts, ProgressLine, duration_text
+from sweeps.progress import Counts, ProgressLine
 from sweeps.ray_environment import available_cpus, set_ray_environment
 from sweeps.recorder import Recorder
 from sweeps.records import Provenance, RunTrial, source_provenance
+from sweeps.run_messages import drawn, say_end, say_start
+from sweeps.stages import BeginTrial
+from sweeps.staging import Staging, device_of, staging_of
 from sweeps.status import StatusFile
 from sweeps.store import TrialStore
 from sweeps.study import Study
@@ -55,6 +59,7 @@ class RunOptions:
         tracking_uri: MLflow's address, or None for a database in the study's folder.
         budget: The most that this call may spend.
         run_trial: The function that runs a trial.
+        begin_trial: What begins one that is run in stages (stopped early, saved, its weights kept).
         draw: Draws the figures of a study's folder and gives their paths and a text; None draws nothing.
     """
 
@@ -67,6 +72,7 @@ class RunOptions:
     tracking_uri: str | None = None
     budget: Budget = UNLIMITED
     run_trial: RunTrial = run_trial
+    begin_trial: BeginTrial = TrialRun
     draw: Callable[[StudyFolder], tuple[list[Path], str]] | None = None
 
 
@@ -110,6 +116,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
     data = load_data(study, data_root=options.data_root, cache_dir=options.cache_dir)
     planner = make_planner(study, data)
     planner.check()
+    require_scored_recordings(study, data)
     _validate_resources(study, options)
     if options.tracking_uri is not None:
         validate_tracking_uri(options.tracking_uri)
@@ -118,15 +125,31 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
     with study_lock(folder), driver_log(folder):
         store = TrialStore(folder)
         progress = progress or ProgressLine(Counts(0))
-        points = trial_source(planner, store.load(), folder, say=progress.say)
+        stored = store.load()
+        points = trial_source(planner, stored, folder, say=progress.say)
         source = BudgetedSource(points, options.budget)
-        progress.counts = Counts(source.n_designed, source.n_kept, at_most=options.budget.max_trials)
-        _say_start(study, planner, store, progress)
+        staging = staging_of(study, options.begin_trial, folder, stored)
+        progress.counts = Counts(
+            source.n_designed,
+            source.n_kept,
+            kept_stopped=source.n_kept_stopped,
+            at_most=options.budget.max_trials,
+        )
+        say_start(study, planner, store, progress)
         folder.write("study.yaml", resolved_study(planner).encode())
         remember_environment(folder)
         for loaded in data.values():
             store.write_references(loaded)
-        return _run(study, options, planner=planner, source=source, store=store, progress=progress, data=data)
+        return _run(
+            study,
+            options,
+            planner=planner,
+            source=source,
+            staging=staging,
+            store=store,
+            progress=progress,
+            data=data,
+        )
 
 
 def _run(
@@ -135,6 +158,7 @@ def _run(
     *,
     planner: Planner,
     source: BudgetedSource,
+    staging: Staging,
     store: TrialStore,
     progress: ProgressLine,
     data: Mapping[DataRequest, TaskData],
@@ -147,14 +171,14 @@ def _run(
         tracker = open_tracker(
             store, study=study.name, uri=options.tracking_uri, draws=draws, say=progress.say
         )
-    recorder = Recorder(store, tracker, progress.counts, say=progress.say)
+    recorder = Recorder(store, tracker, progress.counts, say=progress.say, checkpoints=staging.checkpoints)
     status = StatusFile(store.folder, progress, recorder)
     interrupted = False
     try:
         with progress:
             try:
                 if source.n_left:
-                    _dispatch(study, options, planner, source, recorder, progress, data, status)
+                    _dispatch(study, options, planner, source, staging, recorder, progress, data, status)
             except KeyboardInterrupt:
                 interrupted = True
                 progress.say("interrupted: keeping what is finished")
@@ -162,12 +186,12 @@ def _run(
     finally:
         spent = source.spent
         status.write("interrupted" if interrupted else "paused" if spent else "done")
-    figures, text = _draw(options, store.folder, progress) if not interrupted else ([], "")
+    figures, text = drawn(options.draw, store.folder, progress) if not interrupted else ([], "")
     if tracker is not None:
         _finish(tracker, figures, interrupted=interrupted, spent=spent is not None, counts=progress.counts)
     if len(study.objectives) > 1 and not interrupted:
         progress.say(pareto_text((trial.row for trial in store.load().values()), study.objectives))
-    _say_end(progress, time.monotonic() - started, interrupted, spent)
+    say_end(progress, time.monotonic() - started, interrupted, spent)
     if source.summary is not None and not interrupted:
         progress.say(source.summary)
     return Outcome(progress.counts, tuple(figures), text, interrupted, spent)
@@ -178,6 +202,7 @@ def _dispatch(
     options: RunOptions,
     planner: Planner,
     source: BudgetedSource,
+    staging: Staging,
     recorder: Recorder,
     progress: ProgressLine,
     data: Mapping[DataRequest, TaskData],
@@ -199,8 +224,9 @@ def _dispatch(
             data={request: ray.put(_in_memory(loaded)) for request, loaded in data.items()},
             provenance=Provenance(study.name, *source_provenance()),
             threads=threads,
-            device="cuda" if study.resources.gpus else "cpu",
+            device=device_of(study),
             time_limit_s=None if study.time_limit is None else study.time_limit.value / _per_second(study),
+            stages=staging.stages,
         )
         work = Dispatch(
             source=source,
@@ -210,6 +236,9 @@ def _dispatch(
             counts=progress.counts,
             keep=recorder.put,
             tick=status.tick,
+            scheduler=staging.scheduler(),
+            save=recorder.save,
+            checkpoints=staging.checkpoints,
             pending=1
             if source.is_sequential
             else max(2, int(ray.cluster_resources().get("CPU", 1) / study.resources.cpus)),  # type: ignore[no-untyped-call]
@@ -267,38 +296,3 @@ def _finish(
         return
     status = "FAILED" if counts.failed else "SCHEDULED" if spent else "FINISHED"
     tracker.finish(files=figures, status=status)
-
-
-def _draw(options: RunOptions, folder: StudyFolder, progress: ProgressLine) -> tuple[list[Path], str]:
-    """The study's figures, where they can be drawn."""
-    if options.draw is None:
-        return [], ""
-    try:
-        return options.draw(folder)
-    except ValueError as error:
-        progress.say(f"no heat map: {error}")
-        return [], ""
-
-
-def _say_start(study: Study, planner: Planner, store: TrialStore, progress: ProgressLine) -> None:
-    """What is about to happen."""
-    counts = progress.counts
-    for name in store.set_aside:
-        progress.say(f"a damaged part was set aside, its trial is run again: {store.folder.path(name)}")
-    now = "" if counts.at_most is None else f", at most {counts.at_most} of them now"
-    progress.say(
-        f"{study.name}: {counts.designed} trials "
-        f"({planner.n_points} design points x {planner.runs_a_point}), "
-        f"{counts.kept} there already, {counts.designed - counts.kept} to run{now}; results in {store.folder}"
-    )
-
-
-def _say_end(progress: ProgressLine, elapsed_s: float, interrupted: bool, spent: str | None) -> None:
-    """How it ended."""
-    counts = progress.counts
-    text = f"{counts.kept + counts.done} of {counts.designed} trials completed"
-    text += f", {counts.failed} failed (run the study again to try them again)" if counts.failed else ""
-    if interrupted or spent is not None:
-        why = "interrupted" if interrupted else f"stopped, for {spent}"
-        text += f", {why}: the same command goes on from here"
-    progress.say(f"{text}; {duration_text(elapsed_s)}")

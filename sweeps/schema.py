@@ -1,7 +1,9 @@
-"""Every column that a study stores: its type, unit and meaning. Schema version 2.
+"""Every column that a study stores: its type, unit and meaning. Schema version 3.
 
-Version 2 added `decoding_options` and `measures`; what version 1 wrote is read as if they were empty. Four
-tables, each a folder of Parquet parts. A part of `trials` is written last and marks its trial as kept.
+Version 2 added `decoding_options` and `measures`; version 3 the augmentation by rates and stacking,
+`ensemble_options`, `iterations_done`, `reports` and the status `stopped`. What an older version wrote is read
+as if they were empty, or changed nothing. Four tables, each a folder of Parquet parts. A part of `trials` is
+written last and marks its trial as kept.
 """
 
 from __future__ import annotations
@@ -16,8 +18,17 @@ from softloc_core.trial import TrialConfig
 
 __all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "arrow_schema", "markdown"]
 
-SCHEMA_VERSION = 2
-ADDED: Mapping[str, Any] = {"decoding_options": "{}"}
+SCHEMA_VERSION = 3
+ADDED: Mapping[str, Any] = {
+    "decoding_options": "{}",
+    "ensemble_options": "{}",
+    "rate_variation": 0.0,
+    "rate_centre": 1.0,
+    "rate_share": 1.0,
+    "stacking": 0.0,
+    "iterations_done": None,
+    "reports": None,
+}
 """What a column that came later holds for the trials that were written before it."""
 
 _TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int64()
@@ -70,9 +81,14 @@ _CONFIG_MEANING: Mapping[str, str] = {
     "gradient_clip": "largest global norm of the gradient; may be infinite",
     "gain_db": "standard deviation of the random gain of an excerpt",
     "band_gain_db": "standard deviation of the random gain of each band",
+    "rate_variation": "half width of the interval of playback rates of training excerpts",
+    "rate_centre": "its middle; 1 is the recording's own rate",
+    "rate_share": "share of the excerpts whose rate is drawn",
+    "stacking": "share of the excerpts that are the sum of two",
     "initial_empty_prob": "probability an untrained network gives to an excerpt without events",
     "decoding": "decoding preset, or auto",
     "decoding_options": "attributes of the decoder that are set, JSON",
+    "ensemble_options": "versions of a recording and how they agree, JSON",
     "tolerance_s": "largest accepted time difference in scoring, inclusive",
     "seed": "the study's seed",
     "replicate": "which repetition, from 0",
@@ -92,10 +108,18 @@ _CONFIG = tuple(
 _TRIALS = (
     Column("study", _TEXT, "", "name of the study"),
     Column("trial_id", _TEXT, "", "identity: hash of the configuration and the data's fingerprint"),
-    Column("status", _TEXT, "", "completed or failed"),
+    Column("status", _TEXT, "", "completed, stopped (early, by the study's rule) or failed"),
     Column("error", _TEXT, "", "what a failed trial died of", nullable=True),
     Column("data_fingerprint", _TEXT, "", "hash of features, annotations and split"),
     *_CONFIG,
+    Column("iterations_done", _WHOLE, "", "optimiser steps that the results below are of", nullable=True),
+    Column(
+        "reports",
+        _TEXT,
+        "",
+        "scores that early stopping judged the trial by, by iteration, larger being better, JSON",
+        nullable=True,
+    ),
     Column("f1", _NUMBER, "", "F1, pooled over test recordings and classes", nullable=True),
     Column("precision", _NUMBER, "", "share of the estimated events that are matched", nullable=True),
     Column("recall", _NUMBER, "", "share of the reference events that are matched", nullable=True),

@@ -149,7 +149,9 @@ def _last(folder: StudyFolder) -> dict[str, Any]:
 
 def _reported(last: Mapping[str, Any]) -> StoredCounts:
     """The counts of a driver that is at work."""
-    return StoredCounts(last["kept"] + last["done"], last["failed"], int(last.get("stopped", 0)))
+    kept_stopped = int(last.get("kept_stopped", 0))
+    stopped = kept_stopped + int(last.get("stopped", 0))
+    return StoredCounts(last["kept"] - kept_stopped + last["done"], last["failed"], stopped)
 
 
 def _age_s(last: Mapping[str, Any]) -> float:
@@ -160,7 +162,7 @@ def _age_s(last: Mapping[str, Any]) -> float:
 def _state(last: Mapping[str, Any], counts: StoredCounts) -> str:
     """The driver's state, or that it is silent or was never here (an export has trials and no driver)."""
     if not last:
-        return "stored trials, no driver" if counts.completed or counts.failed else "not begun"
+        return "stored trials, no driver" if counts.total else "not begun"
     age_s = _age_s(last)
     if last["state"] == "running" and age_s > _SILENT_S:
         return f"its driver was not heard of for {duration_text(age_s)} (run the study again to go on)"

@@ -37,7 +37,7 @@ class StoredTrial:
 
     Attributes:
         trial_id: Its identity.
-        status: `completed` or `failed`.
+        status: `completed`, `stopped` or `failed`.
         row: Its row of the trials table.
     """
 
@@ -69,10 +69,12 @@ class TrialStore:
             OSError: The disk is full or gone; the trial is then not there, and nothing is half there.
         """
         name = f"{row['trial_id']}.parquet"
-        if events:
-            self.folder.write(f"events/{name}", _part("events", events))
-        if history:
-            self.folder.write(f"history/{name}", _part("history", history))
+        for table, rows in (("events", events), ("history", history)):
+            if rows:
+                self.folder.write(f"{table}/{name}", _part(table, rows))
+            else:
+                # Of a trial that was stopped, or failed, and is now run again.
+                self.folder.delete(f"{table}/{name}")
         self.folder.write(f"trials/{name}", _part("trials", [row]))
 
     def write_references(self, data: TaskData) -> None:

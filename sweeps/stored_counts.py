@@ -34,6 +34,11 @@ class StoredCounts:
     stopped: int = 0
     errors: tuple[str, ...] = field(default=())
 
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.completed + self.failed + self.stopped
+
 
 def stored_counts(folder: StudyFolder) -> StoredCounts:
     """Count the stored trials, each once; a part that cannot be read is left out and left where it is."""

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from softloc_core.errors import ConfigError
 from sweeps import study_keys as keys
+from sweeps.checkpoints import parse_checkpoint_rule
 from sweeps.designs import DESIGN_TYPES
+from sweeps.early_stopping import parse_early_stopping, validate_stopping
 from sweeps.explicit_points import parse_points
 from sweeps.fields import FIELDS, unknown_key
 from sweeps.located_yaml import Located, parse_yaml
@@ -23,6 +25,7 @@ DESIGNS = tuple(DESIGN_TYPES)
 _KEYS = (
     "name", "description", "task", "data", "trials", "design", "seed", "replicates", "space", "points",
     "objectives", "fixed", "focus", "stop", "design_options", "resources", "time_limit", "retries",
+    "stop_early", "checkpoint", "keep_weights",
 )  # fmt: skip
 
 
@@ -88,6 +91,7 @@ def study_from_yaml(text: str, *, name: str, overrides: Sequence[str] = ()) -> S
             raise ConfigError(f"a study must give `{key}`, but {name} does not")
     study = _study(root, file=name)
     validate_together(study, root)
+    validate_stopping(study, root)
     return study
 
 
@@ -112,6 +116,9 @@ def _study(root: Located, *, file: str) -> Study:
         resources=keys.resources(given.get("resources")),
         time_limit=keys.time_limit(given["time_limit"]) if "time_limit" in given else None,
         retries=keys.integer(given["retries"], least=0) if "retries" in given else 2,
+        stop_early=parse_early_stopping(given.get("stop_early")),
+        checkpoint=parse_checkpoint_rule(given.get("checkpoint")),
+        keep_weights=keys.boolean(given["keep_weights"]) if "keep_weights" in given else False,
         places=_places(root),
     )
 

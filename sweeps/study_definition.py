@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -13,6 +13,10 @@ from sweeps.fields import write_value
 from sweeps.objectives import F1, Objective
 from sweeps.space import Parameter
 from sweeps.units import Duration
+
+if TYPE_CHECKING:
+    from sweeps.checkpoints import CheckpointRule
+    from sweeps.early_stopping import EarlyStopping
 
 __all__ = ["Resources", "Study"]
 
@@ -51,6 +55,9 @@ class Study:
         resources: What one trial takes.
         time_limit: Longest time a trial may take, or None.
         retries: How often a trial is started again after its worker died.
+        stop_early: Which trials are stopped before their end, or None.
+        checkpoint: How often trials under way are saved, or None.
+        keep_weights: Whether the weights of completed trials are kept.
         places: Where each key was written, for messages.
     """
 
@@ -69,6 +76,9 @@ class Study:
     resources: Resources = field(default_factory=Resources)
     time_limit: Duration | None = None
     retries: int = 2
+    stop_early: EarlyStopping | None = None
+    checkpoint: CheckpointRule | None = None
+    keep_weights: bool = False
     places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -120,7 +130,11 @@ class Study:
         spec["retries"] = self.retries
         if self.time_limit is not None:
             spec["time_limit"] = str(self.time_limit)
-        return spec
+        if self.stop_early is not None:
+            spec["stop_early"] = self.stop_early.spec()
+        if self.checkpoint is not None:
+            spec["checkpoint"] = self.checkpoint.spec()
+        return spec | ({"keep_weights": True} if self.keep_weights else {})
 
     def values(self, key: str) -> list[tuple[Any, str]]:
         """Every value that the study gives to a field, with the key it stands under."""

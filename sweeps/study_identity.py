@@ -16,7 +16,8 @@ from sweeps.study import Study
 __all__ = ["resolved_study", "validate_same_study"]
 
 # What may change between two runs of one study without making it another study.
-_FREE_KEYS = ("trials", "description", "resources", "retries", "time_limit")
+_FREE_KEYS = ("trials", "description", "resources", "retries", "time_limit", "stop_early", "checkpoint",
+              "keep_weights")  # fmt: skip
 
 
 def resolved_study(planner: Planner) -> str:

@@ -17,6 +17,7 @@ from sweeps.study_definition import Resources
 from sweeps.units import Duration, parse_duration
 
 __all__ = [
+    "boolean",
     "design_options",
     "fixed",
     "focus_and_stop",
@@ -127,6 +128,13 @@ def integer(located: Located, *, least: int) -> int:
     """A whole number."""
     if type(located.value) is not int or located.value < least:
         raise located.error(f"must be a whole number, at least {least}")
+    return located.value
+
+
+def boolean(located: Located) -> bool:
+    """Yes or no."""
+    if type(located.value) is not bool:
+        raise located.error("must be true or false")
     return located.value
 
 

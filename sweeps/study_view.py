@@ -74,6 +74,8 @@ def study_view(location: str | Path) -> StudyView:
         except AnalysisError as error:
             remarks.append(f"No heat map{'' if task is None else f' of {task}'}: {error}.")
     counts = f"{len(study.completed)} trials completed, {len(study.failed)} failed."
+    if len(study.stopped):
+        counts = f"{counts[:-1]}, {len(study.stopped)} stopped early (left out of what follows)."
     note = "\n\n".join([counts, _markdown(table), *remarks])
     return StudyView(len(study.trials), files, note)
 
@@ -82,8 +84,8 @@ def summary_table(study: Study) -> pd.DataFrame:
     """One row a loss (of each task, where there are several): trials, F1, where it was best, time.
 
     Returns:
-        Columns task, loss, completed, failed, f1_mean, f1_sd, f1_best, best_softness_ms, best_label_noise_ms,
-        train_s_mean; empty where a loss has no completed trial.
+        Columns task, loss, completed, failed, stopped, f1_mean, f1_sd, f1_best, best_softness_ms,
+        best_label_noise_ms, train_s_mean; empty where a loss has no completed trial.
     """
     rows = []
     keys = ["task", "loss"] if len(tasks_of(study)) > 1 else ["loss"]
@@ -92,7 +94,7 @@ def summary_table(study: Study) -> pd.DataFrame:
         f1 = done["f1"].astype(float)
         row = dict(zip(keys, names, strict=True)) | {
             "completed": len(done),
-            "failed": int((group["status"] == "failed").sum()),
+            **{status: int((group["status"] == status).sum()) for status in ("failed", "stopped")},
         }
         row |= {"f1_mean": f1.mean(), "f1_sd": f1.std(), "f1_best": f1.max()}
         best = f1.sort_values(ascending=False, kind="stable").index[:1]

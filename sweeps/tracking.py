@@ -17,6 +17,7 @@ from sweeps.mlflow_content import BEST_FIRST_TAG, PARAMETERS, TAGS, metrics_of, 
 from sweeps.store import TrialStore
 from sweeps.study_view import StudyView
 from sweeps.tracking_address import set_mlflow_environment, without_credentials
+from sweeps.weights import kept_weights
 
 __all__ = ["MlflowWriter", "tracking_uri"]
 
@@ -81,7 +82,7 @@ class MlflowWriter:
             return
         known = self._runs.get(row["trial_id"])
         run_id = known.run_id if known else self._create(row)
-        if row["status"] == "completed" and known and known.status == "FAILED":
+        if row["status"] != "failed" and known and known.status == "FAILED":
             self._client.delete_tag(run_id, "error")
         self._put_files(run_id, self._files(row, events))
         ended_ms = _ended_ms(row)
@@ -119,7 +120,7 @@ class MlflowWriter:
             self._client.log_artifact(self._parent_id, str(path), folder)
         stored = self._store.load().values()
         ended_ms = max((_ended_ms(trial.row) for trial in stored), default=0)
-        for name in ("completed", "failed"):
+        for name in ("completed", "stopped", "failed"):
             count = sum(trial.status == name for trial in stored)
             self._client.log_metric(self._parent_id, f"trials_{name}", count, timestamp=ended_ms)
         self._client.set_terminated(self._parent_id, status=status, end_time=ended_ms)
@@ -131,9 +132,9 @@ class MlflowWriter:
         if environment is not None:
             files["environment.json"] = json.dumps(environment, indent=1).encode()
         references = self._references_of(row["data_fingerprint"])
-        if row["status"] == "completed" and references:
+        if row["status"] != "failed" and references:
             files["recordings.csv"] = recording_scores(row, events, references).encode()
-        return files
+        return {**files, **kept_weights(self._store.folder, row, definition=files.get("study.yaml", b""))}
 
     def _definition(self) -> dict[str, bytes]:
         """The study as resolved."""

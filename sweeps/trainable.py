@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import signal
 import socket
-import threading
+import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any
 
 import ray
@@ -20,18 +15,22 @@ import torch
 from ray import tune
 
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial import TrialConfig
-from sweeps.records import Provenance, RunTrial, TrialRecord, completed_record, failed_record, not_finite
+from softloc_core.trial import TrialConfig, TrialResult
+from sweeps.checkpoints import Origin, pack
+from sweeps.records import (
+    Provenance,
+    Reached,
+    RunTrial,
+    TrialRecord,
+    completed_record,
+    failed_record,
+    not_finite,
+)
+from sweeps.schedulers import no_report, report
+from sweeps.stages import StagedTrial, Stages
+from sweeps.time_limit import time_limit
 
-__all__ = ["Job", "TrialTimeoutError", "TrialTrainable", "WorkerSettings"]
-
-logger = logging.getLogger(__name__)
-# A trial that hangs outside Python is ended, with its process, after this multiple of its time limit.
-_HARD_LIMIT = 1.5
-
-
-class TrialTimeoutError(RuntimeError):
-    """A trial that took longer than its study allows."""
+__all__ = ["Job", "TrialTrainable", "WorkerSettings"]
 
 
 class NotFiniteError(RuntimeError):
@@ -46,11 +45,13 @@ class Job:
         trial_id: The trial's identity.
         config: What to do.
         data_fingerprint: Hash of its data.
+        checkpoint: What it goes on from, packed; empty where it begins.
     """
 
     trial_id: str
     config: TrialConfig
     data_fingerprint: str
+    checkpoint: bytes = b""
 
     def __repr__(self) -> str:
         return self.trial_id
@@ -71,6 +72,7 @@ class WorkerSettings:
         threads: torch threads of a trial, >= 1.
         device: `cpu` or `cuda`.
         time_limit_s: Longest time a trial may take in seconds, or None.
+        stages: What is wanted of trials before their end, or None: then each is one call of `run_trial`.
     """
 
     run_trial: RunTrial
@@ -79,10 +81,16 @@ class WorkerSettings:
     threads: int
     device: str
     time_limit_s: float | None
+    stages: Stages | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """What checkpoints made here must have in common with the trials that go on from them."""
+        return Origin(self.provenance.package_version, self.provenance.git_commit, self.device)
 
 
 class TrialTrainable(tune.Trainable):
-    """Runs one trial in one step and gives its record; a trial's own error becomes a failed record.
+    """Runs a trial, in one step or from rest to rest, and gives its record; its own error is a failed record.
 
     Only what the worker cannot survive (its node, its memory, its process) reaches Ray as a failure, and only
     that is tried again.
@@ -91,38 +99,73 @@ class TrialTrainable(tune.Trainable):
     def setup(self, config: dict[str, Any], settings: WorkerSettings | None = None) -> None:
         """Once for each process."""
         assert settings is not None  # given through tune.with_parameters
-        self._job: Job = config["job"]
         self._settings = settings
         self._data: dict[DataRequest, TaskData] = {}
         torch.set_num_threads(settings.threads)
+        self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """The next trial in the same process."""
-        self._job = new_config["job"]
+        self._job: Job = new_config["job"]
+        self._staged: StagedTrial | None = None
+        self._began_at: datetime | None = None
+        self._spent_s = 0.0
         return True
 
     def step(self) -> dict[str, Any]:
-        """Run the trial."""
-        return {"record": self._record(), "done": True}
-
-    def _record(self) -> TrialRecord:
-        """The trial's record, whatever becomes of it."""
-        job, settings = self._job, self._settings
-        started_at = datetime.now(UTC)
+        """Run the trial, or its next stage."""
+        self._began_at = self._began_at or datetime.now(UTC)
         try:
-            data = self._task_data(job.config.data_request())
-            with _time_limit(settings.time_limit_s):
-                result = settings.run_trial(job.config, data, device=settings.device)
-            if (reason := not_finite(result)) is not None:
-                raise NotFiniteError(reason)
+            return self._whole() if self._settings.stages is None else self._stage(self._settings.stages)
         except Exception as error:  # noqa: BLE001 - whatever a trial dies of, it is recorded and the study goes on
-            return self._failure(error, started_at)
+            self._staged = None
+            return {"record": self._failure(error, self._began_at), "done": True, **no_report()}
+
+    def _whole(self) -> dict[str, Any]:
+        """The trial's record, from its beginning to its end."""
+        job, settings = self._job, self._settings
+        data = self._task_data(job.config.data_request())
+        with time_limit(settings.time_limit_s, spent_s=0.0):
+            result = settings.run_trial(job.config, data, device=settings.device)
+        return {"record": self._record(result, data), "done": True}
+
+    def _stage(self, stages: Stages) -> dict[str, Any]:
+        """What the trial gives where it rests next."""
+        job, settings = self._job, self._settings
+        data = self._task_data(job.config.data_request())
+        began_s = time.monotonic()
+        with time_limit(settings.time_limit_s, spent_s=self._spent_s):
+            if self._staged is None:
+                self._staged = StagedTrial(
+                    job.config, data, stages, device=settings.device, checkpoint=job.checkpoint
+                )
+            rest = self._staged.next()
+        self._spent_s += time.monotonic() - began_s
+        content: dict[str, Any] = {"note": self._staged.note}
+        self._staged.note = None
+        if rest.state is not None:
+            content["checkpoint"] = pack(rest.state, trial_id=job.trial_id, origin=settings.origin)
+        if rest.result is None:
+            return content
+        record = self._record(rest.result, data, rest.reached)
+        return {**content, "record": record, "done": not record.stopped, **report(rest.score, rest.fraction)}
+
+    def _record(self, result: TrialResult, data: TaskData, reached: Reached | None = None) -> TrialRecord:
+        """The record of a result.
+
+        Raises:
+            NotFiniteError: It is no number.
+        """
+        if (reason := not_finite(result)) is not None:
+            raise NotFiniteError(reason)
+        assert self._began_at is not None  # set by the first step
         return completed_record(
             result,
-            settings.provenance,
+            self._settings.provenance,
             channel_names=data.channel_names,
             host=socket.gethostname(),
-            started_at=started_at,
+            started_at=self._began_at,
+            reached=reached,
         )
 
     def _failure(self, error: Exception, started_at: datetime) -> TrialRecord:
@@ -145,26 +188,3 @@ class TrialTrainable(tune.Trainable):
         if request not in self._data:
             self._data[request] = ray.get(self._settings.data[request])
         return self._data[request]
-
-
-@contextmanager
-def _time_limit(limit_s: float | None) -> Iterator[None]:
-    """Raise in this thread once the limit is over; end the process when even that does not help."""
-    if limit_s is None:
-        yield
-        return
-
-    def too_long(number: int, frame: FrameType | None) -> None:
-        raise TrialTimeoutError(f"a trial must end within {limit_s:g} s, but this one did not")
-
-    hard = threading.Timer(limit_s * _HARD_LIMIT, os._exit, args=(1,))
-    hard.daemon = True
-    previous = signal.signal(signal.SIGALRM, too_long)
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
-    hard.start()
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-        hard.cancel()

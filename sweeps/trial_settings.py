@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from softloc_core.decoding import decoder_for
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
 from softloc_core.label_noise import COMMON_OPTIONS, NOISES, misaligned
 from softloc_core.losses import LOSSES, MEASURES, Constant, make_loss, resolve_options, schedule_from_spec
-from softloc_core.trial import OPTION_FIELDS, TrialConfig
+from softloc_core.trial import OPTION_FIELDS, TrialConfig, augmentation_of, detector_of
 from sweeps.fields import FIELDS
 
 __all__ = ["canonical_values", "judge_names", "names_of", "set_option"]
@@ -77,6 +76,9 @@ def canonical_values(values: Mapping[str, Any]) -> dict[str, Any]:
         everywhere = {key for other in NOISES.values() for key in other.options}
         known = {*noise.options, *COMMON_OPTIONS}
         result["noise_options"] = _own(result["noise_options"], known, everywhere)
+    plays_as_is = result["rate_variation"] == 0 and result["rate_centre"] == 1
+    if plays_as_is and 0 <= result["rate_share"] <= 1:
+        result["rate_share"] = 1.0
     for name in OPTION_FIELDS:
         result[name] = tuple(sorted(dict(result[name]).items()))
     return result
@@ -99,6 +101,13 @@ def names_of(config: TrialConfig) -> tuple[Any, ...]:
         config.noise_options,
         config.decoding,
         config.decoding_options,
+        config.ensemble_options,
+        config.excerpt_s,
+        config.features,
+        config.rate_variation,
+        config.rate_centre,
+        config.rate_share,
+        config.stacking,
     )
 
 
@@ -110,23 +119,19 @@ def judge_names(config: TrialConfig, *, hop_s: float) -> None:
         hop_s: Seconds between frames of its data.
 
     Raises:
-        ConfigError: A loss, measure, noise, decoding or option that does not exist or is out of range.
+        ConfigError: A loss, measure, noise, decoding or option that does not exist or is out of range, an
+            augmentation or ensemble that does not go with the task.
     """
-    softness_frames = config.softness_s / hop_s
     make_loss(
         config.loss,
-        softness_frames=softness_frames,
+        softness_frames=config.softness_s / hop_s,
         alpha=config.alpha,
         measure=config.measure,
         n_steps=config.iterations,
         options=dict(config.loss_options),
     )
-    decoder_for(
-        config.decoding,
-        prediction=LOSSES[config.loss].prediction,
-        softness_frames=softness_frames,
-        options=dict(config.decoding_options),
-    )
+    detector_of(config, hop_s=hop_s)
+    augmentation_of(config)
     misaligned(
         EventList([], [], 1.0),  # type: ignore[arg-type]
         noise=config.noise,

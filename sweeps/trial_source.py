@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sweeps.folder import StudyFolder
@@ -14,8 +14,9 @@ from sweeps.objectives import Value, mean_value, value_of
 from sweeps.planning import PlannedTrial, Planner
 from sweeps.redaction import redacted
 from sweeps.store import Row, StoredTrial
+from sweeps.study_definition import Study
 
-__all__ = ["POINTS_FILE", "TrialSource", "trial_source"]
+__all__ = ["POINTS_FILE", "TrialSource", "stands", "trial_source"]
 
 logger = logging.getLogger(__name__)
 # Where a design that learns writes down what it gave.
@@ -23,23 +24,31 @@ POINTS_FILE = "points.json"
 _RETRY_S = 1.0
 
 
+def stands(trial: StoredTrial, study: Study) -> bool:
+    """Whether a stored trial is not run again: completed, or stopped early in a study that stops early."""
+    return trial.status == "completed" or (trial.status == "stopped" and study.stop_early is not None)
+
+
 class TrialSource:
     """The missing trials of a study, one after the other.
 
-    A trial is missing unless it is stored as completed; failed ones are run again, after all others.
+    A trial is missing unless what is stored of it `stands`; failed ones are run again, after all others, and
+    so are stopped ones where the study does not stop early any more.
 
     Attributes:
         n_designed: Trials that the study asks for; identical ones count once.
-        n_kept: Of these, stored as completed.
+        n_kept: Of these, those that stand.
+        n_kept_stopped: Of those kept, stopped early.
     """
 
     def __init__(self, planner: Planner, stored: Mapping[str, StoredTrial]) -> None:
         planned = planner.all_trials()
-        completed = {identity for identity, trial in stored.items() if trial.status == "completed"}
-        missing = [trial for trial in planned if trial.trial_id not in completed]
+        standing = {i: trial for i, trial in stored.items() if stands(trial, planner.study)}
+        missing = [trial for trial in planned if trial.trial_id not in standing]
         self._queue = deque(sorted(missing, key=lambda trial: trial.trial_id in stored))
         self.n_designed = len(planned)
         self.n_kept = len(planned) - len(self._queue)
+        self.n_kept_stopped = _n_stopped(standing, (trial.trial_id for trial in planned))
 
     @property
     def summary(self) -> str | None:
@@ -67,6 +76,7 @@ class TrialSource:
 class SequentialSource(TrialSource):
     """The missing trials of a design that learns.
 
+    A trial that was stopped early is told with what it reached, as a rule less than it would have come to.
     Every point is written down before its trials are given out. So a study that goes on runs what an earlier
     driver had begun, tells the design what is stored, and asks for the rest of the budget only. While the
     folder takes nothing (a disk that is full) no further trial is given out; what runs is not touched.
@@ -89,16 +99,14 @@ class SequentialSource(TrialSource):
         self._seen: set[str] = set()
         content = folder.read(POINTS_FILE)
         self._points: list[dict[str, Any]] = json.loads(content) if content else []
-        self._values = {
-            identity: value_of(trial.row, self._objectives)
-            for identity, trial in stored.items()
-            if trial.status == "completed"
-        }
+        standing = {i: trial for i, trial in stored.items() if stands(trial, planner.study)}
+        self._values = {i: value_of(trial.row, self._objectives) for i, trial in standing.items()}
         for number, point in enumerate(self._points):
             self._add(number, point)
         self._asked = len(self._points)
         self.n_designed = planner.n_points * planner.runs_a_point
         self.n_kept = sum(identity in self._values for identity in self._seen)
+        self.n_kept_stopped = _n_stopped(standing, self._seen)
 
     @property
     def n_left(self) -> int:
@@ -178,6 +186,11 @@ class SequentialSource(TrialSource):
             return
         value = mean_value(list(self._open.pop(number).values()))
         self._design.tell(dict(self._points[number]), value)
+
+
+def _n_stopped(standing: Mapping[str, StoredTrial], identities: Iterable[str]) -> int:
+    """How many of these trials were stopped early."""
+    return sum(i in standing and standing[i].status == "stopped" for i in identities)
 
 
 def trial_source(

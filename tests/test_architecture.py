@@ -12,9 +12,13 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 # Each floor may use those below it (later in the list), none above, and nothing beside it.
 FLOORS = (
     {"trial"},
-    {"training", "calibration"},
+    {"trial_training"},
+    {"training_run", "trial_config", "inference"},
+    {"training", "calibration", "augmentation"},
+    {"excerpts"},
     {"tasks"},
-    {"networks", "losses", "decoding", "metrics", "features", "label_noise", "ensembles"},
+    {"networks", "losses", "decoding", "metrics", "features", "label_noise", "ensemble_options"},
+    {"ensembles"},
     {"front_ends"},
     {"audio", "events", "filter_banks"},
     {"options"},

@@ -8,7 +8,12 @@ from torch import nn
 
 from softloc_core.networks.compact import CompactNetwork
 from softloc_core.networks.compact_tcn import CompactTcn
-from softloc_core.networks.conv_lstm import DrumConvLstm, PianoConvLstm, PianoConvLstmText
+from softloc_core.networks.conv_lstm import (
+    DrumConvLstm,
+    PianoConvLstm,
+    PianoConvLstmText,
+    PianoCountConvLstm,
+)
 from softloc_core.networks.ed_tcn import EdTcn
 from softloc_core.networks.harmonic import HarmonicNetwork
 from softloc_core.networks.in_pieces import InPieces
@@ -27,6 +32,7 @@ __all__ = [
     "OnsetsNetwork",
     "PianoConvLstm",
     "PianoConvLstmText",
+    "PianoCountConvLstm",
 ]
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from softloc_core.networks.layers import event_output, with_difference
 
-__all__ = ["ConvLstm", "DrumConvLstm", "PianoConvLstm", "PianoConvLstmText"]
+__all__ = ["ConvLstm", "DrumConvLstm", "PianoConvLstm", "PianoConvLstmText", "PianoCountConvLstm"]
 
 
 class ConvLstm(nn.Module):
@@ -147,3 +147,16 @@ class PianoConvLstmText(_OfOneSize):
     filters = (32, 32, 64, 64, 128, 128)
     pooling_bands = (3, 4, 4, 4, 2, 2)
     lstm_units, dense_units = 128, 96
+
+
+class PianoCountConvLstm(_OfOneSize):
+    """Nine convolutions, LSTM 64, dense 32; made for 384 mel bands at 200 frames/s.
+
+    Source: LoCo paper, section 7, with the layer sizes of its released code (filters 16, 16, 32, 32, then 64
+    five times; pooling 3, then 2 eight times). Deliberate differences: those of `ConvLstm`; one network for
+    all keys, where there each of eight hears ten.
+    """
+
+    filters = (16, 16, 32, 32, 64, 64, 64, 64, 64)
+    pooling_bands = (3, 2, 2, 2, 2, 2, 2, 2, 2)
+    lstm_units, dense_units = 64, 32

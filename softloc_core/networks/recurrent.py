@@ -65,18 +65,26 @@ class RecurrentNetwork(nn.Module):
 
 REVIEWED_DRUM_NETWORKS = {
     "rnn": partial(RecurrentNetwork, cell="tanh", hidden=50, layers=2),
-    "tanhb": partial(RecurrentNetwork, cell="tanh", hidden=50, layers=2, bidirectional=True),
+    "tanhb": partial(RecurrentNetwork, cell="tanh", hidden=50, layers=3, bidirectional=True),
     "reluts": partial(RecurrentNetwork, cell="relu", hidden=100, layers=1, shift_frames=3),
     "lstmpb": partial(RecurrentNetwork, cell="lstm", hidden=50, layers=2, bidirectional=True),
     "gruts": partial(RecurrentNetwork, cell="gru", hidden=50, layers=2, shift_frames=3),
 }
 """The kinds of network that the papers' drum tables list, to be put beside LoCo and SoftLoc on any data.
 
-`rnn` (the review's baseline), `tanhb` (Southall et al., ISMIR 2016), `reluts` (Vogl et al., ISMIR 2016:
-labels late by about 30 ms), `lstmpb` (Southall et al., ISMIR 2017), `gruts` (Vogl et al., ICASSP 2017).
-
 Source: Wu et al., "A review of automatic drum transcription", IEEE/ACM TASLP 2018, for what each is made of:
-the kind of unit, the directions, the delay. Deliberate differences: one network for all classes; LSTM cells
-without peepholes; this project's features and optimiser. The numbers of units and layers are typical ones,
-not checked against the publications: no score of these presets is a reproduction of theirs.
+the kind of unit, the directions, the delay. What is known of the sizes, each by itself:
+
+* `tanhb` (Southall et al., ISMIR 2016): confirmed. The released code (`CarlSouthall/ADTLib`, its first
+  versions, functions `ADTBDRNN` and `BDRNNRestoreAll`) restores three layers of 50 tanh units in each
+  direction, one network of two softmax classes for each instrument.
+* `lstmpb` (Southall et al., ISMIR 2017): not confirmed. The released code of the later system of that paper,
+  which adds soft attention (`CarlSouthall/ADTLib`, version 2), has two stacks of 20 and 20 LSTM units with
+  `LSTMP` cells (peepholes are off in it) in each direction; the plain network's sizes are not in it.
+* `reluts` (Vogl et al., ISMIR 2016), `gruts` (Vogl et al., ICASSP 2017), `rnn` (the review's baseline): not
+  confirmed. Neither the review's table of parameters nor code of these networks could be read; the sizes here
+  are typical ones. The delay of about 30 ms is three frames at 100 frames/s.
+
+Deliberate differences: one network for all classes; LSTM cells without peepholes; this project's features and
+optimiser. So no score of these presets is a reproduction of theirs.
 """

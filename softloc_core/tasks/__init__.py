@@ -1,6 +1,14 @@
 """Tasks by name; importing this package registers all of them."""
 
-from softloc_core.tasks.base import DataRequest, Recording, SourceInfo, Task, TaskData, TaskRegistry
+from softloc_core.tasks.base import (
+    DataRequest,
+    FeatureSum,
+    Recording,
+    SourceInfo,
+    Task,
+    TaskData,
+    TaskRegistry,
+)
 from softloc_core.tasks.checks import SourceReport, check_source
 from softloc_core.tasks.digits import DigitTask
 from softloc_core.tasks.drums import DrumTask
@@ -14,6 +22,7 @@ from softloc_core.tasks.segmentation import SegmentationTask
 __all__ = [
     "TASKS",
     "DataRequest",
+    "FeatureSum",
     "Recording",
     "SourceInfo",
     "SourceReport",

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList, FrameGrid
 from softloc_core.metrics import Scores
 from softloc_core.networks import NetworkBuilder
 
-__all__ = ["DataRequest", "Recording", "SourceInfo", "Task", "TaskData"]
+__all__ = ["DataRequest", "FeatureSum", "Recording", "SourceInfo", "Task", "TaskData"]
+
+FeatureSum = Callable[[Tensor, Tensor], Tensor]
+"""Features of two recordings at once, [*, band], from the features of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +138,16 @@ class Task(Protocol):
         sources: What is known of each data source, by name, the default first.
         networks: Builders of its networks, by name, the default first.
         auto_decoding: The decoder that `auto` stands for, by what the loss makes a network predict.
+        rates_vary: Whether a recording may be played faster or slower: frames are equal steps of time.
+        feature_sums: What two recordings at once are, by front end; those left out cannot be summed.
     """
 
     name: str
     description: str
     channel_names: tuple[str, ...]
     tolerance_s: float
+    rates_vary: bool
+    feature_sums: Mapping[str, FeatureSum]
     sources: Mapping[str, SourceInfo]
     networks: Mapping[str, NetworkBuilder]
     auto_decoding: Mapping[str, str]

@@ -23,10 +23,15 @@ COMMON_DEFAULTS: Mapping[str, Any] = {
     "gradient_clip": 10.0,
     "gain_db": 0.0,
     "band_gain_db": 0.0,
+    "rate_variation": 0.0,
+    "rate_centre": 1.0,
+    "rate_share": 1.0,
+    "stacking": 0.0,
     "initial_empty_prob": 0.8,
     # scoring
     "decoding": "auto",
     "decoding_options": (),
+    "ensemble_options": (),
 }
 """What holds wherever a task, or one of its networks, says nothing else."""
 

@@ -67,6 +67,7 @@ class DigitTask(SourceTask[Canvas]):
     description = "handwritten digits in pictures, learned from how many there are"
     channel_names: tuple[str, ...] = tuple("0123456789")
     tolerance_s = HOP_S
+    rates_vary = False  # a step is a place in a picture
     networks: Mapping[str, NetworkBuilder] = {"compact": CompactWindows, "paper": VggWindows}
     shared_defaults = _DEFAULTS
     network_defaults = _NETWORK_DEFAULTS

@@ -16,6 +16,7 @@ from softloc_core.networks import (
     OnsetsNetwork,
     PianoConvLstm,
     PianoConvLstmText,
+    PianoCountConvLstm,
 )
 from softloc_core.tasks.base import TaskData
 from softloc_core.tasks.defaults import STEADY_TRAINING
@@ -55,6 +56,8 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     },
     "paper": _PAPER,
     "paper_text": _PAPER,
+    # Source: the LoCo paper's released code, piano.
+    "paper_counts": {**_PAPER, "iterations": 500_000, "learning_rate": 1e-4},
     # Source: Hawthorne et al., 2018, section 3.2. Their learning rate also falls by 2 % every 10 000 steps.
     "onsets_frames": {
         **_PAPER,
@@ -84,6 +87,7 @@ class PianoTask(AudioTask):
         "compact": HarmonicNetwork,
         "paper": PianoConvLstm,
         "paper_text": PianoConvLstmText,
+        "paper_counts": PianoCountConvLstm,
         "onsets_frames": OnsetsNetwork,
     }
     shared_defaults: Mapping[str, Any] = {}

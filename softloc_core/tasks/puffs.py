@@ -65,6 +65,7 @@ class PuffTask(SignalTask):
     description = "breaths that are puffs of a cigarette, right on the very breath"
     channel_names: tuple[str, ...] = ("puff",)
     tolerance_s = 0.49 * STEP_S
+    rates_vary = False  # a step is a breath
     networks: Mapping[str, NetworkBuilder] = {
         "compact": partial(CompactNetwork, width=24, taps=3, n_convolutions=2, hidden=24),
         "paper": PuffLstm,

@@ -7,15 +7,16 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic
 
 from softloc_core.decoding import AUTO_DECODING
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.events import EventList
-from softloc_core.features import FeatureCache, FrontEnd, front_end
+from softloc_core.features import FRONT_ENDS, FeatureCache, FrontEnd, front_end
 from softloc_core.metrics import Scores, score_events
 from softloc_core.networks import NetworkBuilder
-from softloc_core.tasks.base import DataRequest, Recording, SourceInfo, TaskData
+from softloc_core.tasks.base import DataRequest, FeatureSum, Recording, SourceInfo, TaskData
 from softloc_core.tasks.checks import RecordingSummary, SourceReport
 from softloc_core.tasks.defaults import COMMON_DEFAULTS
 from softloc_core.tasks.sources import AudioRecording, Found, SignalRecording, Source, SplitNames
@@ -35,6 +36,8 @@ class SourceTask(Generic[Found]):
         tolerance_s: Of the task's scores, in seconds.
         networks: Builders of the task's networks by name, the default first.
         auto_decoding: The decoder that `auto` stands for, by what the loss makes a network predict.
+        rates_vary: Whether a recording may be played faster or slower.
+        feature_sums: What two recordings at once are, by front end; those left out cannot be summed.
         shared_defaults: Where the task differs from `COMMON_DEFAULTS`, whatever the network.
         network_defaults: What depends on the network, by its name.
         sources: What is known of each source, by name.
@@ -46,6 +49,8 @@ class SourceTask(Generic[Found]):
     tolerance_s: float
     networks: Mapping[str, NetworkBuilder]
     auto_decoding: Mapping[str, str] = AUTO_DECODING
+    rates_vary: bool = True
+    feature_sums: Mapping[str, FeatureSum] = MappingProxyType({})
     shared_defaults: Mapping[str, Any]
     network_defaults: Mapping[str, Mapping[str, Any]]
 
@@ -163,6 +168,8 @@ class RecordingReader(Generic[Found]):
 
 class AudioTask(SourceTask[AudioRecording]):
     """A task over sound recordings; features come from `softloc_core.features` and are cached on disk."""
+
+    feature_sums: Mapping[str, FeatureSum] = {name: bands.sum_of for name, bands in FRONT_ENDS.items()}
 
     def _reader(self, request: DataRequest, cache_dir: Path) -> RecordingReader[AudioRecording]:
         return _AudioReader(front_end(request.features), FeatureCache(cache_dir))

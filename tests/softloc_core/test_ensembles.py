@@ -71,6 +71,22 @@ def test_neighbours_are_taken_away_with_an_event():
     assert DRUMS(versions, speed=[1.0] * 7).tolist() == [104.0, 130.0]
 
 
+def test_a_sum_is_taken_anew_where_votes_were_taken_away():
+    """Against all sums anew after every event, over several blocks of frames."""
+    rng = np.random.default_rng(0)
+    votes = np.sort(rng.uniform(0, 900, 400))
+    vote = Vote(n_versions=5, trigger=0.5, bandwidth_frames=3, mass=0.3, suppression_frames=7)
+    grid, left, expected = np.arange(900), votes.copy(), []
+    while len(left):
+        total = np.exp(-0.5 * ((grid[:, None] - left) / 3) ** 2).sum(axis=1) / (3 * np.sqrt(2 * np.pi))
+        if total.max() < 0.3:
+            break
+        expected.append(float(np.argmax(total)))
+        left = left[np.abs(left - expected[-1]) > 7]
+    found = vote.agreed(rng.permutation(votes), np.ones(400), n_frames=900)
+    assert found.tolist() == sorted(expected) and len(found) > 20
+
+
 def test_nothing_in_nothing_out():
     assert DRUMS([spikes()] * 3, speed=[1.0] * 3).tolist() == []
 

@@ -6,21 +6,28 @@ import math
 import pytest
 import torch
 
-from softloc_core.networks import HarmonicNetwork, OnsetsNetwork, PianoConvLstm, PianoConvLstmText
+from softloc_core.networks import (
+    HarmonicNetwork,
+    OnsetsNetwork,
+    PianoConvLstm,
+    PianoConvLstmText,
+    PianoCountConvLstm,
+)
 
 
 @pytest.mark.parametrize(
-    ("build", "filters"),
+    ("build", "filters", "units", "nodes"),
     [
-        (PianoConvLstm, (32, 32, 64, 64, 64, 64, 64, 128, 128)),
-        (PianoConvLstmText, (32, 32, 64, 64, 128, 128)),
+        (PianoConvLstm, (32, 32, 64, 64, 64, 64, 64, 128, 128), 128, 96),
+        (PianoConvLstmText, (32, 32, 64, 64, 128, 128), 128, 96),
+        (PianoCountConvLstm, (16, 16, 32, 32, 64, 64, 64, 64, 64), 64, 32),
     ],
 )
-def test_papers_networks_have_exactly_their_layers(build, filters):
+def test_papers_networks_have_exactly_their_layers(build, filters, units, nodes):
     network = build(n_bands=384, n_channels=88, initial_logit=-4.0)
     convolutions = sum(12 * i * o + o for i, o in itertools.pairwise((1, *filters)))
-    lstm = 4 * 128 * (128 + 128) + 2 * 4 * 128
-    dense = 128 * 96 + 96 + 96 * 88 + 88
+    lstm = 4 * units * (filters[-1] + units) + 2 * 4 * units
+    dense = units * nodes + nodes + nodes * 88 + 88
     assert sum(weight.numel() for weight in network.parameters()) == convolutions + lstm + dense
 
 

@@ -8,11 +8,13 @@ import torch
 from tiny_data import TRAINING, tiny_data, tiny_recording
 
 from softloc_core.errors import ConfigError
-from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError, TrainingSet, fit
+from softloc_core.excerpts import TrainingSet
+from softloc_core.training import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError
+from softloc_core.training_run import fit
 
 CPU = torch.device("cpu")
-PLAIN = {"learning_rate_schedule": "constant", "gain_db": 0.0, "band_gain_db": 0.0}
-OPTIMISATION = Optimisation(**{**TRAINING, **PLAIN, "iterations": 7, "batch_size": 4})
+SETTINGS = {**TRAINING, "learning_rate_schedule": "constant", "iterations": 7, "batch_size": 4}
+OPTIMISATION = Optimisation(**{name: SETTINGS[name] for name in Optimisation.__dataclass_fields__})
 
 
 def training_set(excerpt_s=0.5):

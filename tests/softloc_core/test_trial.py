@@ -17,7 +17,12 @@ CHANGED = {
     "loss_options": (("beta", 0.5),),
     "noise_options": (("shift", 1),),
     "decoding_options": (("mass", 0.5),),
+    "ensemble_options": (("rates", 5),),
     "alpha": Constant(0.5),
+    "rate_variation": 0.125,
+    "rate_centre": 0.875,
+    "rate_share": 0.5,
+    "stacking": 0.5,
 }
 
 
@@ -58,6 +63,8 @@ def test_identities_of_different_softness_differ(first, second):
             "loss_options": (),
             "noise_options": (),
             "decoding_options": (),
+            "ensemble_options": (),
+            "rate_variation": 0.5,
             "initial_empty_prob": 0.5,
             "weight_averaging": 0.0,
         }
@@ -79,6 +86,12 @@ def test_identities_of_different_softness_differ(first, second):
         ("batch_size", 0, "at least 1"),
         ("replicate", -1, "at least 0"),
         ("weight_averaging", 1.0, r"in \[0, 1\)"),
+        ("rate_variation", -0.1, "at least 0"),
+        ("rate_variation", 1.0, "below rate_centre, 1"),
+        ("rate_centre", 0.0, "above 0"),
+        ("rate_centre", math.inf, "finite"),
+        ("rate_share", 1.1, r"in \[0, 1\]"),
+        ("stacking", -0.5, r"in \[0, 1\]"),
         ("initial_empty_prob", 1.0, "between 0 and 1"),
     ],
 )

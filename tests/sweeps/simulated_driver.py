@@ -3,7 +3,8 @@
 python simulated_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S [OVERRIDE ...]
 
 SIMULATED_ADDRESS and SIMULATED_TRACKING_URI in the environment are what --address and --tracking-uri are, and
-SIMULATED_BUDGET is a JSON mapping of what --max-hours, --max-trials and --max-failures are.
+SIMULATED_BUDGET is a JSON mapping of what --max-hours, --max-trials and --max-failures are; SIMULATED_LOG is
+where trials run in stages say that they begin or go on. With SIMULATED_TRAINING trials in stages train.
 """
 
 from __future__ import annotations
@@ -14,17 +15,30 @@ import sys
 from pathlib import Path
 
 from softloc_core.errors import UserError
+from softloc_core.tasks import TaskData
+from softloc_core.trial import TrialConfig, TrialRun
 from sweeps.budgets import Budget
 from sweeps.runner import RunOptions, run_study
 from sweeps.simulation import SimulatedTrial, register_simulated_task
 from sweeps.study import study_from_yaml
 
 
+def training(config: TrialConfig, data: TaskData, *, device: str) -> TrialRun:
+    """A trial that is trained; a worker does not know the simulated task yet."""
+    register_simulated_task()
+    return TrialRun(config, data, device=device)
+
+
 def main() -> int:
     study_file, out, trial_s, fail_below_s, *overrides = sys.argv[1:]
     register_simulated_task()
     study = study_from_yaml(Path(study_file).read_text(), name=study_file, overrides=overrides)
-    trial = SimulatedTrial(duration_s=float(trial_s), fail_below_s=float(fail_below_s))
+    trial = SimulatedTrial(
+        duration_s=float(trial_s),
+        fail_below_s=float(fail_below_s),
+        log=os.environ.get("SIMULATED_LOG", ""),
+    )
+    trains = "SIMULATED_TRAINING" in os.environ
     options = RunOptions(
         out=out,
         cache_dir=Path(out) / "cache",
@@ -33,6 +47,7 @@ def main() -> int:
         tracking_uri=os.environ.get("SIMULATED_TRACKING_URI"),
         budget=Budget(**json.loads(os.environ.get("SIMULATED_BUDGET", "{}"))),
         run_trial=trial,
+        begin_trial=training if trains else trial.begin,
     )
     try:
         return run_study(study, options).exit_status

@@ -69,7 +69,7 @@ def test_a_wrong_study_is_one_line_and_status_2(
     [
         (
             ("run", "no_such_study"),
-            "a study must be one that ships (across_tasks, digits_canvases, drums_210, ",
+            "a study must be one that ships (across_tasks, digits_canvases, digits_paper, drums_210, ",
         ),
         (("run", "quickstart", "--set", "nonsense"), "--set must be key=value, but got nonsense"),
         (("run", "quickstart", "--cpus", "0", "--trials", "2"), "--cpus must be at least 1, but got 0"),

@@ -17,6 +17,7 @@ from sweeps.export import export_study
 from sweeps.folder import StudyFolder
 from sweeps.planning import Planner, load_data
 from sweeps.records import Provenance, completed_record
+from sweeps.schema import ADDED
 from sweeps.simulation import SimulatedTrial
 from sweeps.store import GATHERED, TrialStore
 from sweeps.study import Study
@@ -88,12 +89,14 @@ def test_what_an_older_version_wrote_is_exported_with_what_came_later(
     study_folder: Path, tmp_path: Path
 ) -> None:
     for path in (study_folder / "trials").iterdir():
-        old = pq.read_table(path).drop_columns(["decoding_options", "measures", "schema_version"])
+        later = ["measures", "schema_version", *ADDED]
+        old = pq.read_table(path).drop_columns(later)
         old = old.append_column("schema_version", pa.array([1], pa.int32()))
         pq.write_table(old, path)
     export_study(str(study_folder), str(tmp_path / "new"))
     trials = load_study(tmp_path / "new").trials
-    assert set(trials["decoding_options"]) == {"{}"}
+    assert set(trials["decoding_options"]) == {"{}"} == set(trials["ensemble_options"])
+    assert set(trials["rate_centre"]) == {1.0} and set(trials["stacking"]) == {0.0}
     assert trials["measures"].isna().all() and set(trials["schema_version"]) == {1}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis.results import load_study, load_table
+from sweeps.checkpoints import Checkpoints, Origin, pack
 from sweeps.folder import StudyFolder, inside
 from sweeps.lock import StudyLockedError, study_lock
 from sweeps.planning import Planner, load_data
@@ -118,3 +119,18 @@ def test_logs_in_a_bucket_grow(out: str) -> None:
 def test_a_bucket_that_is_not_there_is_named(out: str) -> None:
     with pytest.raises(OSError, match="absent"):
         StudyFolder(out.replace("bucket", "absent")).write("a", b"1")
+
+
+def test_checkpoints_of_trials_on_an_object_store(out: str) -> None:
+    folder = StudyFolder(inside(out, "sim"))
+    checkpoints = Checkpoints(folder, Origin("0.1.0", "abc", "cpu"))
+    packed = pack({"scores": {5: 0.5}}, trial_id="a", origin=Origin("0.1.0", "abc", "cpu"))
+    assert checkpoints.load("a") == b""
+    checkpoints.keep("a", packed)
+    assert checkpoints.load("a") == packed
+    checkpoints.drop("a")
+    checkpoints.drop("a")
+    assert folder.names("checkpoints") == []
+    checkpoints.keep("a", packed[:-1])
+    assert checkpoints.load("a") == b""
+    assert folder.names("checkpoints") == ["a.pt.unusable"]

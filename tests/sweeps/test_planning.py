@@ -89,6 +89,8 @@ def test_options_that_only_another_loss_has_are_dropped(make_study: MakeStudy) -
 def test_options_of_decoding_reach_the_trials(make_study: MakeStudy) -> None:
     trials = planner(make_study("decoding_options={window_s: 0.1, mass: 0.4}")).all_trials()
     assert {trial.config.decoding_options for trial in trials} == {(("mass", 0.4), ("window_s", 0.1))}
+    voted = planner(make_study("ensemble_options.rates={choice: [1, 5]}")).all_trials()
+    assert {trial.config.ensemble_options for trial in voted} == {(("rates", 1),), (("rates", 5),)}
     varied = planner(make_study("decoding_options.mass={choice: [0.2, 0.4]}")).all_trials()
     assert {dict(trial.config.decoding_options)["mass"] for trial in varied} == {0.2, 0.4}
 
@@ -130,6 +132,13 @@ def test_another_schedule_replaces_the_default(make_study: MakeStudy) -> None:
         (("decoding=never",), "`decoding` must be one of"),
         (("decoding_options={moss: 1}",), "`decoding_options` must be among"),
         (("decoding_options={calibrate_offset: true}",), "`decoding_options: calibrate_offset` needs a split with validation"),
+        (("ensemble_options={ratse: 5}",), "`ensemble_options` of an ensemble must be among rates"),
+        (("ensemble_options.rates={choice: [1, 2.5]}",), "`ensemble_options: rates` must be a whole number, but got 2.5"),
+        (("ensemble_options={rates: 3, bandwidth_s: 0.001}",), "bandwidth_s` must be at least a frame (0.01 s), but got 0.001 in the study sim"),
+        (("rate_variation={uniform: [0, 1]}", "rate_centre=0.5"), "`rate_variation` must be below rate_centre, 0.5, but got"),
+        (("rate_share=2",), "`rate_share` must be in [0, 1], but got 2"),
+        (("stacking=0.5",), "`stacking` must be 0 for simulated on none features"),
+        (("stacking=half",), "`fixed.stacking` must be a number"),
         (("batch_size=0",), "`batch_size` must be at least 1, but got 0 in the study sim"),
         (("excerpt=0s",), "`excerpt_s` must be above 0"),
         (("fold=0", "split={choice: [fixed, other]}", "alpha.ramp.high={choice: [0.5]}"), "`alpha: ramp` must give"),
@@ -189,3 +198,15 @@ def test_all_fields_are_written_out(make_study: MakeStudy) -> None:
     assert {field.config_name for field in FIELDS.values()} | {"task", "data", "seed", "replicate"} == {
         field.name for field in fields(TrialConfig)
     }
+
+
+def test_trials_that_ask_for_no_augmentation_are_those_of_old(make_study: MakeStudy) -> None:
+    """Identities of studies that were written before rates, stacking and ensembles."""
+    first = planner(make_study()).all_trials()[0]
+    config = first.config
+    assert (config.rate_variation, config.rate_centre, config.rate_share, config.stacking) == (0, 1, 1, 0)
+    assert config.ensemble_options == ()
+    same = planner(make_study("rate_variation=0", "rate_share=0.5", "ensemble_options={}")).all_trials()[0]
+    assert same.trial_id == first.trial_id
+    other = planner(make_study("rate_variation=0.1", "rate_share=0.5")).all_trials()[0]
+    assert other.trial_id != first.trial_id

@@ -115,7 +115,7 @@ def test_a_study_in_mlflow(store: TrialStore, tmp_path: Path) -> None:
     children = runs(store, "trial")
     assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED", "FINISHED"]
     assert parent.info.status == "FAILED"
-    assert parent.data.metrics == {"trials_completed": 2.0, "trials_failed": 1.0}
+    assert parent.data.metrics == {"trials_completed": 2.0, "trials_stopped": 0.0, "trials_failed": 1.0}
     stored = store.load()
     for run in children:
         row = stored[run.data.tags["trial_id"]].row
