@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -32,14 +33,22 @@ def study(trials: int) -> dict[str, float]:
     text += "space: {label_noise: {uniform: [0ms, 100ms]}, softness: {uniform: [0ms, 150ms]}}\n"
     process = psutil.Process()
     seen: list[tuple[float, int, int]] = []
+    progress, ended = ProgressLine(Counts(0)), threading.Event()
 
-    class Watched(ProgressLine):
-        def update(self) -> None:
-            seen.append((time.perf_counter(), self.counts.done, process.memory_info().rss))
+    def watch() -> None:
+        # Trials count once they are stored, which goes on after the last one was dispatched.
+        while not ended.wait(0.1):
+            seen.append((time.perf_counter(), progress.counts.done, process.memory_info().rss))
 
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     with tempfile.TemporaryDirectory() as folder:
         options = RunOptions(out=folder, cache_dir=Path(folder), cpus=2, run_trial=SimulatedTrial())
-        run_study(study_from_yaml(text, name="overhead"), options, progress=Watched(Counts(0)))
+        try:
+            run_study(study_from_yaml(text, name="overhead"), options, progress=progress)
+        finally:
+            ended.set()
+            watcher.join()
     early = next(item for item in seen if item[1] >= trials // 10)
     late = next(item for item in seen if item[1] >= trials * 9 // 10)
     return {

@@ -1,4 +1,4 @@
-"""Keeps finished trials from a thread of its own, so that no worker waits for a disk."""
+"""Keeps finished trials from a thread of its own, so that no worker waits for a disk that hesitates."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ __all__ = ["Recorder"]
 logger = logging.getLogger(__name__)
 _RETRY_S = 1.0
 _MAX_REPORTED = 10
+# A driver that is killed loses what waits here at most, besides the trials in flight.
+_MOST_WAITING = 16
 
 
 class Recorder:
@@ -49,23 +51,23 @@ class Recorder:
         self._counts = counts
         self._say = say
         self._checkpoints = checkpoints
-        self._queue: queue.SimpleQueue[TrialRecord | tuple[str, bytes] | None] = queue.SimpleQueue()
+        self._queue: queue.Queue[TrialRecord | tuple[str, bytes] | None] = queue.Queue(_MOST_WAITING)
         self._give_up = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="recorder", daemon=True)
         self._thread.start()
 
     def put(self, record: TrialRecord) -> None:
-        """Keep a record; returns at once."""
+        """Keep a record; returns at once, unless trials end faster than the disk takes them."""
         self._queue.put(record)
 
     def save(self, trial_id: str, checkpoint: bytes) -> None:
-        """Keep a trial's checkpoint until the trial is kept; returns at once."""
+        """Keep a trial's checkpoint until the trial is kept; returns as `put` does."""
         self._queue.put((trial_id, checkpoint))
 
     def close(self) -> None:
         """Wait until everything is stored; an interruption gives up on a disk that takes nothing."""
-        self._queue.put(None)
         try:
+            self._queue.put(None)
             self._thread.join()
         except KeyboardInterrupt:
             self._give_up.set()
