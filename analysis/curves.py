@@ -17,7 +17,7 @@ from analysis.results import AnalysisError, Study
 from analysis.surfaces import Bandwidth
 from analysis.views import At, View
 
-__all__ = ["LossCurve", "loss_curves", "noise_axis", "panel_draws"]
+__all__ = ["LossCurve", "loss_curves", "noise_axis", "noise_map", "panel_draws"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +80,7 @@ def loss_curves(
     Raises:
         AnalysisError: What `map_study` raises, or a study in which the label noise does not vary.
     """
-    study, places = hold_categories(study, at)
-    study_map = map_study(
-        study,
-        metric=metric,
-        estimator=estimator,
-        bandwidth=bandwidth,
-        by=by,
-        view=View(at=places, over_noise=True),
-        prefers_process=True,
-    )
+    study, study_map = noise_map(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, at=at)
     panels = [panel for panel in study_map.panels if panel.axes[-1].column == LABEL_NOISE]
     if not panels:
         raise AnalysisError(f"losses are compared over label noise, but it does not vary in {study.location}")
@@ -100,6 +91,23 @@ def loss_curves(
         for panel in panels
     )
     return study_map, curves, drawn
+
+
+def noise_map(
+    study: Study, *, metric: str, estimator: str, bandwidth: Bandwidth, by: str, at: At
+) -> tuple[Study, StudyMap]:
+    """The trials that have what `at` holds, and their panels over the label noise; see `loss_curves`."""
+    study, places = hold_categories(study, at)
+    study_map = map_study(
+        study,
+        metric=metric,
+        estimator=estimator,
+        bandwidth=bandwidth,
+        by=by,
+        view=View(at=places, over_noise=True),
+        prefers_process=True,
+    )
+    return study, study_map
 
 
 def panel_draws(panel: Panel, at: Array | Grid, drawn: Resampling) -> Array:

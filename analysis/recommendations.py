@@ -9,17 +9,16 @@ import numpy as np
 import pandas as pd
 
 from analysis.axes import LABEL_NOISE, Axis
-from analysis.categories import hold_categories
 from analysis.comparisons import Estimate, select_values
-from analysis.curves import noise_axis, panel_draws
-from analysis.maps import StudyMap, map_study
+from analysis.curves import noise_axis, noise_map, panel_draws
+from analysis.maps import StudyMap
 from analysis.panels import METRIC_LABELS, Panel
 from analysis.regression import Array
 from analysis.resampling import Resampling, resample
 from analysis.results import AnalysisError, Study
 from analysis.surfaces import Bandwidth
 from analysis.tables import with_interval, wrapped
-from analysis.views import At, View
+from analysis.views import At
 
 __all__ = ["Choice", "Recommendation", "recommend", "recommend_levels"]
 
@@ -149,16 +148,7 @@ def recommend_levels(
     level: float = 0.95,
 ) -> list[Recommendation]:
     """The same for several levels of label noise, from one fit. See `recommend`."""
-    study, places = hold_categories(study, at)
-    study_map = map_study(
-        study,
-        metric=metric,
-        estimator=estimator,
-        bandwidth=bandwidth,
-        by=by,
-        view=View(at=places, over_noise=True),
-        prefers_process=True,
-    )
+    study, study_map = noise_map(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, at=at)
     trials = study.scored(metric)
     axis = _noise_axis(study, study_map)
     drawn = resample(study, trials, metric=metric, standard_error=standard_error)

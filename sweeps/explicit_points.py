@@ -65,7 +65,7 @@ def _point(row: Mapping[str, Located], parse: Parse) -> Point:
     for key, item in row.items():
         if item.value is None or item.value == "":
             continue
-        if key.endswith("_s") and isinstance(item.value, int | float):
+        if key.endswith("_s") and "." not in key and isinstance(item.value, int | float):
             key = key.removesuffix("_s")
             item = Located(str(Duration(float(item.value), "s")), item.path, item.place)
         point[key] = parse(key, item)

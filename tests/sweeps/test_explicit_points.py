@@ -190,3 +190,10 @@ def test_a_list_may_grow_but_not_change(tmp_path: Path, make_study: Callable[...
     validate_same_study(read(longer), folder)
     with pytest.raises(ConfigError, match="must hold the same study, but `points` is"):
         validate_same_study(read(STUDY.replace("20ms", "21ms")), folder)
+
+
+def test_an_option_in_seconds_keeps_its_name() -> None:
+    text = STUDY.replace("alpha.constant: 0.25", "decoding_options.offset_s: 0.01")
+    trials = planner(read(text)).all_trials()
+    assert dict(trials[2].config.decoding_options) == {"offset_s": 0.01}
+    assert dict(trials[0].config.decoding_options) == {}
