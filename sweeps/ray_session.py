@@ -27,6 +27,9 @@ _PREFIX = "softloc-ray-"
 _SOCKET = "/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
 _LONGEST_SOCKET = 107 if sys.platform == "linux" else 103
 _SHORT_FOLDER = Path("/tmp")
+# Ray gives its scheduler 30 s to come up, which a busy machine may not keep to.
+_ATTEMPTS = 3
+_TOO_SLOW = "timed out during startup"
 
 
 @contextmanager
@@ -87,18 +90,11 @@ def _start(address: str | None, *, cpus: int, gpus: int, threads: int, folder: P
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         if address is None:
-            ray.init(
-                address="local",
-                num_cpus=cpus,
-                num_gpus=gpus,
-                include_dashboard=False,
-                _temp_dir=str(folder),
-                **common,
-            )
+            _start_here(num_cpus=cpus, num_gpus=gpus, _temp_dir=str(folder), **common)
         else:
             ray.init(address=address, **common)
     except Exception as error:
-        # Ray raises a bare Exception where its scheduler is not up within 30 s, as on a busy machine.
+        # Ray raises a bare Exception where its scheduler is not up in time.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if address is None:
             raise ConfigError(
@@ -111,6 +107,19 @@ def _start(address: str | None, *, cpus: int, gpus: int, threads: int, folder: P
         # Ray puts its own handler in place; an interrupted study must reach ours.
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _start_here(**arguments: Any) -> None:
+    """A Ray of our own; one that is only slow is tried again."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            ray.init(address="local", include_dashboard=False, **arguments)
+            return
+        except Exception as error:
+            if attempt == _ATTEMPTS or _TOO_SLOW not in str(error):
+                raise
+            logger.warning("Ray did not start in time, attempt %d of %d: %s", attempt, _ATTEMPTS, error)
+            ray.shutdown()
 
 
 def _quiet_ray() -> None:

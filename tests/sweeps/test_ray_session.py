@@ -44,6 +44,28 @@ def test_a_ray_that_does_not_start_is_one_line(
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize(("slow", "attempts"), [(2, 3), (9, 3), (0, 1)])
+def test_a_ray_that_is_slow_to_start_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, slow: int, attempts: int
+) -> None:
+    tried = []
+
+    def init(**_: object) -> None:
+        tried.append(1)
+        if len(tried) <= slow:
+            raise Exception("The current node timed out during startup. This could happen because")
+
+    monkeypatch.setattr(ray, "init", init)
+    session = ray_session(address=None, cpus=1, gpus=0, threads=1)
+    if slow < attempts:
+        with session:
+            pass
+    else:
+        with pytest.raises(ConfigError, match="Ray must start on this machine, but did not"), session:
+            pass
+    assert len(tried) == attempts
+
+
 def test_a_short_folder_of_temporary_files_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sweeps.ray_session._LONGEST_SOCKET", 1000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
