@@ -225,13 +225,23 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
+def print_error(text: str) -> None:
+    """What went wrong, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"softloc: {text}")
+
+
 def main() -> None:
     """Entry point: a user's mistake is one line and status 2, never a traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except (UserError, AnalysisError) as error:
-        Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"softloc: {error}")
+        print_error(str(error))
+        sys.exit(2)
+    except OSError as error:
+        # A folder that takes no figures, a disk that is full: what is stored stays as it is.
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        print_error(f"files must be readable and their folder must take files, but got: {reason}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -15,6 +15,7 @@ __all__ = ["StudyFolder", "inside"]
 
 # Filesystems where a file is one upload, seen only when it is complete, and where folders need not be made.
 _UPLOADING = ("s3", "gcs", "abfs")
+_PROBE = ".writable"
 
 
 def inside(location: str, name: str) -> str:
@@ -62,6 +63,19 @@ class StudyFolder:
     def exists(self) -> bool:
         """Whether the folder is there."""
         return bool(self._fs.get_file_info(self._base).type == fs.FileType.Directory)
+
+    def require_writable(self) -> None:
+        """Make the folder and try it with a small file.
+
+        Raises:
+            ConfigError: It takes no file, as it cannot be made, is none, or its disk is full.
+        """
+        try:
+            self.write(_PROBE, b"")
+            self.delete(_PROBE)
+        except OSError as error:
+            reason = error.strerror or str(error).splitlines()[0]
+            raise ConfigError(f"--out must be a folder that takes files, but {self}: {reason}") from error
 
     def names(self, folder: str, *, suffix: str = "") -> list[str]:
         """Names of the files in a subfolder, sorted; none where it is not there."""

@@ -122,6 +122,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
         validate_tracking_uri(options.tracking_uri)
     folder = study_folder(study, out=options.out)
     validate_same_study(study, folder)
+    folder.require_writable()
     with study_lock(folder), driver_log(folder):
         store = TrialStore(folder)
         progress = progress or ProgressLine(Counts(0))

@@ -30,7 +30,11 @@ def resolved_study(planner: Planner) -> str:
 
 def validate_same_study(study: Study, folder: StudyFolder) -> None:
     """Refuse a folder that holds another study: its trials would be mixed with ours."""
-    content = folder.read("study.yaml")
+    try:
+        content = folder.read("study.yaml")
+    except OSError as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"--out must be a folder that can be read, but {folder}: {reason}") from error
     if content is None:
         return
     try:

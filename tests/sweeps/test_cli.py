@@ -154,3 +154,38 @@ def test_studies_and_tasks_are_listed(
     _, out, _ = softloc("tasks", capsys=capsys, monkeypatch=monkeypatch)
     assert "--data mdb: " in out
     assert "needs --data-root" in out
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("afile", "--out must be a folder that can be read, but afile/mine: "),
+        ("/proc/nowhere", "--out must be a folder that takes files, but /proc/nowhere/mine: No such file or"),
+    ],
+)
+def test_a_folder_that_takes_no_files(
+    out: str,
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sweeps.runner.load_data", _instant_data)
+    (tmp_path / "afile").write_text("a file")
+    (tmp_path / "mine.yaml").write_text(GOOD.replace("mdb", "synthetic"))
+    arguments = ("run", "mine.yaml", "--set", "loss=softloc", "--out", out)
+    status, _, err = softloc(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+    assert status == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_figures_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = Path(__file__).parents[2] / "analysis" / "examples" / "golf_losses"
+    arguments = ("recommend", str(example), "--label-noise", "50ms", "--out-dir", "/proc/nowhere")
+    status, _, err = softloc(*arguments, capsys=capsys, monkeypatch=monkeypatch)
+    assert status == 2
+    assert "softloc: files must be readable and their folder must take files, but got: " in err
+    assert "Traceback" not in err
