@@ -76,8 +76,8 @@ def has_cells_only(study: Study, *, metric: str, by: str, at: At = None) -> bool
     held, _ = hold_categories(study, at)
     trials = with_option_columns(held.scored(metric))
     require_columns(trials, [by])
-    names = any(trials[name].nunique() > 1 for name in (by, *_NAMES) if name in trials)
-    return names and not any(swept_axes(held, group) for _, group in trials.groupby(by))
+    names_vary = any(trials[name].nunique() > 1 for name in (by, *_NAMES) if name in trials)
+    return names_vary and not any(swept_axes(held, group) for _, group in trials.groupby(by))
 
 
 def compare_cells(
