@@ -9,7 +9,7 @@ from typing import Any
 
 from softloc_core.errors import ConfigError
 from softloc_core.losses.schedules import schedule_from_spec
-from softloc_core.trial import TrialConfig
+from softloc_core.trial.run import TrialConfig
 from sweeps.located_yaml import Located
 from sweeps.units import Duration, parse_duration
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from softloc_core.trial import TrialConfig
+from softloc_core.trial.run import TrialConfig
 from sweeps.pilot import Kind, Timing, kind_of
 from sweeps.study import Resources
 

@@ -11,7 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from softloc_core.errors import UserError
-from softloc_core.trial import TrialConfig
+from softloc_core.trial.run import TrialConfig
 from sweeps.folder import StudyFolder
 from sweeps.located_yaml import Located
 from sweeps.objectives import Objective, mean_value, objective, parse_objectives, value_of

@@ -13,7 +13,7 @@ import torch
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial import TrialConfig, run_trial
+from softloc_core.trial.run import TrialConfig, run_trial
 from sweeps.data_roots import DataRoots
 from sweeps.early_stopping import require_scored_recordings
 from sweeps.forecast import Forecast, Spread, forecast, trial_spread, trials_at_once

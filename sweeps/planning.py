@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from softloc_core.calibration import require_validation
 from softloc_core.errors import ConfigError
+from softloc_core.inference.calibration import require_validation
 from softloc_core.tasks import TASKS, DataRequest, TaskData
-from softloc_core.trial import TrialConfig, trial_id
+from softloc_core.trial.run import TrialConfig, trial_id
 from sweeps.conditions import known_conditions
 from sweeps.designs import Design, GridDesign, make_design
 from sweeps.fields import FIELDS, Field

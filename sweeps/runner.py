@@ -14,7 +14,7 @@ import numpy as np
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial import TrialRun, run_trial
+from softloc_core.trial.run import TrialRun, run_trial
 from sweeps.budgets import UNLIMITED, Budget, BudgetedSource
 from sweeps.data_roots import DataRoots
 from sweeps.driver_log import driver_log

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from softloc_core.metrics import Scores
 from softloc_core.tasks import TaskData
-from softloc_core.trial import TrialConfig, TrialResult
+from softloc_core.trial.run import TrialConfig, TrialResult
 from sweeps.checkpoints import CheckpointRule, unpack
 from sweeps.early_stopping import EarlyStopping
 from sweeps.objectives import Objective
@@ -27,7 +27,7 @@ _WORST = -1e9
 
 
 class RunningTrial(Protocol):
-    """A trial under way: `softloc_core.trial.TrialRun`, or what stands in for it."""
+    """A trial under way: `softloc_core.trial.run.TrialRun`, or what stands in for it."""
 
     @property
     def iterations_done(self) -> int:

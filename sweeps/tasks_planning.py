@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial import TrialConfig
+from softloc_core.trial.run import TrialConfig
 from sweeps.designs import Design
 from sweeps.planning import PlannedTrial, Planner
 from sweeps.study import Study

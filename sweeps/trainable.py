@@ -15,7 +15,7 @@ import torch
 from ray import tune
 
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial import TrialConfig, TrialResult
+from softloc_core.trial.run import TrialConfig, TrialResult
 from sweeps.checkpoints import Origin, pack
 from sweeps.records import (
     Provenance,

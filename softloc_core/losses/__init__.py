@@ -9,7 +9,7 @@ from softloc_core.losses.baselines import (
     one_sided_smoothing_loss,
 )
 from softloc_core.losses.continuous import continuous_soft_localization_loss
-from softloc_core.losses.measures import MEASURES, Measure
+from softloc_core.losses.distances import MEASURES, Measure
 from softloc_core.losses.poisson_binomial import (
     count_loss,
     count_pmf,

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from softloc_core.errors import ConfigError, DataError
-from softloc_core.losses._alignment_cpu import alignment_rows
+from softloc_core.losses._kernels.alignment_cpu import alignment_rows
+from softloc_core.losses._kernels.autograd import keep_stored_gradients, stored_gradient_backward
+from softloc_core.losses.inputs import widened
 from softloc_core.losses.poisson_binomial import label_count
-from softloc_core.losses.precision import widened
 from softloc_core.losses.reductions import reduce_counts
-from softloc_core.losses.stored_gradient import keep_stored_gradients, stored_gradient_backward
 from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from softloc_core.errors import ConfigError
-from softloc_core.losses.precision import in_full_precision
+from softloc_core.losses.inputs import in_full_precision
 from softloc_core.losses.reductions import reduce_frames
 from softloc_core.losses.smoothing import smooth
 from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames

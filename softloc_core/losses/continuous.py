@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from softloc_core.errors import ConfigError, DataError
-from softloc_core.losses.precision import in_full_precision
+from softloc_core.losses.inputs import in_full_precision
 from softloc_core.losses.reductions import reduce_frames
 from softloc_core.losses.validity import full_lengths, only_valid, valid_frames
 

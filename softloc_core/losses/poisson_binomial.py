@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from softloc_core.errors import DataError, UserError
-from softloc_core.losses import _poisson_binomial_torch
-from softloc_core.losses._poisson_binomial_cpu import N_LANES, log_prob_rows, working_memory
-from softloc_core.losses.precision import in_full_precision, widened
+from softloc_core.losses._kernels import poisson_binomial_torch as _poisson_binomial_torch
+from softloc_core.losses._kernels.autograd import keep_stored_gradients, stored_gradient_backward
+from softloc_core.losses._kernels.poisson_binomial_cpu import N_LANES, log_prob_rows, working_memory
+from softloc_core.losses.inputs import in_full_precision, widened
 from softloc_core.losses.reductions import reduce_counts
-from softloc_core.losses.stored_gradient import keep_stored_gradients, stored_gradient_backward
 from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from softloc_core.losses.baselines import (
     extended_label,
     one_sided_smoothing_loss,
 )
+from softloc_core.losses.inputs import widened
 from softloc_core.losses.poisson_binomial import count_loss
-from softloc_core.losses.precision import widened
 from softloc_core.losses.reductions import REDUCTIONS
 from softloc_core.losses.schedules import Schedule
 from softloc_core.losses.smoothing import BOUNDARIES

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from softloc_core.errors import ConfigError
-from softloc_core.losses.measures import Measure, measure_named
+from softloc_core.losses.distances import Measure, measure_named
+from softloc_core.losses.inputs import in_full_precision, widened
 from softloc_core.losses.poisson_binomial import count_loss
-from softloc_core.losses.precision import in_full_precision, widened
 from softloc_core.losses.reductions import reduce_frames
 from softloc_core.losses.schedules import Constant, Schedule
 from softloc_core.losses.smoothing import smooth

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
-from softloc_core.metrics.matching import Scores, pooled_scores
+from softloc_core.metrics.events import Scores, pooled_scores
 
 __all__ = ["Objects", "score_pictures"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from softloc_core.events import EventList
-from softloc_core.metrics.matching import score_events
+from softloc_core.metrics.events import score_events
 
 __all__ = ["mean_over_recordings"]
 

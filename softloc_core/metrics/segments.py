@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.events import EventList
-from softloc_core.metrics.matching import Scores, f_measure, pooled_scores, score_events
+from softloc_core.metrics.events import Scores, f_measure, pooled_scores, score_events
 
 __all__ = [
     "OVERLAPS",

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from torch import nn
 
+from softloc_core.networks.chunked import InPieces
 from softloc_core.networks.compact import CompactNetwork
 from softloc_core.networks.compact_tcn import CompactTcn
 from softloc_core.networks.conv_lstm import (
@@ -16,7 +17,6 @@ from softloc_core.networks.conv_lstm import (
 )
 from softloc_core.networks.ed_tcn import EdTcn
 from softloc_core.networks.harmonic import HarmonicNetwork
-from softloc_core.networks.in_pieces import InPieces
 from softloc_core.networks.layers import Exclusive
 from softloc_core.networks.onsets_frames import OnsetsNetwork
 

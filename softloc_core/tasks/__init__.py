@@ -1,6 +1,7 @@
 """Tasks by name; importing this package registers all of them."""
 
-from softloc_core.tasks.base import (
+from softloc_core.tasks.base.checks import SourceReport, check_source
+from softloc_core.tasks.base.contract import (
     DataRequest,
     FeatureSum,
     Recording,
@@ -9,15 +10,14 @@ from softloc_core.tasks.base import (
     TaskData,
     TaskRegistry,
 )
-from softloc_core.tasks.checks import SourceReport, check_source
-from softloc_core.tasks.digits import DigitTask
-from softloc_core.tasks.drums import DrumTask
-from softloc_core.tasks.gait import GaitTask
-from softloc_core.tasks.golf import GolfTask
-from softloc_core.tasks.heartbeats import HeartbeatTask
-from softloc_core.tasks.piano import PianoTask
-from softloc_core.tasks.puffs import PuffTask
-from softloc_core.tasks.segmentation import SegmentationTask
+from softloc_core.tasks.digits.task import DigitTask
+from softloc_core.tasks.drums.task import DrumTask
+from softloc_core.tasks.gait.task import GaitTask
+from softloc_core.tasks.golf.task import GolfTask
+from softloc_core.tasks.heartbeats.task import HeartbeatTask
+from softloc_core.tasks.piano.task import PianoTask
+from softloc_core.tasks.puffs.task import PuffTask
+from softloc_core.tasks.segmentation.task import SegmentationTask
 
 __all__ = [
     "TASKS",

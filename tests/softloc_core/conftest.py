@@ -27,7 +27,7 @@ def config():
     from tiny_data import TRAINING
 
     from softloc_core.losses.schedules import Ramp
-    from softloc_core.trial import TrialConfig
+    from softloc_core.trial.run import TrialConfig
 
     return TrialConfig(
         task="drums",

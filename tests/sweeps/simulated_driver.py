@@ -17,7 +17,7 @@ from pathlib import Path
 
 from softloc_core.errors import UserError
 from softloc_core.tasks import TaskData
-from softloc_core.trial import TrialConfig, TrialRun
+from softloc_core.trial.run import TrialConfig, TrialRun
 from sweeps.budgets import Budget
 from sweeps.runner import RunOptions, run_study
 from sweeps.simulation import SimulatedTrial, register_simulated_task

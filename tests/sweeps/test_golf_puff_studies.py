@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from softloc_core.losses import Constant, Ramp
-from softloc_core.trial import TrialConfig
+from softloc_core.trial.run import TrialConfig
 from sweeps.planning import Planner, load_data
 from sweeps.study import load_study
 

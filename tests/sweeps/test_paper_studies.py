@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from softloc_core.decoding import DECODERS, LocalMass, PeakPicking
-from softloc_core.ensembles import VOTES
 from softloc_core.events import EventList, SegmentList
-from softloc_core.front_ends import FRONT_ENDS
+from softloc_core.features.front_ends import FRONT_ENDS
+from softloc_core.inference.voting import VOTES
 from softloc_core.losses import Ramp
 from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
-from softloc_core.trial import TrialConfig, detector_of, run_trial
+from softloc_core.trial.run import TrialConfig, detector_of, run_trial
 from sweeps.planning import Planner, load_data
 from sweeps.study import load_study, shipped_studies
 from sweeps.study_data import data_requests

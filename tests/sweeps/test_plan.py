@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TaskData
-from softloc_core.trial import TrialConfig
+from softloc_core.trial.run import TrialConfig
 from sweeps import plan_report
 from sweeps.folder import StudyFolder
 from sweeps.forecast import Spread, forecast, makespan_s, trial_spread, trials_at_once

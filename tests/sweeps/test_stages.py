@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from softloc_core.tasks import TaskData
-from softloc_core.trial import TrialConfig, TrialRun, run_trial
+from softloc_core.trial.run import TrialConfig, TrialRun, run_trial
 from sweeps.checkpoints import CheckpointRule, Checkpoints, Origin, pack
 from sweeps.early_stopping import RULES, EarlyStopping
 from sweeps.folder import StudyFolder

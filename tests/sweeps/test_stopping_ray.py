@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from softloc_core.trial import TrialRun
+from softloc_core.trial.run import TrialRun
 from sweeps.early_stopping import RULES
 from sweeps.planning import Planner, load_data
 from sweeps.simulation import SimulatedTrial

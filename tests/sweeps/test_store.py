@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from softloc_core.tasks import TASKS, TaskData
-from softloc_core.trial import TrialConfig
+from softloc_core.trial.run import TrialConfig
 from sweeps import folder as folder_module
 from sweeps.folder import StudyFolder
 from sweeps.planning import Planner, load_data
@@ -223,7 +223,7 @@ def test_a_recording_without_events_still_has_its_length(tmp_path: Path) -> None
 def test_a_result_that_is_no_number_is_named(make_study: Callable[..., Study]) -> None:
     from dataclasses import replace
 
-    from softloc_core.trial import HistoryPoint
+    from softloc_core.trial.run import HistoryPoint
 
     study = make_study("trials=1")
     plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))

@@ -6,10 +6,10 @@ import pytest
 
 from softloc_core.decoding import AUTO_DECODING, DECODERS
 from softloc_core.errors import ConfigError
-from softloc_core.features import FRONT_ENDS
+from softloc_core.features.cache import FRONT_ENDS
 from softloc_core.tasks import TASKS, Task
-from softloc_core.tasks.base import TaskRegistry
-from softloc_core.trial import TrialConfig
+from softloc_core.tasks.base.contract import TaskRegistry
+from softloc_core.trial.run import TrialConfig
 
 EVERY_TASK = pytest.mark.parametrize("task", TASKS.tasks.values(), ids=TASKS.tasks)
 # A study names the data, its split follows from the source, and the rest is what a study is about.

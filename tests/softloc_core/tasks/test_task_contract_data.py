@@ -11,8 +11,8 @@ import pytest
 from softloc_core.events import EventList, SegmentList
 from softloc_core.label_noise import misaligned
 from softloc_core.tasks import TASKS, DataRequest, TaskData
-from softloc_core.tasks.sources import SplitNames
-from softloc_core.trial import TrialConfig, TrialResult, run_trial
+from softloc_core.tasks.base.sources import SplitNames
+from softloc_core.trial.run import TrialConfig, TrialResult, run_trial
 
 EMBEDDED = [
     (name, source)

@@ -1,0 +1,1 @@
+"""Turn a trained network's output into events: detection, ensembles of versions, offset calibration."""

@@ -1,0 +1,202 @@
+"""From a trained network to the events of recordings: versions, excerpts, decoding, the time offset."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from softloc_core.decoding import AnyDecoder, FrameClass, LocalMass, OneEach, decode
+from softloc_core.errors import ConfigError
+from softloc_core.events import EventList
+from softloc_core.inference.calibration import calibrated_offset_s
+from softloc_core.inference.ensemble import Ensemble
+from softloc_core.inference.voting import reassembled
+from softloc_core.tasks import Recording, TaskData
+
+__all__ = ["Detector", "estimated_events"]
+
+_EXCERPTS_AT_ONCE = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detector:
+    """What turns a network's output into events.
+
+    Attributes:
+        decoder: Probabilities to events.
+        ensemble: Versions of a recording and how they agree.
+        excerpt_s: Length of a training excerpt in seconds.
+        hop_s: Seconds between frames.
+        offset_s: Added to every time, in seconds.
+        calibrate_offset: Whether what is still missing is measured on validation recordings.
+        tolerance_s: Largest accepted time difference of the score, in seconds.
+
+    Raises:
+        ConfigError: Votes where the decoder knows no single events, a bandwidth below a frame, an overlap
+            that leaves nothing of an excerpt.
+    """
+
+    decoder: AnyDecoder
+    ensemble: Ensemble
+    excerpt_s: float
+    hop_s: float
+    offset_s: float
+    calibrate_offset: bool
+    tolerance_s: float
+
+    def __post_init__(self) -> None:
+        if self.ensemble.votes:
+            if isinstance(self.decoder, FrameClass | OneEach):
+                raise ConfigError(
+                    "`ensemble_options: combine` must be mean where decoding gives every frame a class or "
+                    f"every class one event, but got {self.ensemble.combine}"
+                )
+            self.ensemble.vote(hop_s=self.hop_s)
+        if self.ensemble.excerpts:
+            self.ensemble.advance_frames(self.excerpt_frames, hop_s=self.hop_s)
+
+    @property
+    def excerpt_frames(self) -> int:
+        """Frames of an excerpt."""
+        return max(1, round(self.excerpt_s / self.hop_s))
+
+    def event_prob(
+        self, network: nn.Module, recording: Recording, *, device: torch.device
+    ) -> NDArray[np.float64]:
+        """Probability of an event in each frame of a recording, [channel, frame].
+
+        Where versions vote, it is 1 at the instants they agree on, and the share of the excerpts that found
+        an instant where excerpts overlap.
+        """
+        features = torch.from_numpy(np.array(recording.features)).to(device)
+        n_frames = len(features)
+        if not self.ensemble.excerpts or n_frames <= self.excerpt_frames:
+            return self._of_stretches(network, features[None])[0]
+        advance = self.ensemble.advance_frames(self.excerpt_frames, hop_s=self.hop_s)
+        n_excerpts = 1 + math.ceil((n_frames - self.excerpt_frames) / advance)
+        missing = (n_excerpts - 1) * advance + self.excerpt_frames - n_frames
+        padded = functional.pad(features.T, (0, missing), mode="replicate")
+        stretches = padded.unfold(1, self.excerpt_frames, advance).permute(1, 2, 0)
+        parts = [self._of_stretches(network, part) for part in torch.split(stretches, _EXCERPTS_AT_ONCE)]
+        whole = reassembled(
+            [prob for part in parts for prob in part],
+            advance_frames=advance,
+            dropped_frames=round(self.ensemble.dropped_s / self.hop_s),
+        )
+        return whole[:, :n_frames]
+
+    def _of_stretches(self, network: nn.Module, features: Tensor) -> list[NDArray[np.float64]]:
+        """What the versions make of stretches [stretch, frame, band]: [channel, frame] of each."""
+        speeds = self.ensemble.speeds
+        versions = [_probabilities(network, _played(features, speed)) for speed in speeds]
+        n_frames = features.shape[1]
+        if self.ensemble.votes:
+            return [
+                self._voted([version[k] for version in versions], n_frames=n_frames)
+                for k in range(len(features))
+            ]
+        if speeds == (1.0,):
+            return list(versions[0])
+        mapped = [
+            self._mapped(version, speed, n_frames=n_frames)
+            for version, speed in zip(versions, speeds, strict=True)
+        ]
+        return list(np.mean(mapped, axis=0))
+
+    def _mapped(self, event_prob: NDArray[np.float64], speed: float, *, n_frames: int) -> NDArray[np.float64]:
+        """A version's probabilities on the frames of the recording as it is, [*, channel, frame].
+
+        A network's mass of an event stays what it is where events are told by their mass, else heights stay.
+        """
+        own = np.minimum(np.arange(n_frames) / speed, event_prob.shape[-1] - 1)
+        lower = np.floor(own).astype(np.int64)
+        upper = np.minimum(lower + 1, event_prob.shape[-1] - 1)
+        mapped: NDArray[np.float64] = event_prob[..., lower] + (own - lower) * (
+            event_prob[..., upper] - event_prob[..., lower]
+        )
+        return mapped / speed if isinstance(self.decoder, LocalMass) else mapped
+
+    def _voted(self, versions: Sequence[NDArray[np.float64]], *, n_frames: int) -> NDArray[np.float64]:
+        """[channel, frame] 1 where versions [channel, frame] agree on an event."""
+        vote, speeds = self.ensemble.vote(hop_s=self.hop_s), self.ensemble.speeds
+        voted = np.zeros((len(versions[0]), n_frames))
+        for channel, train in enumerate(voted):
+            of_versions = [version[channel] for version in versions]
+            if self.ensemble.combine == "frames":
+                instants = vote(of_versions, speed=speeds)
+            else:
+                votes = [
+                    self._frames(prob, speed) * speed for prob, speed in zip(of_versions, speeds, strict=True)
+                ]
+                at = np.concatenate(votes)
+                instants = vote.agreed(at, np.ones(len(at)), n_frames=n_frames)
+            train[np.minimum(instants.astype(np.int64), n_frames - 1)] = 1.0
+        return voted
+
+    def _frames(self, event_prob: NDArray[np.float64], speed: float) -> NDArray[np.float64]:
+        """A version's events of one class in its own frames."""
+        assert not isinstance(self.decoder, FrameClass)  # refused above
+        return self.decoder(event_prob, hop_s=self.hop_s)
+
+    def events(
+        self,
+        network: nn.Module,
+        recordings: Sequence[Recording],
+        *,
+        device: torch.device,
+        offset_s: float,
+    ) -> dict[str, EventList]:
+        """Events of each recording, by its name, moved by an offset in seconds."""
+        return {
+            recording.name: decode(
+                self.event_prob(network, recording, device=device),
+                self.decoder,
+                grid=recording.grid,
+                duration_s=recording.reference.duration_s,
+                offset_s=offset_s,
+            )
+            for recording in recordings
+        }
+
+
+def estimated_events(
+    detector: Detector, network: nn.Module, data: TaskData, *, device: torch.device
+) -> tuple[dict[str, EventList], Mapping[str, float]]:
+    """Events of each test recording, and what was measured on the way: a calibrated offset."""
+    network.eval()
+    offset_s = detector.offset_s
+    if not detector.calibrate_offset:
+        return detector.events(network, data.test, device=device, offset_s=offset_s), {}
+    events = detector.events(network, data.validation, device=device, offset_s=offset_s)
+    offset_s += calibrated_offset_s(
+        ((recording.reference, events[recording.name]) for recording in data.validation),
+        tolerance_s=detector.tolerance_s,
+    )
+    events = detector.events(network, data.test, device=device, offset_s=offset_s)
+    return events, {"offset_s": offset_s}
+
+
+@torch.no_grad()
+def _probabilities(network: nn.Module, features: Tensor) -> NDArray[np.float64]:
+    """Event probabilities [batch, channel, frame] of features [batch, frame, band]."""
+    return np.asarray(torch.sigmoid(network(features).double()).cpu().numpy())
+
+
+def _played(features: Tensor, speed: float) -> Tensor:
+    """Features [batch, frame, band] at another speed: frame k lies at `k * speed`, between two of them."""
+    if speed == 1.0:
+        return features
+    last = features.shape[1] - 1
+    position = torch.arange(math.floor(round(last / speed, 9)) + 1, dtype=torch.float64) * speed
+    position = position.clamp(max=last).to(features.device)
+    lower = position.floor().long()
+    upper = (lower + 1).clamp(max=last)
+    share = (position - lower).to(features.dtype)[:, None]
+    return torch.lerp(features[:, lower], features[:, upper], share)

@@ -1,0 +1,1 @@
+"""Compiled kernels of the losses and their gradients; private to `softloc_core.losses`."""

@@ -1,0 +1,1 @@
+"""What every task needs: the contract, data sources, splits, folders, annotation files and checks."""

@@ -1,0 +1,257 @@
+"""What tasks share: sources by name, defaults, loading, checking, scoring."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Generic
+
+from softloc_core.decoding import AUTO_DECODING
+from softloc_core.errors import ConfigError, DataError
+from softloc_core.events import EventList
+from softloc_core.features.cache import FRONT_ENDS, FeatureCache, FrontEnd, front_end
+from softloc_core.metrics import Scores, score_events
+from softloc_core.networks import NetworkBuilder
+from softloc_core.tasks.base.checks import RecordingSummary, SourceReport
+from softloc_core.tasks.base.contract import DataRequest, FeatureSum, Recording, SourceInfo, TaskData
+from softloc_core.tasks.base.defaults import COMMON_DEFAULTS
+from softloc_core.tasks.base.sources import AudioRecording, Found, SignalRecording, Source, SplitNames
+
+__all__ = ["AudioTask", "RecordingReader", "SignalTask", "SourceTask"]
+
+logger = logging.getLogger(__name__)
+
+
+class SourceTask(Generic[Found]):
+    """A task over sources; a concrete one states the attributes and inherits the rest.
+
+    Attributes:
+        name: As written in a study file.
+        description: One line.
+        channel_names: Name of each class, in channel order; a source may have others, see `SourceInfo`.
+        tolerance_s: Of the task's scores, in seconds.
+        networks: Builders of the task's networks by name, the default first.
+        auto_decoding: The decoder that `auto` stands for, by what the loss makes a network predict.
+        rates_vary: Whether a recording may be played faster or slower.
+        feature_sums: What two recordings at once are, by front end; those left out cannot be summed.
+        shared_defaults: Where the task differs from `COMMON_DEFAULTS`, whatever the network.
+        network_defaults: What depends on the network, by its name.
+        sources: What is known of each source, by name.
+    """
+
+    name: str
+    description: str
+    channel_names: tuple[str, ...]
+    tolerance_s: float
+    networks: Mapping[str, NetworkBuilder]
+    auto_decoding: Mapping[str, str] = AUTO_DECODING
+    rates_vary: bool = True
+    feature_sums: Mapping[str, FeatureSum] = MappingProxyType({})
+    shared_defaults: Mapping[str, Any]
+    network_defaults: Mapping[str, Mapping[str, Any]]
+
+    def __init__(self, sources: Sequence[Source[Found]]) -> None:
+        """Take the task's sources, the default one first."""
+        self._sources = {source.info.name: source for source in sources}
+        self.sources: Mapping[str, SourceInfo] = {name: source.info for name, source in self._sources.items()}
+
+    def defaults(self, network: str) -> Mapping[str, Any]:
+        """TrialConfig fields that a study file need not write; the split is the source's `default_split`.
+
+        Raises:
+            ConfigError: The network is none of the task's.
+        """
+        if network not in self.networks:
+            raise ConfigError(f"`network` must be one of {', '.join(self.networks)}, but got {network}")
+        given = {**COMMON_DEFAULTS, **self.shared_defaults, **self.network_defaults[network]}
+        return {**given, "tolerance_s": self.tolerance_s, "task": self.name, "network": network}
+
+    def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:
+        """Recordings with features, from the cache where they are already there.
+
+        Raises:
+            DataError: Data that is absent or cannot be used; the message names the file and the line.
+            ConfigError: A source, split, fold or front end that does not exist, or no data root.
+        """
+        reader = self._reader(request, cache_dir)
+        source = self._source(request)
+        split = source.split(request, data_root)
+        scan = source.scan(data_root, names=split.all, seed=request.seed)
+        if scan.problems:
+            raise scan.problems[0]
+        recordings = {found.name: reader.recording(found) for found in scan.recordings}
+        reader.log(f"{self.name}, {request.source}")
+        keys = {found.name: reader.key(found) for found in scan.recordings}
+        return TaskData(
+            task=self.name,
+            source=request.source,
+            channel_names=source.info.channel_names or self.channel_names,
+            hop_s=recordings[split.train[0]].hop_s,
+            train=tuple(recordings[name] for name in split.train),
+            validation=tuple(recordings[name] for name in split.validation),
+            test=tuple(recordings[name] for name in split.test),
+            fingerprint=_fingerprint(split, recordings, keys),
+        )
+
+    def check(self, source: str, *, data_root: Path | None) -> SourceReport:
+        """Read every recording and annotation of a source, whole, and collect what is wrong.
+
+        Raises:
+            ConfigError: An unknown source, or no data root where one is needed.
+        """
+        info = self._info(source)
+        request = DataRequest(self.name, source, info.default_split, fold=0, features="", seed=0)
+        names = info.channel_names or self.channel_names
+        recordings: list[RecordingSummary] = []
+        problems: list[str] = []
+        try:
+            scan = self._sources[source].scan(data_root, names=None, seed=request.seed)
+            problems.extend(str(problem) for problem in scan.problems)
+            recordings.extend(_summary(found, names) for found in scan.recordings)
+            if info.needs_data_root:
+                unreadable = [found.unreadable() for found in scan.recordings]
+                problems.extend(str(problem) for problem in unreadable if problem is not None)
+            self._sources[source].split(request, data_root)
+        except DataError as problem:
+            problems.append(str(problem))
+        return SourceReport(self.name, source, tuple(recordings), tuple(dict.fromkeys(problems)))
+
+    def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
+        """Scores of the estimated events of each test recording, pooled over recordings and classes."""
+        return score_events(
+            ((recording.reference, events[recording.name]) for recording in data.test),
+            channel_names=data.channel_names,
+            tolerance_s=[recording.tolerance_s or tolerance_s for recording in data.test],
+        )
+
+    def _reader(self, request: DataRequest, cache_dir: Path) -> RecordingReader[Found]:
+        """What turns that which a source found into recordings."""
+        raise NotImplementedError
+
+    def _info(self, source: str) -> SourceInfo:
+        """What is known of a source."""
+        if source not in self.sources:
+            raise ConfigError(f"`data` must be one of {', '.join(self.sources)}, but got {source}")
+        return self.sources[source]
+
+    def _source(self, request: DataRequest) -> Source[Found]:
+        """The source a request names, its split and fold checked."""
+        splits = self._info(request.source).splits
+        if request.split not in splits:
+            raise ConfigError(f"`split` must be one of {', '.join(splits)}, but got {request.split}")
+        if not 0 <= request.fold < splits[request.split]:
+            last = splits[request.split] - 1
+            raise ConfigError(
+                f"`fold` of the split {request.split} must be 0 to {last}, but got {request.fold}"
+            )
+        return self._sources[request.source]
+
+
+class RecordingReader(Generic[Found]):
+    """Makes recordings of what a source found."""
+
+    def recording(self, found: Found) -> Recording:
+        """The recording as training reads it."""
+        raise NotImplementedError
+
+    def key(self, found: Found) -> str:
+        """Hash of what decides its features."""
+        raise NotImplementedError
+
+    def log(self, what: str) -> None:
+        """Say what was done."""
+
+
+class AudioTask(SourceTask[AudioRecording]):
+    """A task over sound recordings; features come from `softloc_core.features` and are cached on disk."""
+
+    feature_sums: Mapping[str, FeatureSum] = {name: bands.sum_of for name, bands in FRONT_ENDS.items()}
+
+    def _reader(self, request: DataRequest, cache_dir: Path) -> RecordingReader[AudioRecording]:
+        return _AudioReader(front_end(request.features), FeatureCache(cache_dir))
+
+
+class _AudioReader(RecordingReader[AudioRecording]):
+    def __init__(self, bands: FrontEnd, cache: FeatureCache) -> None:
+        self._bands, self._cache = bands, cache
+
+    def recording(self, found: AudioRecording) -> Recording:
+        return Recording(
+            name=found.name,
+            group=found.group,
+            features=self._cache.features(found.audio, front_end=self._bands),
+            hop_s=self._bands.hop_s,
+            reference=found.reference,
+            label=found.reference if found.label is None else found.label,
+        )
+
+    def key(self, found: AudioRecording) -> str:
+        return self._cache.key(found.audio, front_end=self._bands)
+
+    def log(self, what: str) -> None:
+        logger.info("%s: features computed %d, reused %d", what, self._cache.n_computed, self._cache.n_reused)
+
+
+class SignalTask(SourceTask[SignalRecording]):
+    """A task over signals that are no sound; their features are made in memory.
+
+    Attributes:
+        front_ends: Names of the front ends that its recordings know, the default first.
+    """
+
+    front_ends: tuple[str, ...] = ("plain",)
+
+    def _reader(self, request: DataRequest, cache_dir: Path) -> RecordingReader[SignalRecording]:
+        if request.features not in self.front_ends:
+            raise ConfigError(
+                f"`features` must be one of {', '.join(self.front_ends)}, but got {request.features}"
+            )
+        return _SignalReader(request.features)
+
+
+class _SignalReader(RecordingReader[SignalRecording]):
+    def __init__(self, features: str) -> None:
+        self._features = features
+
+    def recording(self, found: SignalRecording) -> Recording:
+        features = found.features(self._features)
+        features.setflags(write=False)
+        return Recording(
+            name=found.name,
+            group=found.group,
+            features=features,
+            hop_s=found.hop_s,
+            reference=found.reference,
+            label=found.reference if found.label is None else found.label,
+            tolerance_s=found.tolerance_s,
+        )
+
+    def key(self, found: SignalRecording) -> str:
+        return f"{found.content_key} {self._features}"
+
+
+def _summary(found: Found, channel_names: Sequence[str]) -> RecordingSummary:
+    """What a user is told of a recording."""
+    n_events = {name: len(found.reference.channel_time_s(index)) for index, name in enumerate(channel_names)}
+    return RecordingSummary(found.name, found.group, found.reference.duration_s, n_events)
+
+
+def _fingerprint(split: SplitNames, recordings: Mapping[str, Recording], keys: Mapping[str, str]) -> str:
+    """SHA-256 over the features' keys, the annotations and the split; neither paths nor dates."""
+    content = {
+        "split": {"train": split.train, "validation": split.validation, "test": split.test},
+        "recordings": {name: [keys[name], *_annotation(recording)] for name, recording in recordings.items()},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _annotation(recording: Recording) -> list[Any]:
+    """What was annotated, as plain values; a label of its own and a tolerance only where there is one."""
+    plain: list[Any] = [recording.reference.time_s.tolist(), recording.reference.channel.tolist()]
+    if recording.label is not recording.reference:
+        plain += [recording.label.time_s.tolist(), recording.label.channel.tolist()]
+    return plain if recording.tolerance_s is None else [*plain, recording.tolerance_s]

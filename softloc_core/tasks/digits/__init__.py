@@ -1,0 +1,1 @@
+"""Digits on canvases, learned from counts alone."""

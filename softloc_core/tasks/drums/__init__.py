@@ -1,0 +1,1 @@
+"""Drum onsets: MDB Drums, IDMT-SMT-Drums, ENST-Drums and rendered drums."""

@@ -1,0 +1,1 @@
+"""Initial foot contacts in inertial signals: Mobilise-D recordings and rendered walking."""

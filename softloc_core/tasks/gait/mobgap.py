@@ -1,0 +1,112 @@
+"""Mobilise-D's walking recordings, annotated by two reference systems that disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from softloc_core.errors import ConfigError, DataError
+from softloc_core.tasks.base.contract import DataRequest, SourceInfo
+from softloc_core.tasks.base.sources import Scan, SignalRecording, SplitNames, checked_split, read_all
+from softloc_core.tasks.gait.matlab import SYSTEMS, Trial, read_trials
+from softloc_core.tasks.gait.stretches import Stretch, contact_runs, cut_stretch, gait_recording
+
+__all__ = ["MobgapSource", "read_stretches"]
+
+N_FOLDS = 2
+_LAYOUT = "<cohort>/<person>/data.mat"
+# Split -> system whose contacts are trained on, system whose contacts are scored.
+SPLITS = {
+    "indip": ("indip", "indip"),
+    "stereophoto": ("stereophoto", "stereophoto"),
+    "indip_to_stereophoto": ("indip", "stereophoto"),
+    "stereophoto_to_indip": ("stereophoto", "indip"),
+}
+
+
+class MobgapSource:
+    """Walking with a sensor at the lower back, as mobgap's repository publishes examples of it.
+
+    A recording is a stretch of walking under one reference system: INDIP (pressure insoles and sensors at the
+    feet) or Stereophoto (cameras). What a system did not see as walking is not judged by it, as in
+    Mobilise-D's own evaluation of initial contacts.
+
+    Source: mobgap and its example data; Mico-Amigo et al., "Assessing real-world gait with digital
+    technology? Validation, insights and recommendations from the Mobilise-D consortium", Journal of
+    NeuroEngineering and Rehabilitation 20, 2023.
+    """
+
+    info = SourceInfo(
+        name="mobgap",
+        description="walking, lower-back sensor, two reference systems on one signal",
+        splits=dict.fromkeys(SPLITS, N_FOLDS),
+        needs_data_root=True,
+        licence="Apache-2.0",
+        homepage="https://github.com/mobilise-d/mobgap",
+    )
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """Persons dealt in turn into two folds, one of which is scored; each part by its reference system.
+
+        The name says what is trained on and what is scored: `indip_to_stereophoto` trains on the contacts of
+        the one and scores on those of the other, `indip` does both on the same.
+        """
+        stretches, problems = read_stretches(data_root)
+        if problems:
+            raise problems[0]
+        persons = sorted({stretch.person for stretch in stretches})
+        scored = persons[request.fold :: N_FOLDS]
+        train_system, test_system = SPLITS[request.split]
+        train = [s.name for s in stretches if s.system == train_system and s.person not in scored]
+        test = [s.name for s in stretches if s.system == test_system and s.person in scored]
+        split = SplitNames(tuple(train), (), tuple(test))
+        return checked_split(request, split, data_root)
+
+    def scan(
+        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
+    ) -> Scan[SignalRecording]:
+        """Stretches of walking of either system; `seed` plays no part."""
+        stretches, problems = read_stretches(data_root)
+        wanted = None if names is None else set(names)
+        kept = [stretch for stretch in stretches if wanted is None or stretch.name in wanted]
+        return Scan(tuple(gait_recording(stretch) for stretch in kept), tuple(problems))
+
+
+def read_stretches(data_root: Path | None) -> tuple[list[Stretch], list[DataError]]:
+    """Every stretch of walking of every person and system, and what is wrong with what cannot be used.
+
+    Raises:
+        ConfigError: No root was given.
+        DataError: It does not exist or holds no person's file.
+    """
+    if data_root is None:
+        raise ConfigError(f"`--data-root` must name the folder that holds {_LAYOUT}, but got none")
+    files = sorted(data_root.glob("*/*/data.mat"))
+    if not files:
+        raise DataError(f"`--data-root` must hold {_LAYOUT}, but got none in {data_root}")
+    persons, problems = read_all(files, _read_person)
+    return [stretch for stretches in persons for stretch in stretches], problems
+
+
+def _read_person(path: Path) -> tuple[list[Stretch], list[DataError]]:
+    """Every stretch of one person, and what is wrong with the file's trials."""
+    trials, faults = read_trials(path)
+    person = f"{path.parent.parent.name}_{path.parent.name}"
+    return [stretch for trial in trials for stretch in _stretches(trial, person)], faults
+
+
+def _stretches(trial: Trial, person: str) -> list[Stretch]:
+    """The stretches of one trial."""
+    return [
+        cut_stretch(
+            trial.motion,
+            run,
+            name=f"{person} {trial.name} {system} {index:02d}",
+            person=person,
+            system=system,
+        )
+        for system in SYSTEMS
+        for index, run in enumerate(
+            run for contact_s in trial.bouts.get(system, []) for run in contact_runs(contact_s)
+        )
+    ]

@@ -1,0 +1,133 @@
+"""Rendered walking: a lower-back sensor, exact contacts, a second reference system that misplaces them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.tasks.base.contract import DataRequest
+from softloc_core.tasks.base.rendered import RenderedSource, generator_of, numbered_names, rendered_info
+from softloc_core.tasks.base.sources import SignalRecording, SplitNames
+from softloc_core.tasks.gait.stretches import RATE_HZ, Stretch, gait_recording
+
+__all__ = ["SyntheticGait", "rendered_stretch"]
+
+RENDERING_VERSION = 1
+DURATION_S = 40.0
+PERSONS = numbered_names(train=6, validation=2, test=4)
+SYSTEMS = ("mat", "sensors")
+SENSORS_LATE_S, SENSORS_SCATTER_S = 0.03, 0.04
+# Split -> system whose contacts are trained on, system whose contacts are scored.
+SPLITS = {
+    "mat": ("mat", "mat"),
+    "sensors": ("sensors", "sensors"),
+    "mat_to_sensors": ("mat", "sensors"),
+    "sensors_to_mat": ("sensors", "mat"),
+}
+
+
+def rendered_stretch(person: str, system: str, *, seed: int) -> Stretch:
+    """Forty seconds of a person's walking that follow from name and seed, as one system saw it.
+
+    Contacts of `mat` are exact. Those of `sensors` are late by 30 ms, off by another 40 ms (s.d.) and, one in
+    ten, by up to 0.2 s more, as measured pairs of systems disagree.
+    """
+    rng = _generator(seed, person, "walk")
+    contact_s = _draw_contacts(rng)
+    motion = _motion(contact_s, rng)
+    if system == "sensors":
+        own = _generator(seed, person, "sensors")
+        far_s = np.where(own.random(len(contact_s)) < 0.1, own.uniform(0.0, 0.2, len(contact_s)), 0.0)
+        contact_s = contact_s + SENSORS_LATE_S + own.normal(0.0, SENSORS_SCATTER_S, len(contact_s)) + far_s
+        contact_s = np.clip(np.sort(contact_s), 0.0, DURATION_S)
+    return Stretch(f"{person} {system}", person, system, motion, contact_s)
+
+
+def _generator(seed: int, person: str, purpose: str) -> np.random.Generator:
+    """Random numbers of one purpose; both systems see the same walk."""
+    return generator_of("gait", RENDERING_VERSION, seed, person, purpose)
+
+
+def _draw_contacts(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Initial contacts in seconds: steps of a person's own length, a hesitation now and then."""
+    step_s, limp = rng.uniform(0.48, 0.68), rng.uniform(-0.06, 0.06)
+    times, time_s = [], rng.uniform(0.4, 0.9)
+    while time_s < DURATION_S - 0.4:
+        times.append(time_s)
+        side = 1 if len(times) % 2 else -1
+        turn_s = rng.uniform(0.15, 0.9) if rng.random() < 0.06 else 0.0
+        time_s += step_s * (1 + side * limp + 0.04 * rng.standard_normal()) + turn_s
+    return np.array(times)
+
+
+def _motion(contact_s: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """[sample, 6] acceleration in g and angular rate in degrees/s at 100 Hz.
+
+    Every contact sends a jolt up and backwards, followed by a ringing of its own strength, and swings the
+    pelvis towards its side until the next one.
+    """
+    n_samples = round(DURATION_S * RATE_HZ)
+    time_s = np.arange(n_samples) / RATE_HZ
+    motion = np.zeros((n_samples, 6))
+    jolt, ring_hz, lag_s = rng.uniform(0.2, 0.5), rng.uniform(5.0, 9.0), rng.uniform(0.0, 0.03)
+    sway, roll = rng.uniform(0.05, 0.15), rng.uniform(10.0, 30.0)
+    for index, at_s in enumerate(contact_s):
+        after_s = time_s - at_s - lag_s
+        strength = jolt * rng.uniform(0.6, 1.4)
+        ring = np.exp(-np.clip(after_s, 0, None) / 0.07) * np.cos(2 * np.pi * ring_hz * after_s)
+        rise = np.exp(-0.5 * (np.clip(-after_s, 0, None) / 0.025) ** 2)
+        shock = strength * np.where(after_s >= 0, ring, rise)
+        swing = np.exp(-0.5 * ((after_s - 0.2) / 0.13) ** 2)
+        side = 1.0 if index % 2 else -1.0
+        motion += np.outer(shock, [1.0, 0.15 * side, -0.6, 8.0, -25.0, 6.0 * side])
+        motion += np.outer(swing, [-0.12, sway * side, 0.1, roll * side, 15.0, -roll * side])
+    motion[:, 0] += 0.95
+    return motion @ _tilt(rng) + rng.normal(0.0, [0.03, 0.03, 0.03, 3.0, 3.0, 3.0], motion.shape)
+
+
+def _tilt(rng: np.random.Generator) -> NDArray[np.float64]:
+    """The sensor does not sit straight: both its halves are turned by some degrees."""
+    angle = np.deg2rad(rng.normal(0.0, 12.0))
+    turn = np.array([[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]])
+    tilt: NDArray[np.float64] = np.kron(np.eye(2), turn)
+    return tilt
+
+
+def _names(persons: tuple[str, ...], system: str) -> tuple[str, ...]:
+    return tuple(f"{person} {system}" for person in persons)
+
+
+def _seen_by(train: str, test: str) -> SplitNames:
+    """All persons, those that are trained on under one system and the others under another."""
+    return SplitNames(
+        _names(PERSONS.train, train), _names(PERSONS.validation, test), _names(PERSONS.test, test)
+    )
+
+
+class SyntheticGait(RenderedSource[SignalRecording]):
+    """Rendered walking under two reference systems: 6 persons to train on, 2 to validate, 4 to score."""
+
+    info = rendered_info(
+        "walking rendered on the spot, another person in every recording, two reference systems", *SPLITS
+    )
+    names = _seen_by("mat", "mat")
+
+    @property
+    def every_name(self) -> tuple[str, ...]:
+        """All persons under one system, then under the other."""
+        return tuple(name for system in SYSTEMS for name in _names(PERSONS.all, system))
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """Which system is trained on and which scored, as the name says; validation is by the scored one.
+
+        `train_cv`: the training persons, under `mat`, dealt into folds.
+        """
+        if request.split in SPLITS:
+            return _seen_by(*SPLITS[request.split])
+        return super().split(request, data_root)
+
+    def recording(self, name: str, seed: int) -> SignalRecording:
+        """One person's walk as one system saw it."""
+        return gait_recording(rendered_stretch(*name.split(), seed=seed))

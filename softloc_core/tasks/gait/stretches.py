@@ -1,0 +1,99 @@
+"""Stretches of walking under one reference system: the motion of the lower back, and the initial contacts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.events import EventList
+from softloc_core.tasks.base.sources import SignalRecording
+
+__all__ = [
+    "FRONT_ENDS",
+    "GAIT_CHANNELS",
+    "RATE_HZ",
+    "Stretch",
+    "contact_runs",
+    "cut_stretch",
+    "gait_recording",
+]
+
+GAIT_CHANNELS = ("initial_contact",)
+RATE_HZ = 100
+FRONT_ENDS = ("imu_100",)
+MARGIN_S = 0.25
+_GYR_SCALE = 50.0
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """A stretch of one person's walking, as one reference system saw it.
+
+    Attributes:
+        name: Unique within its source.
+        person: Who walks.
+        system: The reference system that the contacts are of.
+        motion: [sample, (3 accelerations in g, 3 angular rates in degrees/s)] at 100 Hz.
+        contact_s: [contact] initial contacts of either foot in seconds from the stretch's start.
+    """
+
+    name: str
+    person: str
+    system: str
+    motion: NDArray[np.float64]
+    contact_s: NDArray[np.float64]
+
+
+def contact_runs(contact_s: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Runs of two or more contacts that a system placed, [contact] in seconds each.
+
+    A contact that it knows of but could not place (NaN) ends a run, for a step without a label would teach
+    that there is none.
+    """
+    placed = np.isfinite(contact_s)
+    edges = np.flatnonzero(np.diff(placed, prepend=False, append=False))
+    return [contact_s[first:last] for first, last in edges.reshape(-1, 2) if last - first > 1]
+
+
+def cut_stretch(
+    motion: NDArray[np.float64], contact_s: NDArray[np.float64], *, name: str, person: str, system: str
+) -> Stretch:
+    """The stretch around a run of contacts, with a quarter of a second on either side.
+
+    The margin is less than a step, so that it holds no contact which the system left out.
+
+    Args:
+        motion: [sample, 6] of the whole trial.
+        contact_s: Contacts of the run in seconds from the trial's start, within the trial.
+        name: The stretch's.
+        person: Who walks.
+        system: Whose contacts they are.
+    """
+    first = max(0, round((contact_s[0] - MARGIN_S) * RATE_HZ))
+    last = min(len(motion), round((contact_s[-1] + MARGIN_S) * RATE_HZ) + 1)
+    return Stretch(name, person, system, motion[first:last], contact_s - first / RATE_HZ)
+
+
+def gait_recording(stretch: Stretch) -> SignalRecording:
+    """The stretch as tasks read it."""
+    duration_s = len(stretch.motion) / RATE_HZ
+    contact_s = np.clip(stretch.contact_s, 0.0, duration_s)
+    return SignalRecording(
+        name=stretch.name,
+        group=stretch.person,
+        hop_s=1 / RATE_HZ,
+        features=partial(_imu_features, stretch.motion),
+        content_key=hashlib.sha256(np.ascontiguousarray(stretch.motion).tobytes()).hexdigest(),
+        reference=EventList(contact_s, np.zeros(len(contact_s), dtype=np.int64), duration_s),
+    )
+
+
+def _imu_features(motion: NDArray[np.float64], front_end: str) -> NDArray[np.float32]:
+    """[frame, 6] float32: accelerations in g, angular rates in units of 50 degrees/s; one frame a sample."""
+    assert front_end in FRONT_ENDS  # the task has checked it
+    scaled = motion / np.array([1.0, 1.0, 1.0, _GYR_SCALE, _GYR_SCALE, _GYR_SCALE])
+    return np.ascontiguousarray(scaled, dtype=np.float32)

@@ -1,0 +1,1 @@
+"""Golf swing events in video features: GolfDB and rendered swings."""

@@ -1,0 +1,176 @@
+"""GolfDB: annotations of 1 400 golf swings, and features of their frames that the user brings along."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.errors import DataError
+from softloc_core.events import EventList
+from softloc_core.tasks.base.contract import DataRequest, SourceInfo
+from softloc_core.tasks.base.sources import Scan, SignalRecording, SplitNames, checked_split, training_folds
+from softloc_core.tasks.golf.annotations import ANNOTATION_FILE, Swing, read_swings
+from softloc_core.tasks.golf.clips import FRAME_S, ClipFeatures, read_clips
+
+__all__ = ["GolfDbSource", "clip_tolerance_s"]
+
+N_FOLDS = 4
+N_TRAINING_FOLDS = 3
+# Times of whole frames are compared; a thousandth of one is more than rounding errs by.
+_SLACK_FRAMES = 1e-3
+
+
+def clip_tolerance_s(event_frame: NDArray[np.int64]) -> float:
+    """A swing's own tolerance in seconds: a thirtieth of its time from the first event to the sixth.
+
+    At least one frame, and in whole frames (half to even). A thousandth of a frame is added, so that the
+    bound is included whatever the rounding of times.
+
+    Args:
+        event_frame: Frames of the eight events.
+
+    Source: GolfDB (McNally et al. 2019), section 5: 1 frame for swings in real time, more in slow motion.
+    """
+    frames = max(float(np.round((event_frame[5] - event_frame[0]) / 30)), 1.0)
+    return (frames + _SLACK_FRAMES) * FRAME_S
+
+
+@dataclass(frozen=True, eq=False)
+class _Clip:
+    """A swing with the features of its frames."""
+
+    swing: Swing
+    features: ClipFeatures
+
+    @property
+    def name(self) -> str:
+        return f"clip_{self.swing.clip_id:04d}"
+
+
+class GolfDbSource:
+    """GolfDB's annotations with per-frame features in `.npz` files; clips without features are left out.
+
+    Source: McNally et al., "GolfDB: a video database for golf swing sequencing", CVPR workshops 2019.
+    Deliberate difference: the videos themselves are not read, whatever reduces a frame to features may be
+    used (`SwingNet.frame_features`, or a trained SwingNet's outputs).
+    """
+
+    info = SourceInfo(
+        name="golfdb",
+        description="GolfDB's annotated golf swings, with per-frame features made from its videos",
+        splits={"videos": N_FOLDS, "published": N_FOLDS, "train_cv": N_TRAINING_FOLDS},
+        needs_data_root=True,
+        licence="CC BY-NC 4.0",
+        homepage="https://github.com/wmcnally/golfdb",
+    )
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """`videos`, `published` or `train_cv`; a video's clips stay together in each.
+
+        `videos` deals the videos at hand in turn into four folds. `published` takes GolfDB's own split
+        column: fold k scores split k + 1. `train_cv` deals the training videos of the first fold of `videos`
+        into three folds and leaves its test clips alone.
+        """
+        root, clips, problems = _clips(data_root)
+        if problems:
+            raise problems[0]
+        if request.split == "published":
+            split = _parted(clips, {clip.name for clip in clips if clip.swing.split == request.fold + 1})
+        elif request.split == "videos":
+            split = _parted(clips, _names_of_videos(clips, request.fold, N_FOLDS))
+        else:
+            left_alone = _names_of_videos(clips, 0, N_FOLDS)
+            kept = [clip for clip in clips if clip.name not in left_alone]
+            split = _parted(kept, _names_of_videos(kept, request.fold, N_TRAINING_FOLDS))
+        return checked_split(request, split, root)
+
+    def scan(
+        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
+    ) -> Scan[SignalRecording]:
+        """Clips with their features and events; `seed` plays no part."""
+        _, clips, problems = _clips(data_root)
+        wanted = None if names is None else set(names)
+        recordings = []
+        for clip in clips:
+            if wanted is None or clip.name in wanted:
+                problem = clip.features.problem(clip.swing)
+                if problem is None:
+                    recordings.append(_recording(clip))
+                else:
+                    problems.append(problem)
+        return Scan(tuple(recordings), tuple(problems))
+
+
+def _clips(data_root: Path | None) -> tuple[Path, list[_Clip], list[DataError]]:
+    """Every clip that has both annotation and features, by number, and what is wrong with the files."""
+    if data_root is None:
+        raise DataError("`--data-root` must name GolfDB's folder, but got none")
+    swings = read_swings(data_root / ANNOTATION_FILE)
+    files = sorted(data_root.glob("*.npz"))
+    if not files:
+        raise DataError(
+            f"`--data-root` must hold features of frames in .npz files, but got none in {data_root}"
+        )
+    features: dict[int, ClipFeatures] = {}
+    problems: list[DataError] = []
+    for path in files:
+        try:
+            for clip in read_clips(path):
+                problems += _misplaced(clip, swings=swings, earlier=features)
+                features.setdefault(clip.clip_id, clip)
+        except DataError as problem:
+            problems.append(problem)
+    known = sorted(set(features) & set(swings))
+    return data_root, [_Clip(swings[clip_id], features[clip_id]) for clip_id in known], problems
+
+
+def _misplaced(
+    clip: ClipFeatures, *, swings: Mapping[int, Swing], earlier: Mapping[int, ClipFeatures]
+) -> list[DataError]:
+    """What is wrong with a clip being where it is."""
+    if clip.clip_id not in swings:
+        return [
+            DataError(f"a clip must be one of {ANNOTATION_FILE}'s, but got {clip.clip_id} in {clip.path}")
+        ]
+    if clip.clip_id in earlier:
+        first = earlier[clip.clip_id].path.name
+        return [DataError(f"a clip must stand once, but got {clip.clip_id} in {first} and {clip.path}")]
+    return []
+
+
+def _names_of_videos(clips: list[_Clip], fold: int, n_folds: int) -> set[str]:
+    """Clips of every n-th video, the videos in the order in which they first appear."""
+    videos = tuple(dict.fromkeys(clip.swing.video for clip in clips))
+    chosen = set(training_folds(videos, fold=fold, n_folds=n_folds).test)
+    return {clip.name for clip in clips if clip.swing.video in chosen}
+
+
+def _parted(clips: list[_Clip], test: set[str]) -> SplitNames:
+    """The named clips to score, the others to train on."""
+    names = [clip.name for clip in clips]
+    return SplitNames(
+        train=tuple(name for name in names if name not in test),
+        validation=(),
+        test=tuple(name for name in names if name in test),
+    )
+
+
+def _recording(clip: _Clip) -> SignalRecording:
+    """A clip as the task reads it."""
+    rows, event_frame = clip.features.rows, clip.swing.event_frame
+    time_s = np.asarray(event_frame, dtype=np.float64) * FRAME_S
+    events = EventList(time_s, np.arange(len(event_frame)), len(rows) * FRAME_S)
+    return SignalRecording(
+        name=clip.name,
+        group=clip.swing.video,
+        hop_s=FRAME_S,
+        features=lambda _: rows,
+        content_key=hashlib.sha256(rows.tobytes()).hexdigest(),
+        reference=events,
+        tolerance_s=clip_tolerance_s(event_frame),
+    )

@@ -1,0 +1,96 @@
+"""The MIT-BIH arrhythmia database: half-hour electrocardiograms with every beat annotated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from softloc_core.errors import DataError
+from softloc_core.tasks.base.contract import DataRequest, SourceInfo
+from softloc_core.tasks.base.sources import (
+    Scan,
+    SignalRecording,
+    SplitNames,
+    checked_split,
+    scan_of,
+    training_folds,
+)
+from softloc_core.tasks.heartbeats.files import person_of, read_record, record_files
+from softloc_core.tasks.heartbeats.signal import ecg_recording
+
+__all__ = ["MitBihSource"]
+
+# De Chazal et al. 2004: two sets of persons with like shares of arrhythmias; paced records are left out.
+INTER_PATIENT_TRAIN = (
+    "101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122", "124", "201", "203", "205",
+    "207", "208", "209", "215", "220", "223", "230",
+)  # fmt: skip
+INTER_PATIENT_TEST = (
+    "100", "103", "105", "111", "113", "117", "121", "123", "200", "202", "210", "212", "213", "214", "219",
+    "221", "222", "228", "231", "232", "233", "234",
+)  # fmt: skip
+N_TRAINING_FOLDS = 2
+_VALIDATION_EVERY = 4
+
+
+class MitBihSource:
+    """Records of the MIT-BIH arrhythmia database; whichever are there are used.
+
+    Source: Moody and Mark, "The impact of the MIT-BIH arrhythmia database", IEEE EMBS Magazine 20(3), 2001.
+    """
+
+    info = SourceInfo(
+        name="mit_bih",
+        description="MIT-BIH arrhythmia database: half-hour electrocardiograms, every beat annotated",
+        splits={"by_record": 1, "by_record_validated": 1, "inter_patient": 1, "train_cv": N_TRAINING_FOLDS},
+        needs_data_root=True,
+        licence="ODC-By 1.0",
+        homepage="https://physionet.org/content/mitdb/1.0.0/",
+    )
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """Which records are trained on, validated and scored.
+
+        `by_record`: persons in the order of their records, in turn to score and to train on.
+        `by_record_validated`: the same, every fourth training person to validate.
+        `inter_patient`: the sets of de Chazal et al., "Automatic classification of heartbeats using ECG
+        morphology and heartbeat interval features", IEEE Trans. Biomed. Eng. 51(7), 2004. There the two sets
+        share one person (records 201 and 202); here 202 is left out.
+        `train_cv`: training records of `by_record`, dealt into folds.
+        """
+        names = tuple(record_files(data_root))
+        split = checked_split(request, _split(request, names), data_root)
+        if request.split == "by_record_validated" and not split.validation:
+            raise DataError(
+                f"the split {request.split} needs {2 * _VALIDATION_EVERY} records for one to validate, "
+                f"but got {len(names)} in {data_root}"
+            )
+        return split
+
+    def scan(
+        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
+    ) -> Scan[SignalRecording]:
+        """Records with their beats; `seed` plays no part."""
+        files = record_files(data_root)
+        chosen = files if names is None else names
+        return scan_of(chosen, lambda name: (ecg_recording(read_record(files[name])), ()))
+
+
+def _split(request: DataRequest, names: tuple[str, ...]) -> SplitNames:
+    """The parts of a split, of the records that are there."""
+    if request.split == "inter_patient":
+        train = tuple(name for name in names if name in INTER_PATIENT_TRAIN)
+        test = tuple(name for name in names if name in INTER_PATIENT_TEST and person_of(name) not in train)
+        return SplitNames(train, (), test)
+    persons = tuple(dict.fromkeys(person_of(name) for name in names))
+    train, test = (_records_of(persons[start::2], names) for start in (1, 0))
+    if request.split == "train_cv":
+        return training_folds(train, fold=request.fold, n_folds=N_TRAINING_FOLDS)
+    if request.split == "by_record":
+        return SplitNames(train, (), test)
+    validation = _records_of(persons[1::2][_VALIDATION_EVERY - 1 :: _VALIDATION_EVERY], names)
+    return SplitNames(tuple(name for name in train if name not in validation), validation, test)
+
+
+def _records_of(persons: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if person_of(name) in persons)

@@ -1,0 +1,1 @@
+"""Piano onsets: MAPS, MAESTRO and rendered piano."""

@@ -1,0 +1,149 @@
+"""MAESTRO: competition performances recorded along with what the piano's sensors saw."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from softloc_core.errors import ConfigError, DataError
+from softloc_core.features.audio import AudioFile
+from softloc_core.tasks.base.contract import DataRequest, SourceInfo
+from softloc_core.tasks.base.sources import (
+    AudioRecording,
+    Scan,
+    SplitNames,
+    checked_split,
+    named_events,
+    scan_of,
+)
+from softloc_core.tasks.piano.keys import KEY_NAMES
+from softloc_core.tasks.piano.midi import read_midi_onsets
+
+__all__ = ["MaestroSource"]
+
+N_TRAINING_FOLDS = 3
+TABLE = "maestro-v*.csv"
+COLUMNS = ("canonical_composer", "canonical_title", "split", "midi_filename", "audio_filename")
+PARTS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class _Performance:
+    """A row of the table.
+
+    Attributes:
+        audio: Its recording.
+        midi: What the sensors saw.
+        part: `train`, `validation` or `test`.
+        composition: Composer and title; one composition is in one part.
+    """
+
+    audio: Path
+    midi: Path
+    part: str
+    composition: str
+
+
+class MaestroSource:
+    """MAESTRO as its owners publish it: the table (CSV), the recordings and the MIDI files.
+
+    Whichever performances are there are used: rows without either file are left alone.
+
+    Source: Hawthorne et al., "Enabling factorized piano music modeling and generation with the MAESTRO
+    dataset", ICLR 2019.
+    """
+
+    info = SourceInfo(
+        name="maestro",
+        description="MAESTRO, competition performances on Disklaviers (v3: CSV, WAV, MIDI; needs mido)",
+        splits={"official": 1, "train_cv": N_TRAINING_FOLDS},
+        needs_data_root=True,
+        licence="CC BY-NC-SA 4.0",
+        homepage="https://magenta.tensorflow.org/datasets/maestro",
+    )
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """`official`, or `train_cv`: the compositions to train on, dealt in turn into folds."""
+        performances, problems = _performances(data_root)
+        if problems:
+            raise problems[0]
+        parts = {part: tuple(n for n, p in performances.items() if p.part == part) for part in PARTS}
+        split = SplitNames(parts["train"], parts["validation"], parts["test"])
+        if request.split == "train_cv":
+            compositions = sorted({performances[name].composition for name in parts["train"]})
+            scored = compositions[request.fold :: N_TRAINING_FOLDS]
+            test = tuple(name for name in parts["train"] if performances[name].composition in scored)
+            split = SplitNames(tuple(name for name in parts["train"] if name not in test), (), test)
+        return checked_split(request, split, data_root)
+
+    def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
+        """Recordings with their onsets; `seed` plays no part."""
+        performances, problems = _performances(data_root)
+        chosen = performances if names is None else names
+        return scan_of(chosen, lambda name: _recording(name, performances[name]), problems=problems)
+
+
+def _recording(name: str, performance: _Performance) -> tuple[AudioRecording, list[DataError]]:
+    """One performance, and what is wrong with its MIDI file."""
+    audio = AudioFile(performance.audio)
+    onsets, problems = read_midi_onsets(performance.midi, duration_s=audio.duration_s)
+    reference = named_events(onsets, channel_names=KEY_NAMES, duration_s=audio.duration_s)
+    return AudioRecording(
+        name=name, group=performance.composition, audio=audio, reference=reference
+    ), problems
+
+
+def _performances(data_root: Path | None) -> tuple[dict[str, _Performance], list[DataError]]:
+    """Performances whose files are there, by name, and what is wrong with the others."""
+    table = _table(data_root)
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"a table must be a CSV file, but got {table}: {error}") from error
+    missing = [column for column in COLUMNS if rows and column not in rows[0]]
+    if missing or not rows:
+        raise DataError(
+            f"a table must hold rows of {', '.join(COLUMNS)}, but got {missing or 'none'} in {table}"
+        )
+    performances: dict[str, _Performance] = {}
+    problems: list[DataError] = []
+    for number, row in enumerate(rows, start=2):
+        try:
+            performance = _performance(row, root=table.parent, where=f"{table}, line {number}")
+        except DataError as problem:
+            problems.append(problem)
+            continue
+        if performance is not None:
+            performances[str(Path(row["midi_filename"]).with_suffix(""))] = performance
+    if not performances and not problems:
+        raise DataError(f"`--data-root` must hold recordings of {table.name}, but got none in {table.parent}")
+    return performances, problems
+
+
+def _table(data_root: Path | None) -> Path:
+    """The newest table of the folder."""
+    if data_root is None:
+        raise ConfigError(f"`--data-root` must name the folder that holds {TABLE}, but got none")
+    tables = sorted(data_root.glob(TABLE)) if data_root.is_dir() else []
+    if not tables:
+        raise DataError(f"`--data-root` must be a folder that holds {TABLE}, but got none in {data_root}")
+    return tables[-1]
+
+
+def _performance(row: Mapping[str, str], *, root: Path, where: str) -> _Performance | None:
+    """A row's performance; None where neither of its files is there."""
+    if any(not row[column] for column in COLUMNS):
+        empty = ", ".join(column for column in COLUMNS if not row[column])
+        raise DataError(f"a row must hold {', '.join(COLUMNS)}, but got no {empty} in {where}")
+    if row["split"] not in PARTS:
+        raise DataError(f"a split must be one of {', '.join(PARTS)}, but got {row['split']} in {where}")
+    audio, midi = root / row["audio_filename"], root / row["midi_filename"]
+    if audio.is_file() != midi.is_file():
+        there, absent = (audio, midi) if audio.is_file() else (midi, audio)
+        raise DataError(f"a row needs both its files, but got {there} without {absent.name} in {where}")
+    if not audio.is_file():
+        return None
+    return _Performance(audio, midi, row["split"], f"{row['canonical_composer']}, {row['canonical_title']}")

@@ -1,0 +1,1 @@
+"""Smoking puffs in wrist-sensor features: puffMarker and rendered sessions."""

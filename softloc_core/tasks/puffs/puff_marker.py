@@ -1,0 +1,188 @@
+"""puffMarker: features of every breath of six smokers, with the breaths that are puffs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.errors import DataError
+from softloc_core.events import EventList
+from softloc_core.tasks.base.contract import DataRequest, SourceInfo
+from softloc_core.tasks.base.sources import Scan, SignalRecording, SplitNames, checked_split, collect
+
+__all__ = ["STEP_S", "PuffMarkerSource", "breath_recording", "leave_one_out"]
+
+STEP_S = 1.0
+"""Seconds that a breath counts as: its true length plays no part, only its place in the sequence."""
+N_PEOPLE = 6
+_N_COLUMNS = 39
+# The first column is a time stamp, the second is not used.
+_FIRST_FEATURE = 2
+_LABEL_COLUMN = 3
+_SESSION_GAP = 5e6
+
+
+@dataclass(frozen=True, eq=False)
+class _Person:
+    """One person's sessions, each [breath, band] with the puffs' steps."""
+
+    name: str
+    sessions: tuple[tuple[NDArray[np.float32], NDArray[np.int64]], ...]
+
+
+class PuffMarkerSource:
+    """puffMarker's features and labels of breaths in CSV files, two a person.
+
+    Source: Saleheen et al., "puffMarker: a multi-sensor approach for pinpointing the timing of first lapse in
+    smoking cessation", UbiComp 2015, as the SoftLoc paper's released code reads it.
+    """
+
+    info = SourceInfo(
+        name="puffmarker",
+        description="puffMarker, features of every breath of six smokers",
+        splits={"leave_one_out": N_PEOPLE, "train_cv": N_PEOPLE},
+        needs_data_root=True,
+        licence="not published: ask its owners",
+        homepage="https://pmc.ncbi.nlm.nih.gov/articles/PMC4631252",
+    )
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """`leave_one_out` scores the k-th person; `train_cv` scores the next one and never reads the k-th."""
+        scan = self.scan(data_root, names=None, seed=0)
+        if scan.problems:
+            raise scan.problems[0]
+        people: dict[str, list[str]] = {}
+        for found in scan.recordings:
+            people.setdefault(found.group, []).append(found.name)
+        return checked_split(request, leave_one_out(people, request), data_root)
+
+    def scan(
+        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
+    ) -> Scan[SignalRecording]:
+        """Sessions with their puffs, one person after the other; `seed` plays no part."""
+        wanted = None if names is None else set(names)
+        people, problems = collect(_files(data_root), lambda files: _person(*files))
+        recordings = [
+            breath_recording(f"{person.name}_session_{index:02d}", person.name, *session)
+            for person in people
+            for index, session in enumerate(person.sessions)
+        ]
+        chosen = [found for found in recordings if wanted is None or found.name in wanted]
+        return Scan(tuple(chosen), tuple(problems))
+
+
+def leave_one_out(people: dict[str, list[str]], request: DataRequest) -> SplitNames:
+    """Recordings of one person to score, of the others to train on.
+
+    Args:
+        people: Names of the recordings of each person.
+        request: `leave_one_out` scores the person of the fold. `train_cv` is for choosing settings of that
+            fold: the person is left alone, the next one is scored.
+    """
+    order = list(people)
+    left_alone = order[request.fold : request.fold + 1]
+    if request.split == "train_cv":
+        scored = [order[(request.fold + 1) % len(order)]] if left_alone else []
+        kept = [person for person in order if person not in (*left_alone, *scored)]
+    else:
+        scored, kept = left_alone, [person for person in order if person not in left_alone]
+    train = tuple(name for person in kept for name in people[person])
+    return SplitNames(train=train, validation=(), test=tuple(n for person in scored for n in people[person]))
+
+
+def breath_recording(
+    name: str, group: str, features: NDArray[np.float32], puff: NDArray[np.int64]
+) -> SignalRecording:
+    """A session of breaths [breath, band] with the steps of its puffs."""
+    time_s = np.asarray(puff, dtype=np.float64) * STEP_S
+    events = EventList(time_s, np.zeros(len(puff), dtype=np.int64), len(features) * STEP_S)
+    return SignalRecording(
+        name=name,
+        group=group,
+        hop_s=STEP_S,
+        features=lambda _: features,
+        content_key=hashlib.sha256(np.ascontiguousarray(features).tobytes()).hexdigest(),
+        reference=events,
+    )
+
+
+def _files(data_root: Path | None) -> list[tuple[str, Path, Path]]:
+    """User, features and labels of every person, in the order of their numbers."""
+    if data_root is None:
+        raise DataError("`--data-root` must name puffMarker's folder, but got none")
+    found = {
+        match[1]: path
+        for path in data_root.glob("features_*.csv")
+        if (match := re.fullmatch(r"features_(\w+)\.csv", path.name))
+    }
+    if not found:
+        raise DataError(f"`--data-root` must hold features_<user>.csv, but got none in {data_root}")
+    order = sorted(found, key=lambda user: (int(user) if user.isdecimal() else 0, user))
+    return [(user, found[user], data_root / f"predictions_{user}.csv") for user in order]
+
+
+def _person(user: str, features_path: Path, labels_path: Path) -> _Person:
+    """One person's breaths, cut into sessions where time stamps leap."""
+    if not labels_path.is_file():
+        raise DataError(
+            f"each features file needs its labels, but got none at {labels_path} for {features_path.name}"
+        )
+    table = _numbers(features_path, least_columns=_N_COLUMNS, exact=True)
+    label = _numbers(labels_path, least_columns=_LABEL_COLUMN + 1, exact=False)[:, _LABEL_COLUMN]
+    if len(table) != len(label):
+        raise DataError(
+            f"features and labels must have as many rows, but got {len(table)} in {features_path} and "
+            f"{len(label)} in {labels_path}"
+        )
+    if not np.isin(label, (0, 1)).all():
+        row = int(np.flatnonzero(~np.isin(label, (0, 1)))[0])
+        raise DataError(f"labels must be 0 or 1, but got {label[row]:g} in {labels_path}, data row {row + 1}")
+    leaps = np.flatnonzero(np.diff(table[:, 0]) > _SESSION_GAP) + 1
+    sessions = tuple(
+        (table[first:last, _FIRST_FEATURE:].astype(np.float32), np.flatnonzero(label[first:last]))
+        for first, last in pairwise([0, *leaps.tolist(), len(table)])
+    )
+    return _Person(f"user_{user}", sessions)
+
+
+def _numbers(path: Path, *, least_columns: int, exact: bool) -> NDArray[np.float64]:
+    """The rows of a CSV file as numbers, [row, column], without a header if it has one."""
+    rows: list[list[float]] = []
+    with path.open(newline="") as file:
+        for line, cells in enumerate(csv.reader(file), start=1):
+            if not cells or (line == 1 and not _is_number(cells[0])):
+                continue
+            if len(cells) < least_columns or (exact and len(cells) != least_columns):
+                columns = f"{least_columns} columns" if exact else f"at least {least_columns} columns"
+                raise DataError(f"a row must have {columns}, but got {len(cells)} in {path}, line {line}")
+            rows.append(_row(cells, where=f"{path}, line {line}"))
+    if not rows:
+        raise DataError(f"a table must have at least one row, but got none in {path}")
+    if len({len(row) for row in rows}) > 1:
+        raise DataError(f"all rows must have as many columns, but got several numbers of them in {path}")
+    return np.array(rows)
+
+
+def _row(cells: Sequence[str], *, where: str) -> list[float]:
+    """Finite numbers, or the first cell that is none."""
+    for column, cell in enumerate(cells, start=1):
+        if not _is_number(cell) or not np.isfinite(float(cell)):
+            raise DataError(f"cells must be finite numbers, but got {cell!r} in {where}, column {column}")
+    return [float(cell) for cell in cells]
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell holds a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Starts of actions in video: 50 Salads, GTEA and rendered activities."""

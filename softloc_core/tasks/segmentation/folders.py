@@ -1,0 +1,223 @@
+"""Action segmentation in the layout of features, groundTruth and splits: 50 Salads, GTEA."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.errors import ConfigError, DataError
+from softloc_core.events import SegmentList
+from softloc_core.tasks.base.contract import DataRequest, SourceInfo
+from softloc_core.tasks.base.sources import (
+    Scan,
+    SignalRecording,
+    SplitNames,
+    checked_split,
+    plain_features,
+    scan_of,
+    training_folds,
+)
+
+__all__ = ["GTEA_NAMES", "SALADS_NAMES", "FoldersSource"]
+
+N_TRAINING_FOLDS = 3
+SALADS_NAMES = (
+    "cut_tomato", "place_tomato_into_bowl", "cut_cheese", "place_cheese_into_bowl", "cut_lettuce",
+    "place_lettuce_into_bowl", "add_salt", "add_vinegar", "add_oil", "add_pepper", "mix_dressing",
+    "peel_cucumber", "cut_cucumber", "place_cucumber_into_bowl", "add_dressing", "mix_ingredients",
+    "serve_salad_onto_plate", "action_start", "action_end",
+)  # fmt: skip
+GTEA_NAMES = (
+    "take", "open", "pour", "close", "shake", "scoop", "stir", "put", "fold", "spread", "background",
+)  # fmt: skip
+_LAYOUT = "features/, groundTruth/, splits/ and mapping.txt"
+# Features and annotations of one video may end this many seconds apart; the shorter one decides.
+_SLACK_S = 1.0
+
+
+@dataclass(frozen=True)
+class _Video:
+    """A video's files."""
+
+    name: str
+    features: Path
+    truth: Path
+
+
+class FoldersSource:
+    """A data set as users of ED-TCN's successors keep it.
+
+        features/<video>.npy        float [band, frame]
+        groundTruth/<video>.txt     a class a line, one for each frame
+        splits/train.split<k>.bundle, splits/test.split<k>.bundle     <video>.txt a line
+        mapping.txt                 a number and a class a line
+
+    Features are averaged over blocks of frames; segments keep the annotations' full rate. Without a test
+    bundle, whatever has an annotation and is not in the training bundle is tested.
+
+    Source: Farha and Gall 2019 (MS-TCN) distribute 50 Salads (Stein and McKenna 2013) and GTEA (Fathi et al.
+    2011) so. Deliberate difference: theirs takes every frame, or every second.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        title: str,
+        channel_names: tuple[str, ...],
+        n_folds: int,
+        rate_hz: float,
+        block_frames: int,
+        homepage: str,
+    ) -> None:
+        """Say what the data set is.
+
+        Args:
+            name: As written in a study file.
+            title: For people.
+            channel_names: Its classes.
+            n_folds: Number of its splits.
+            rate_hz: Frames a second of its features and annotations.
+            block_frames: Frames that are averaged into one.
+            homepage: Where to get it.
+        """
+        self._n_folds, self._rate_hz, self._block_frames = n_folds, rate_hz, block_frames
+        self.info = SourceInfo(
+            name=name,
+            description=f"{title}, per-frame features and class names in folders",
+            splits={"published": n_folds, "train_cv": N_TRAINING_FOLDS},
+            needs_data_root=True,
+            licence="see its owner's page",
+            homepage=homepage,
+            channel_names=channel_names,
+        )
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """`published`: the data set's own; `train_cv`: the training videos of its first, dealt."""
+        root = _root(data_root)
+        number = request.fold + 1 if request.split == "published" else 1
+        train = _bundle(root / "splits" / f"train.split{number}.bundle")
+        if request.split == "train_cv":
+            found = training_folds(train, fold=request.fold, n_folds=N_TRAINING_FOLDS)
+        else:
+            bundle = root / "splits" / f"test.split{number}.bundle"
+            others = sorted(path.stem for path in (root / "groundTruth").glob("*.txt"))
+            test = _bundle(bundle) if bundle.is_file() else tuple(n for n in others if n not in train)
+            found = SplitNames(train, (), test)
+            if both := sorted(set(train) & set(test)):
+                raise DataError(
+                    f"a video must be for training or test, but got {both[0]} in both of {bundle}"
+                )
+        return checked_split(request, found, root)
+
+    def scan(
+        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
+    ) -> Scan[SignalRecording]:
+        """Videos with their segments; `seed` plays no part."""
+        root = _root(data_root)
+        found = sorted(
+            {path.stem for folder, end in (("features", "npy"), ("groundTruth", "txt"))
+             for path in (root / folder).glob(f"*.{end}")}
+        )  # fmt: skip
+
+        def read(name: str) -> tuple[SignalRecording, tuple[DataError, ...]]:
+            features, truth = root / "features" / f"{name}.npy", root / "groundTruth" / f"{name}.txt"
+            return self._recording(_Video(name, features, truth)), ()
+
+        chosen = found if names is None else names
+        return scan_of(chosen, read, problems=self._mapping_problems(root))
+
+    def _mapping_problems(self, root: Path) -> Iterable[DataError]:
+        """What `mapping.txt` names beyond the classes that are known here."""
+        path = root / "mapping.txt"
+        known = self.info.channel_names
+        for number, line in enumerate(_lines(path), start=1):
+            words = line.split()
+            if len(words) != 2 or not words[0].isdigit() or words[1] not in known:
+                wanted = f"a line must hold a number and one of {', '.join(known)}"
+                yield DataError(f"{wanted}, but got '{line}' in {path}, line {number}")
+
+    def _recording(self, video: _Video) -> SignalRecording:
+        """One video, its features averaged over blocks."""
+        classes = self._classes(video.truth)
+        features = _features(video.features)
+        if abs(len(features) - len(classes)) > _SLACK_S * self._rate_hz:
+            raise DataError(
+                f"features and annotation must have as many frames, but got {len(features)} in "
+                f"{video.features} and {len(classes)} in {video.truth}"
+            )
+        n_frames = min(len(features), len(classes))
+        blocks = _block_means(features[:n_frames], self._block_frames)
+        return SignalRecording(
+            name=video.name,
+            group=video.name,
+            hop_s=self._block_frames / self._rate_hz,
+            features=plain_features(blocks),
+            content_key=hashlib.sha256(blocks.tobytes()).hexdigest(),
+            reference=SegmentList.from_frames(classes[:n_frames], hop_s=1 / self._rate_hz),
+        )
+
+    def _classes(self, path: Path) -> NDArray[np.int64]:
+        """Class of each frame."""
+        index = {name: number for number, name in enumerate(self.info.channel_names)}
+        lines = [line.strip() for line in _lines(path)]
+        for number, line in enumerate(lines, start=1):
+            if line not in index:
+                allowed = ", ".join(index)
+                raise DataError(f"class must be one of {allowed}, but got '{line}' in {path}, line {number}")
+        if not lines:
+            raise DataError(f"an annotation must hold a class for each frame, but got none in {path}")
+        return np.array([index[line] for line in lines], dtype=np.int64)
+
+
+def _root(data_root: Path | None) -> Path:
+    """The folder, once it is known to be there."""
+    if data_root is None:
+        raise ConfigError(f"`--data-root` must name the folder that holds {_LAYOUT}, but got none")
+    for part in ("features", "groundTruth", "splits"):
+        if not (data_root / part).is_dir():
+            raise DataError(f"`--data-root` must hold {_LAYOUT}, but got no {part} in {data_root}")
+    return data_root
+
+
+def _lines(path: Path) -> list[str]:
+    """Lines of a text file."""
+    try:
+        return path.read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"a text file is needed, but got {path}: {error}") from error
+
+
+def _bundle(path: Path) -> tuple[str, ...]:
+    """Videos of a bundle, in its order."""
+    return tuple(line.strip().removesuffix(".txt") for line in _lines(path) if line.strip())
+
+
+def _features(path: Path) -> NDArray[np.float32]:
+    """Features [frame, band] of a file [band, frame]."""
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"an array file is needed, but got {path}: {error}") from error
+    if values.ndim != 2 or not values.size or not np.issubdtype(values.dtype, np.number):
+        raise DataError(f"features must be numbers [band, frame], but got {values.shape} in {path}")
+    frames: NDArray[np.float32] = values.T.astype(np.float32)
+    if not (finite := np.isfinite(frames).all(axis=1)).all():
+        raise DataError(
+            f"features must be finite, but got others in frame {int(np.argmin(finite))} of {path}"
+        )
+    return frames
+
+
+def _block_means(features: NDArray[np.float32], block_frames: int) -> NDArray[np.float32]:
+    """Means over blocks of frames, each centred on the instant of the coarser grid that it stands for."""
+    n_blocks = -(-len(features) // block_frames)
+    edge = np.clip(np.arange(n_blocks + 1) * block_frames - block_frames // 2, 0, len(features))
+    edge[-1] = len(features)
+    sums = np.add.reduceat(features, edge[:-1], axis=0, dtype=np.float64)
+    return (sums / np.diff(edge)[:, None]).astype(np.float32)

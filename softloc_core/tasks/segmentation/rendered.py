@@ -1,0 +1,116 @@
+"""Made-up cooking videos: actions in a loose order, and the scores of a mediocre classifier of frames."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from softloc_core.events import SegmentList
+from softloc_core.tasks.base.rendered import (
+    RenderedSource,
+    generator_of,
+    key_of,
+    numbered_names,
+    rendered_info,
+)
+from softloc_core.tasks.base.sources import SignalRecording
+
+__all__ = ["SYNTHETIC_NAMES", "SyntheticVideosSource"]
+
+MAKING_VERSION = 1
+HOP_S = 1.0
+SYNTHETIC_NAMES = (
+    "background",
+    "wash",
+    "peel",
+    "cut_root",
+    "cut_leaf",
+    "add_oil",
+    "add_salt",
+    "mix",
+    "serve",
+)
+# What is done before what: the actions of a stage come in any order, some twice.
+_STAGES = ((1, 2), (3, 4, 3, 4), (5, 6), (7,), (8,))
+# Typical length in seconds of each class; a class looks like its twin in part.
+_LENGTH_S = np.array([4.0, 12.0, 15.0, 20.0, 18.0, 5.0, 4.0, 14.0, 12.0])
+_TWIN = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7])
+_N_BANDS = 12
+_LIKENESS, _NOISE, _MEMORY, _VIDEO = 0.75, 1.1, 0.8, 0.4
+
+
+class SyntheticVideosSource(RenderedSource[SignalRecording]):
+    """24 videos to train on and 8 to test, about three minutes each, a frame a second.
+
+    Each draws its own order, repetitions, lengths and pauses. A frame shows its class's pattern, mixed with
+    its twin's, under noise that lasts a few seconds and an offset of the video: single frames are often
+    mistaken, and what was done before tells more.
+    """
+
+    info = rendered_info(
+        "made-up cooking videos, scores of frames with their classes",
+        "new_videos",
+        channel_names=SYNTHETIC_NAMES,
+    )
+    names = numbered_names(train=24, test=8)
+
+    def recording(self, name: str, seed: int) -> SignalRecording:
+        """One video."""
+        return _video(name, seed=seed)
+
+
+def _generator(*words: object) -> np.random.Generator:
+    """Random numbers of one purpose."""
+    return generator_of("videos", MAKING_VERSION, *words)
+
+
+def _video(name: str, *, seed: int) -> SignalRecording:
+    """A video that follows from its name and the seed."""
+    classes = _classes(_generator(seed, name, "actions"))
+
+    def features(front_end: str) -> NDArray[np.float32]:
+        return _frames(classes, patterns=_generator(seed, "patterns"), rng=_generator(seed, name, "frames"))
+
+    return SignalRecording(
+        name=name,
+        group=name,
+        hop_s=HOP_S,
+        features=features,
+        content_key=key_of("videos", MAKING_VERSION, seed, name),
+        reference=SegmentList.from_frames(classes, hop_s=HOP_S),
+    )
+
+
+def _classes(rng: np.random.Generator) -> NDArray[np.int64]:
+    """Class of each frame."""
+    runs: list[NDArray[np.int64]] = []
+    for stage in _STAGES:
+        for action in rng.permutation(stage):
+            if rng.random() < 0.1:
+                continue
+            if rng.random() < 0.5:
+                runs.append(np.zeros(_length(0, rng), dtype=np.int64))
+            runs.append(np.full(_length(int(action), rng), action, dtype=np.int64))
+    runs.append(np.full(_length(8, rng), 8, dtype=np.int64))
+    return np.concatenate(runs)
+
+
+def _length(action: int, rng: np.random.Generator) -> int:
+    """Length of a segment in frames, at least two."""
+    return max(2, round(float(_LENGTH_S[action]) * math.exp(0.4 * float(rng.standard_normal()))))
+
+
+def _frames(
+    classes: NDArray[np.int64], *, patterns: np.random.Generator, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Features [frame, band]."""
+    own = patterns.standard_normal((len(SYNTHETIC_NAMES), _N_BANDS))
+    pattern = own + _LIKENESS * own[_TWIN]
+    noise = rng.standard_normal((len(classes), _N_BANDS))
+    for frame in range(1, len(noise)):
+        noise[frame] = _MEMORY * noise[frame - 1] + np.sqrt(1 - _MEMORY**2) * noise[frame]
+    offset = _VIDEO * rng.standard_normal(_N_BANDS)
+    frames: NDArray[np.float32] = (pattern[classes] + 2 * _NOISE * noise + offset).astype(np.float32)
+    return frames

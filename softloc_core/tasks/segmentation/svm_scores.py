@@ -1,0 +1,184 @@
+"""50 Salads by the outputs of a video classifier: `.mat` files with per-frame class scores and labels."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.io
+from scipy.io.matlab import MatReadError
+
+from softloc_core.errors import ConfigError, DataError
+from softloc_core.events import SegmentList
+from softloc_core.tasks.base.contract import DataRequest, SourceInfo
+from softloc_core.tasks.base.sources import (
+    Scan,
+    SignalRecording,
+    SplitNames,
+    checked_split,
+    collect,
+    plain_features,
+    read_all,
+    training_folds,
+)
+
+__all__ = ["EVAL_NAMES", "MID_NAMES", "SvmScoresSource"]
+
+N_FOLDS = 5
+N_TRAINING_FOLDS = 3
+HOP_S = 1.0
+"""Seconds between frames: 40 videos of 327 frames on average, as long as 50 Salads' are in seconds."""
+# Class 0 is what is none of the actions, which the data set's own lists name in this order.
+MID_NAMES = (
+    "background", "add_dressing", "add_oil", "add_pepper", "add_salt", "add_vinegar", "cut_cheese",
+    "cut_cucumber", "cut_lettuce", "cut_tomato", "mix_dressing", "mix_ingredients", "peel_cucumber",
+    "place_cheese_into_bowl", "place_cucumber_into_bowl", "place_lettuce_into_bowl", "place_tomato_into_bowl",
+    "serve_salad_onto_plate",
+)  # fmt: skip
+EVAL_NAMES = (
+    "background", "add_dressing", "add_oil", "add_pepper", "cut", "mix_dressing", "mix_ingredients",
+    "peel_cucumber", "place", "serve_salad_onto_plate",
+)  # fmt: skip
+# What scipy's reader raises at files that are damaged or something else.
+_UNREADABLE = (
+    MatReadError, ValueError, TypeError, IndexError, KeyError, OSError, EOFError, NotImplementedError,
+    zlib.error,
+)  # fmt: skip
+
+
+class SvmScoresSource:
+    """Scores of a support vector machine on the frames of 50 Salads' videos, as released with ED-TCN.
+
+    `<granularity>/split_<k>.mat` holds the test videos of the k-th of five splits, `S` their scores [frame,
+    class] by a classifier that was trained on the other splits, `Y` their classes. So the scores of all
+    videos are those of videos that were never seen, and fold k of ours tests on split k + 1 and trains on the
+    others.
+
+    Source: Lea et al. 2017 and its repository; 50 Salads: Stein and McKenna 2013.
+    """
+
+    def __init__(self, name: str, *, granularity: str, channel_names: tuple[str, ...]) -> None:
+        """Name the source, its folder and its classes."""
+        self._granularity = granularity
+        self.info = SourceInfo(
+            name=name,
+            description=f"50 Salads ({granularity}), per-frame class scores of a video classifier",
+            splits={"published": N_FOLDS, "train_cv": N_TRAINING_FOLDS},
+            needs_data_root=True,
+            licence="MIT (scores); CC BY-NC-SA 4.0 (data set, as generally stated)",
+            homepage="https://github.com/colincsl/TemporalConvolutionalNetworks",
+            channel_names=channel_names,
+        )
+
+    def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
+        """`published`: one file is tested; `train_cv`: the training files of its first fold, dealt."""
+        root, files = self._files(data_root)
+        first = f"split_{request.fold + 1 if request.split == 'published' else 1}"
+        if first not in files:
+            raise DataError(
+                f"fold {request.fold} of {request.split} needs {first}.mat, but got none in {root}"
+            )
+        rest = tuple(name for name in files if name != first)
+        parts = SplitNames(rest, (), (first,))
+        if request.split == "train_cv":
+            parts = training_folds(rest, fold=request.fold, n_folds=N_TRAINING_FOLDS)
+        train, test = (
+            tuple(name for file in part for name in self._names(files[file]))
+            for part in (parts.train, parts.test)
+        )
+        return checked_split(request, SplitNames(train, (), test), root)
+
+    def scan(
+        self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
+    ) -> Scan[SignalRecording]:
+        """Videos with their segments; `seed` plays no part."""
+        wanted = None if names is None else set(names)
+
+        def read(path: Path) -> tuple[list[SignalRecording], list[DataError]]:
+            content = _content(path)
+            names = _video_names(path, content)
+            chosen = [k for k, name in enumerate(names) if wanted is None or name in wanted]
+            return collect(chosen, lambda index: self._recording(path, content, index))
+
+        paths = [
+            path
+            for path in self._files(data_root)[1].values()
+            if wanted is None or any(name.startswith(f"{path.stem}/") for name in wanted)
+        ]
+        files, problems = read_all(paths, read)
+        return Scan(tuple(found for recordings in files for found in recordings), tuple(problems))
+
+    def _files(self, data_root: Path | None) -> tuple[Path, dict[str, Path]]:
+        """The folder and its files by name."""
+        layout = f"{self._granularity}/split_<k>.mat"
+        if data_root is None:
+            raise ConfigError(f"`--data-root` must name the folder that holds {layout}, but got none")
+        folder = data_root / self._granularity
+        files = {f"split_{k}": folder / f"split_{k}.mat" for k in range(1, N_FOLDS + 1)}
+        found = {name: path for name, path in files.items() if path.is_file()}
+        if not found:
+            raise DataError(f"`--data-root` must hold {layout}, but got none in {data_root}")
+        return folder, found
+
+    def _names(self, path: Path) -> list[str]:
+        return _video_names(path, _content(path))
+
+    def _recording(self, path: Path, content: Mapping[str, Any], index: int) -> SignalRecording:
+        """One video."""
+        where = f"video {index} of {path}"
+        scores = np.asarray(content["S"].flat[index], dtype=np.float64)
+        classes = np.asarray(content["Y"].flat[index]).reshape(-1)
+        n_classes = len(self.info.channel_names)
+        if scores.shape != (len(classes), n_classes):
+            raise DataError(
+                f"S must be [{len(classes)} frames of Y, {n_classes} classes], but got {list(scores.shape)} "
+                f"in {where}"
+            )
+        if not np.isfinite(scores).all():
+            frame = int(np.argmin(np.isfinite(scores).all(axis=1)))
+            raise DataError(
+                f"scores must be finite, but got {scores[frame].tolist()} in frame {frame}, {where}"
+            )
+        bad = ~np.isin(classes, np.arange(n_classes))
+        if bad.any():
+            frame = int(np.argmax(bad))
+            raise DataError(
+                f"classes must be 0 to {n_classes - 1}, but got {classes[frame]} in frame {frame}, {where}"
+            )
+        features = scores.astype(np.float32)
+        return SignalRecording(
+            name=_video_names(path, content)[index],
+            group=path.stem,
+            hop_s=HOP_S,
+            features=plain_features(features),
+            content_key=hashlib.sha256(features.tobytes()).hexdigest(),
+            reference=SegmentList.from_frames(classes, hop_s=HOP_S),
+        )
+
+
+def _video_names(path: Path, content: Mapping[str, Any]) -> list[str]:
+    """Names of a file's videos; the files do not name them."""
+    return [f"{path.stem}/{index:02d}" for index in range(content["S"].size)]
+
+
+def _content(path: Path) -> Mapping[str, Any]:
+    """Cells of a file.
+
+    Raises:
+        DataError: A file that cannot be read or lacks a cell.
+    """
+    try:
+        content: Mapping[str, Any] = scipy.io.loadmat(path)
+    except _UNREADABLE as error:
+        raise DataError(f"a MATLAB file (version 4 to 7.2) is needed, but got {path}: {error}") from error
+    cells = [content.get(key) for key in ("S", "Y")]
+    if not all(isinstance(cell, np.ndarray) and cell.dtype == object for cell in cells):
+        raise DataError(f"a file must hold the cells S and Y, but got {sorted(content)} in {path}")
+    if content["S"].size != content["Y"].size:
+        sizes = f"{content['S'].size} and {content['Y'].size}"
+        raise DataError(f"S and Y must hold as many videos, but got {sizes} in {path}")
+    return content

@@ -1,0 +1,108 @@
+"""Action segmentation: every frame of a video belongs to one action."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from softloc_core.events import EventList
+from softloc_core.losses.schedules import Constant
+from softloc_core.metrics import Scores, score_segments
+from softloc_core.networks import CompactTcn, EdTcn, NetworkBuilder
+from softloc_core.tasks.base.contract import TaskData
+from softloc_core.tasks.base.defaults import STEADY_TRAINING
+from softloc_core.tasks.base.source_task import SignalTask
+from softloc_core.tasks.segmentation.folders import GTEA_NAMES, SALADS_NAMES, FoldersSource
+from softloc_core.tasks.segmentation.rendered import SyntheticVideosSource
+from softloc_core.tasks.segmentation.svm_scores import EVAL_NAMES, MID_NAMES, SvmScoresSource
+
+__all__ = ["SegmentationTask"]
+
+# Classes that stand for no action: they count in frame accuracy alone.
+_NO_ACTION = frozenset({"background", "action_start", "action_end"})
+_HOMEPAGE = "https://github.com/yabufarha/ms-tcn"
+# What differs from `COMMON_DEFAULTS`, whatever the network.
+_DEFAULTS: Mapping[str, Any] = {
+    "features": "plain",
+    "loss_options": (("exclusive", True),),
+    # The softness is the SoftLoc paper's (section 5.3), as is the kind of noise.
+    "softness_s": 7.0,
+    "noise": "sequence_shift",
+}
+_NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    # Chosen on training videos left out of training; see docs/tasks.
+    "compact": {
+        "alpha": Constant(0.1),
+        "iterations": 150,
+        "batch_size": 8,
+        "excerpt_s": 128.0,
+        "learning_rate": 5e-3,
+        "weight_averaging": 0.98,
+        "decoding_options": (("smoothing_s", 9.0),),
+    },
+    # Source: Lea et al. 2017's released code: whole videos, 200 epochs of 40 videos by 8 (so for 50 Salads),
+    # RMSProp with its usual rate, for which AdamW without decay stands here. The papers do not give alpha.
+    "paper": {
+        **STEADY_TRAINING,
+        "alpha": Constant(0.1),
+        "iterations": 1_000,
+        "batch_size": 8,
+        "excerpt_s": 1e5,
+        "learning_rate": 1e-3,
+        "gradient_clip": float("inf"),
+    },
+}
+
+
+class SegmentationTask(SignalTask):
+    """The action segmentation of the SoftLoc paper (section 5.3, appendix B).
+
+    Labels are segments. A network gives a softmax over the classes of each frame, as log odds of each class,
+    so that the losses are the same as everywhere: soft localization compares smoothed probabilities of
+    classes, the count loss counts the frames of each class in an excerpt.
+    """
+
+    name = "segmentation"
+    description = "which action is done in each frame of a video"
+    channel_names: tuple[str, ...] = MID_NAMES
+    tolerance_s = 5.0
+    networks: Mapping[str, NetworkBuilder] = {"compact": CompactTcn, "paper": EdTcn}
+    auto_decoding: Mapping[str, str] = dict.fromkeys(("point", "frame", "smeared"), "frame_class")
+    shared_defaults = _DEFAULTS
+    network_defaults = _NETWORK_DEFAULTS
+
+    def __init__(self) -> None:
+        super().__init__(
+            (
+                SvmScoresSource("salads50_svm", granularity="mid", channel_names=MID_NAMES),
+                SvmScoresSource("salads50_svm_eval", granularity="eval", channel_names=EVAL_NAMES),
+                FoldersSource(
+                    "salads50",
+                    title="50 Salads",
+                    channel_names=SALADS_NAMES,
+                    n_folds=5,
+                    rate_hz=30.0,
+                    block_frames=30,
+                    homepage=_HOMEPAGE,
+                ),
+                FoldersSource(
+                    "gtea",
+                    title="GTEA",
+                    channel_names=GTEA_NAMES,
+                    n_folds=4,
+                    rate_hz=15.0,
+                    block_frames=5,
+                    homepage=_HOMEPAGE,
+                ),
+                SyntheticVideosSource(),
+            )
+        )
+
+    def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
+        """F1@10 pooled over videos, with the papers' means over videos among the measures."""
+        return score_segments(
+            ((recording.reference, events[recording.name]) for recording in data.test),
+            channel_names=data.channel_names,
+            tolerance_s=tolerance_s,
+            ignored=[index for index, name in enumerate(data.channel_names) if name in _NO_ACTION],
+        )

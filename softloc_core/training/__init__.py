@@ -1,0 +1,1 @@
+"""Train one network: excerpts, augmentation, the optimisation and its loop."""

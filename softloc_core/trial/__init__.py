@@ -1,0 +1,1 @@
+"""One training run as a pure function: a `TrialConfig` in, a `TrialResult` out."""

@@ -1,0 +1,233 @@
+"""Digits in pictures: MNIST's files, canvases, windows along curves, scores by place."""
+
+import gzip
+import os
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from softloc_core.errors import ConfigError, DataError
+from softloc_core.events import EventList
+from softloc_core.networks.window_lstm import CompactWindows, VggWindows
+from softloc_core.tasks import DataRequest
+from softloc_core.tasks.base.sources import SplitNames
+from softloc_core.tasks.digits.canvases import CANVAS_PX, draw_canvas, windows
+from softloc_core.tasks.digits.curves import CURVES
+from softloc_core.tasks.digits.images import FIELD_PX, DigitImages, embedded_digits, mnist_digits
+from softloc_core.tasks.digits.task import FRONT_ENDS, DigitTask
+
+TASK = DigitTask()
+
+
+def _images(n_digits: int = 20) -> DigitImages:
+    """Blocks of their own size and brightness, off the field's middle."""
+    image = np.zeros((n_digits, FIELD_PX, FIELD_PX), dtype=np.uint8)
+    for index in range(n_digits):
+        image[index, 4 : 10 + index % 10, 6 : 14 + index % 5] = 100 + index
+    return DigitImages(image, np.arange(n_digits) % 10)
+
+
+def _write_mnist(root: Path, **damage: bytes) -> Path:
+    """The four files with a few digits; a file may hold something else."""
+    images = _images()
+    for part in ("train", "t10k"):
+        contents = {
+            f"{part}-images-idx3-ubyte.gz": struct.pack(">IIII", 2051, 20, 28, 28) + images.image.tobytes(),
+            f"{part}-labels-idx1-ubyte.gz": struct.pack(">II", 2049, 20)
+            + images.digit.astype(np.uint8).tobytes(),
+        }
+        for name, content in contents.items():
+            (root / name).write_bytes(gzip.compress(damage.get(name.split("-ubyte")[0], content)))
+    return root
+
+
+def _few(monkeypatch: pytest.MonkeyPatch, features: str, root: Path | None, *, source: str = "mnist"):
+    """Three canvases to train on and four to score."""
+    own = TASK._sources[source]
+    names = SplitNames(
+        ("train_0000", "train_0001", "train_0002"), (), tuple(f"test_000{k}" for k in range(4))
+    )
+    monkeypatch.setattr(own, "split", lambda *_: names)
+    request = DataRequest("digits", source, "canvases_125", 0, features, 0)
+    return TASK.load(request, data_root=root, cache_dir=Path("unused"))
+
+
+def test_mnist_is_read_as_published(tmp_path: Path) -> None:
+    train, test = mnist_digits(_write_mnist(tmp_path))
+    np.testing.assert_array_equal(train.image, _images().image)
+    np.testing.assert_array_equal(test.digit, _images().digit)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "train-images-idx3",
+            struct.pack(">IIII", 2051, 20, 28, 28) + b"cut",
+            "20 x 28 x 28 bytes as it says",
+        ),
+        (
+            "train-images-idx3",
+            struct.pack(">II", 2049, 0),
+            "IDX file of images must begin with 2051, but got",
+        ),
+        ("train-images-idx3", struct.pack(">IIII", 2051, 20, 2, 2) + bytes(80), r"must be 28 x 28, but got"),
+        ("t10k-labels-idx1", struct.pack(">II", 2049, 3) + b"\1\2\3", "as many, but got 20 in .* and 3 in"),
+        ("t10k-labels-idx1", struct.pack(">II", 2049, 20) + bytes([77] * 20), "0 to 9, but got 77 at 0 in"),
+    ],
+)
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    root = _write_mnist(tmp_path, **{name: content})
+    with pytest.raises(DataError, match=message) as caught:
+        mnist_digits(root)
+    assert name in str(caught.value)
+    assert any(name in line for line in TASK.check("mnist", data_root=root).problems)
+
+
+def test_files_that_are_absent_cut_or_not_zipped_are_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"`--data-root` must name the folder that holds train-images.*none"
+    ):
+        mnist_digits(None)
+    with pytest.raises(DataError, match=r"a gzipped IDX file is needed, but got .*train-images-idx3"):
+        mnist_digits(tmp_path)
+    path = _write_mnist(tmp_path) / "t10k-images-idx3-ubyte.gz"
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DataError, match=r"a gzipped IDX file is needed, but got .*t10k-images-idx3"):
+        mnist_digits(tmp_path)
+
+
+def test_embedded_digits_are_real_and_parts_are_apart() -> None:
+    train, test = embedded_digits()
+    assert (len(train.digit), len(test.digit)) == (1198, 599)
+    assert train.image.shape[1:] == (28, 28) and train.image.max() == 255
+    assert min(np.bincount(part.digit, minlength=10).min() for part in (train, test)) > 40
+
+
+def test_digits_lie_apart_within_the_canvas() -> None:
+    images, numbers = _images(), set()
+    for index in range(60):
+        canvas = draw_canvas(f"train_{index:04d}", images, seed=0)
+        numbers.add(len(canvas.digit))
+        # Every digit's brightness is its own: its pixels are its block, whole, about its centre.
+        for digit, centre in zip(canvas.digit, canvas.centre_px, strict=True):
+            row, column = (int(value) for value in centre)
+            assert canvas.pixel[row, column] % 10 == digit
+        blocks = sum(
+            int((image > 0).sum())
+            for value in np.unique(canvas.pixel[canvas.pixel > 0])
+            for image in [images.image[value - 100]]
+        )
+        if len(np.unique(canvas.pixel)) - 1 == len(canvas.digit):
+            assert blocks == (canvas.pixel > 0).sum()
+    assert numbers == {1, 2, 3}
+
+
+def test_a_canvas_follows_from_its_name_and_the_seed() -> None:
+    one, same = (draw_canvas("train_0001", _images(), seed=0) for _ in range(2))
+    assert one.content_key == same.content_key
+    others = [draw_canvas("train_0002", _images(), seed=0), draw_canvas("train_0001", _images(), seed=1)]
+    assert len({one.content_key, *(other.content_key for other in others)}) == 3
+
+
+@pytest.mark.parametrize("features", FRONT_ENDS)
+def test_windows_show_what_is_around_their_place(features: str) -> None:
+    pixel = np.random.default_rng(0).integers(0, 256, (CANVAS_PX, CANVAS_PX)).astype(np.uint8)
+    curve = CURVES[features.removesuffix("_half")]
+    found = windows(pixel, features)
+    for frame in (0, 17, len(found) - 1):
+        row, column = np.floor(curve.centre_px(CANVAS_PX)[frame]).astype(int)
+        expected = np.zeros((32, 32))
+        for r in range(32):
+            for c in range(32):
+                if 0 <= row + r - 16 < CANVAS_PX and 0 <= column + c - 16 < CANVAS_PX:
+                    expected[r, c] = pixel[row + r - 16, column + c - 16] / 255
+        if features.endswith("_half"):
+            expected = expected.reshape(16, 2, 16, 2).mean(axis=(1, 3))
+        np.testing.assert_allclose(found[frame], expected.reshape(-1), atol=1e-6)
+
+
+@pytest.mark.parametrize("features", ["hilbert_half", "peano"])
+def test_scores_are_of_places_whatever_the_curve(monkeypatch, tmp_path: Path, features: str) -> None:
+    data = _few(monkeypatch, features, _write_mnist(tmp_path))
+    perfect = TASK.score(data, {r.name: r.reference for r in data.test}, tolerance_s=1.0)
+    assert perfect.f1 == 1.0 and perfect.timing_mean_s == 0.0
+    assert perfect.measures["count_accuracy"] == perfect.measures["recognition_accuracy"] == 1.0
+    # A centre is at most half a cell away from the nearest window's, in each coordinate.
+    assert 0 < perfect.measures["centre_distance_px"] < 6
+    nothing = {r.name: EventList([], [], r.reference.duration_s) for r in data.test}
+    assert TASK.score(data, nothing, tolerance_s=1.0).f1 == 0.0
+    wrong = {
+        r.name: EventList(r.reference.time_s, (r.reference.channel + 1) % 10, r.reference.duration_s)
+        for r in data.test
+    }
+    assert TASK.score(data, wrong, tolerance_s=1.0).measures["recognition_accuracy"] < 0.5
+
+
+def test_a_pictures_counts_are_its_labels(monkeypatch, tmp_path: Path) -> None:
+    data = _few(monkeypatch, "moore", _write_mnist(tmp_path))
+    for recording in data.train:
+        label = recording.grid.label(recording.label, n_channels=10, collision="add")
+        assert label.sum() == len(recording.event_px) == len(recording.label)
+        np.testing.assert_allclose(
+            recording.frame_px[recording.grid.to_frames(recording.label.time_s)], recording.event_px, atol=4.1
+        )
+    assert replace(data.train[0], name="other").frame_px is data.train[0].frame_px
+
+
+def test_splits_hold_one_another_and_leave_the_test_digits_alone() -> None:
+    def names(split: str, fold: int = 0) -> SplitNames:
+        return TASK._sources["embedded"].split(DataRequest("digits", "embedded", split, fold, "", 0), None)
+
+    small, large = names("canvases_125"), names("canvases_500")
+    assert small.train == large.train[:125] and small.test == large.test
+    assert len({*names("train_cv", 0).test, *names("train_cv", 1).test, *names("train_cv", 2).test}) == 750
+    assert not any(name.startswith("test") for name in names("train_cv").all)
+
+
+def test_an_unknown_front_end_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"`features` must be one of hilbert, .*, but got spiral"):
+        TASK.load(
+            DataRequest("digits", "embedded", "canvases_125", 0, "spiral", 0),
+            data_root=None,
+            cache_dir=Path("x"),
+        )
+
+
+def test_vgg_is_the_published_one() -> None:
+    network = VggWindows(n_bands=1024, n_channels=10, initial_logit=-4.0)
+    sizes = [(m.in_channels, m.out_channels) for m in network.convolutions if isinstance(m, torch.nn.Conv2d)]
+    assert sizes == [
+        (1, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 512),
+        (512, 512),
+    ]  # fmt: skip
+    assert (network.lstm.input_size, network.lstm.hidden_size, network.lstm.bidirectional) == (512, 48, False)
+    assert [layer.out_features for layer in network.head if isinstance(layer, torch.nn.Linear)] == [24, 10]
+    assert network(torch.rand(1, 3, 1024)).shape == (1, 10, 3)
+
+
+def test_the_compact_network_takes_half_windows() -> None:
+    network = CompactWindows(n_bands=256, n_channels=10, initial_logit=-4.0)
+    features = torch.rand(2, 5, 256)
+    assert network(features).shape == (2, 10, 5)
+    assert network.representation(features).shape == (2, 5, 24 * 16)
+
+
+def _recorded_root() -> Path:
+    folder = os.environ.get("SOFTLOC_DATA", str(Path(__file__).parents[4] / ".." / "shared" / "data"))
+    return Path(folder) / "mnist"
+
+
+@pytest.mark.data
+@pytest.mark.skipif(not _recorded_root().is_dir(), reason="MNIST is not at SOFTLOC_DATA")
+def test_recorded_digits_look_like_their_class() -> None:
+    """The nearest mean of a class recognises most test digits: images and labels belong together."""
+    train, test = mnist_digits(_recorded_root())
+    assert (len(train.digit), len(test.digit)) == (6995, 1500)
+    means = np.stack([train.image[train.digit == digit].mean(axis=0).reshape(-1) for digit in range(10)])
+    distance = ((test.image.reshape(len(test.image), 1, -1).astype(float) - means) ** 2).sum(axis=2)
+    assert (distance.argmin(axis=1) == test.digit).mean() > 0.75

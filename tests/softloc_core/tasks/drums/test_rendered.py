@@ -1,0 +1,145 @@
+"""Rendered drums: the same every time, exact onsets, and something to hear at each of them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from softloc_core.features.cache import FRONT_ENDS
+from softloc_core.tasks import TASKS, DataRequest, TaskData
+from softloc_core.tasks.drums.kit import RATE_HZ, draw_kit
+from softloc_core.tasks.drums.patterns import CHANNEL_OF_VOICE, STYLES, draw_part
+from softloc_core.tasks.drums.rendered import (
+    NAMES,
+    RENDERING_VERSION,
+    RenderedDrums,
+    SyntheticSource,
+)
+
+
+def _load(cache_dir: Path, *, split: str = "new_kits", fold: int = 0, seed: int = 0) -> TaskData:
+    request = DataRequest("drums", "synthetic", split, fold=fold, features="log_mel_48", seed=seed)
+    return TASKS.get("drums").load(request, data_root=None, cache_dir=cache_dir)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> tuple[TaskData, Path]:
+    """The whole source, and the cache that it is in."""
+    cache_dir = tmp_path_factory.mktemp("cache")
+    return _load(cache_dir), cache_dir
+
+
+def test_a_recording_is_the_same_every_time() -> None:
+    first, second = (RenderedDrums("train_03", seed=1).load()[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    for other in (RenderedDrums("train_04", seed=1), RenderedDrums("train_03", seed=2)):
+        assert not np.array_equal(first, other.load()[0])
+        assert other.content_key != RenderedDrums("train_03", seed=1).content_key
+
+
+def test_rendering_changes_with_its_version_alone() -> None:
+    """What is cached is known by the version: whoever changes the sound or the parts raises it."""
+    golden = json.loads((Path(__file__).parent / "golden_rendered_drums.json").read_text())
+    assert golden["rendering_version"] == RENDERING_VERSION, "render the golden file anew"
+    names = list(golden["recordings"])
+    for recording in SyntheticSource().scan(None, names=names, seed=golden["seed"]).recordings:
+        expected = golden["recordings"][recording.name]
+        bands_db = FRONT_ENDS["log_mel_48"](*recording.audio.load()).mean(axis=0)
+        assert recording.group == expected["style"]
+        assert np.bincount(recording.reference.channel).tolist() == expected["n_events"]
+        np.testing.assert_allclose(recording.reference.time_s[:8], expected["first_onsets_s"], atol=1e-6)
+        found_db = bands_db.reshape(6, 8).mean(axis=1)
+        # Another machine's mathematics may differ in the last bits, not by a hundredth of a decibel.
+        np.testing.assert_allclose(found_db, expected["mean_db_of_each_8_bands"], atol=0.02)
+
+
+def test_samples_are_in_range() -> None:
+    samples, rate_hz = RenderedDrums("test_00", seed=0).load()
+    assert (rate_hz, samples.shape, samples.dtype) == (44_100, (20 * 44_100,), np.float32)
+    assert 0.3 < np.abs(samples).max() <= 1.0
+    assert np.isfinite(samples).all()
+
+
+def test_nothing_is_rendered_twice(rendered: tuple[TaskData, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: RenderedDrums) -> None:
+        raise AssertionError("rendered again")
+
+    data, cache_dir = rendered
+    monkeypatch.setattr(RenderedDrums, "load", refuse)
+    again = _load(cache_dir)
+    assert again.fingerprint == data.fingerprint
+    assert _load(cache_dir, split="train_cv").fingerprint != data.fingerprint
+
+
+def test_every_recording_has_its_own_drums_and_all_classes(rendered: tuple[TaskData, Path]) -> None:
+    data, _ = rendered
+    assert ([len(part) for part in (data.train, data.validation, data.test)]) == [12, 0, 6]
+    recordings = (*data.train, *data.test)
+    assert len({tuple(recording.reference.time_s) for recording in recordings}) == 18
+    for recording in recordings:
+        assert (np.bincount(recording.reference.channel, minlength=3) >= 5).all()
+        assert recording.features.shape == (2001, 48)
+        for channel in range(3):
+            assert (np.diff(recording.reference.channel_time_s(channel)) > 0.04).all()
+
+
+def test_hits_are_heard_where_they_are_annotated(rendered: tuple[TaskData, Path]) -> None:
+    """Features rise at the annotated frames more than three frames before or six after."""
+    data, _ = rendered
+    for recording in (*data.train, *data.test):
+        rise = np.maximum(np.diff(recording.features, axis=0, prepend=recording.features[:1]), 0).mean(axis=1)
+        frames = recording.grid.to_frames(recording.reference.time_s)
+        at, before, after = (rise[np.minimum(frames + shift, 2000)].mean() for shift in (0, -3, 6))
+        assert at > 1.5 * before and at > 1.5 * after
+
+
+def test_a_stroke_sounds_from_its_first_millisecond_on() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        kit = draw_kit(rng)
+        for voice in (*CHANNEL_OF_VOICE, "crash", "ride", "low_tom", "high_tom", "cowbell", "clap"):
+            sound = kit.stroke(voice, 0.8, rng)
+            assert np.isfinite(sound).all() and sound[-1] == 0
+            # Half of the loudest millisecond is reached within 8 ms, a sixth of the tolerance.
+            energy = np.add.reduceat(sound**2, np.arange(0, len(sound), 44))
+            assert np.argmax(energy > 0.25 * energy.max()) <= 8
+
+
+def test_a_harder_stroke_is_louder() -> None:
+    kit = draw_kit(np.random.default_rng(1))
+    for voice in CHANNEL_OF_VOICE:
+        soft, hard = (np.sum(kit.stroke(voice, v, np.random.default_rng(2)) ** 2) for v in (0.3, 0.9))
+        assert hard > 3 * soft
+
+
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
+def test_parts_are_playable(style) -> None:
+    part = draw_part(style, duration_s=20.0, rng=np.random.default_rng(3))
+    times = [hit.time_s for hit in part.hits]
+    assert times == sorted(times) and times[0] >= 0 and times[-1] < 19.75
+    assert all(0 < hit.velocity <= 1 for hit in part.hits)
+    for channel in ("HH", "KD", "SD"):
+        mine = [hit.time_s for hit in part.hits if CHANNEL_OF_VOICE.get(hit.voice) == channel]
+        assert len(mine) >= 5 and np.diff(mine).min() >= 0.045
+
+
+def test_onsets_stand_on_the_samples_where_strokes_start() -> None:
+    (recording,) = SyntheticSource().scan(None, names=["train_00"], seed=0).recordings
+    audio = recording.audio
+    assert isinstance(audio, RenderedDrums)
+    expected = [round(hit.time_s * RATE_HZ) for hit in audio.part().hits if hit.voice in CHANNEL_OF_VOICE]
+    found = recording.reference.time_s * RATE_HZ
+    np.testing.assert_allclose(found, np.round(found), atol=1e-6)
+    assert sorted(np.round(found).astype(int)) == sorted(expected)
+
+
+def test_both_parts_go_through_many_styles() -> None:
+    assert len({RenderedDrums(name, 0).style for name in NAMES.train}) == len(STYLES)
+    assert len({RenderedDrums(name, 0).style for name in NAMES.test}) == len(NAMES.test)
+
+
+def test_folds_leave_the_test_recordings_alone() -> None:
+    request = DataRequest("drums", "synthetic", "train_cv", fold=1, features="log_mel_48", seed=0)
+    split = SyntheticSource().split(request, None)
+    assert set(split.all) == set(NAMES.train) and len(split.test) == 4

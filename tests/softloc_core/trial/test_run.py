@@ -1,0 +1,159 @@
+"""A trial run in parts: looked at, saved and gone on with, it gives what it gives at once, bit for bit."""
+
+import io
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_data import tiny_data, tiny_recording
+
+from softloc_core.errors import ConfigError
+from softloc_core.trial.run import TrialRun, run_trial
+
+ITERATIONS = 23
+
+
+@pytest.fixture(params=[0.0, 0.9], ids=["last weights", "averaged weights"])
+def trial(request, config):
+    """With dropout (compact network), gains, label noise and a schedule, so that all randomness is used."""
+    return replace(config, iterations=ITERATIONS, label_noise_s=0.03, weight_averaging=request.param)
+
+
+@pytest.fixture
+def with_validation():
+    return replace(tiny_data(), validation=(tiny_recording("validation0"),))
+
+
+def same(first, second):
+    return (
+        first.history == second.history
+        and first.events == second.events
+        and repr(first.scores) == repr(second.scores)
+        and first.trial_id == second.trial_id
+    )
+
+
+def saved_and_read(state):
+    """As a checkpoint goes through a file."""
+    sink = io.BytesIO()
+    torch.save(state, sink)
+    return torch.load(io.BytesIO(sink.getvalue()), weights_only=True)
+
+
+def test_a_look_between_parts_changes_nothing(trial, with_validation):
+    undisturbed = run_trial(trial, with_validation)
+    run = TrialRun(trial, with_validation)
+    for until in (1, 7, 8, 20):
+        run.advance(until)
+        assert run.iterations_done == until
+        before = torch.get_rng_state()
+        for part in ("validation", "training", "test"):
+            assert 0 <= run.scores(part).f1 <= 1
+        run.result()
+        assert torch.equal(torch.get_rng_state(), before)
+        # Whatever else the process draws meanwhile.
+        torch.rand(5)
+    run.advance(10**9)
+    assert run.iterations_done == ITERATIONS
+    assert same(run.result(), undisturbed)
+
+
+def test_training_in_parts_leaves_the_global_generator_as_it_was(trial, data):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    run = TrialRun(trial, data)
+    run.advance(3)
+    run.advance(5)
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("saved_at", [0, 1, 11, 22])
+def test_a_trial_that_goes_on_from_a_checkpoint_gives_the_same_bit_for_bit(trial, data, saved_at):
+    undisturbed = run_trial(trial, data)
+    first = TrialRun(trial, data)
+    first.advance(saved_at)
+    state = saved_and_read(first.state())
+    # What the first goes on doing does not reach what was saved.
+    first.advance(ITERATIONS)
+    torch.rand(7)
+    second = TrialRun(trial, tiny_data())
+    second.load_state(state)
+    assert second.iterations_done == saved_at
+    second.advance(ITERATIONS)
+    assert same(second.result(), undisturbed)
+    assert same(first.result(), undisturbed)
+    weights = second.weights()
+    assert all(torch.equal(value, weights[name]) for name, value in first.weights().items())
+
+
+def test_a_checkpoint_is_needed_for_that(trial, data):
+    """The other side of the test above: without one of its parts the result is another."""
+    undisturbed = run_trial(trial, data)
+    first = TrialRun(trial, data)
+    first.advance(11)
+    state = saved_and_read(first.state())
+    fresh = TrialRun(trial, data).state()
+    for part in ("network", "optimiser", "generator", "randomness", "recorder"):
+        second = TrialRun(trial, data)
+        second.load_state({**state, part: fresh[part]})
+        second.advance(ITERATIONS)
+        assert not same(second.result(), undisturbed), part
+
+
+def test_a_learned_scale_of_the_loss_goes_through_a_checkpoint(config, data):
+    trial = replace(
+        config, loss="marginal_alignment", loss_options=(("learn_scale", True),), iterations=6, noise="normal"
+    )
+    first = TrialRun(trial, data)
+    first.advance(3)
+    second = TrialRun(trial, data)
+    second.load_state(saved_and_read(first.state()))
+    second.advance(6)
+    assert same(second.result(), run_trial(trial, data))
+
+
+def test_a_part_ends_when_its_time_is_over(trial, data):
+    run = TrialRun(trial, data)
+    run.advance(ITERATIONS, at_most_s=0.0)
+    assert run.iterations_done == 1
+    run.advance(ITERATIONS, at_most_s=math.inf)
+    assert run.iterations_done == ITERATIONS
+
+
+def test_what_is_scored_on_is_what_was_asked_for(config, with_validation):
+    """A network that learned its training recordings with heavily misaligned labels by heart or not."""
+    trial = replace(config, iterations=150, label_noise_s=0.0)
+    run = TrialRun(trial, with_validation)
+    run.advance(150)
+    names = {part: run.scores(part).n_reference for part in ("validation", "training", "test")}
+    train, [validation], [test] = with_validation.train, with_validation.validation, with_validation.test
+    assert names["training"] == sum(len(recording.reference) for recording in train)
+    assert (names["validation"], names["test"]) == (len(validation.reference), len(test.reference))
+    assert repr(run.scores("test")) == repr(run.result().scores)
+
+
+def test_training_recordings_are_scored_against_their_wrong_labels(config, data):
+    """Nothing of the truth leaks: a network that finds the true events scores low against labels far off."""
+    trial = replace(config, iterations=150, label_noise_s=0.0, loss="cross_entropy")
+    true = TrialRun(trial, data)
+    true.advance(150)
+    noisy = TrialRun(replace(trial, label_noise_s=0.4), data)
+    noisy.load_state(true.state())
+    assert true.scores("training").f1 > 0.9
+    assert noisy.scores("training").f1 < 0.7
+    assert noisy.scores("test").f1 == true.scores("test").f1
+
+
+def test_weights_are_those_that_are_scored(trial, data):
+    run = TrialRun(trial, data)
+    run.advance(5)
+    weights = run.weights()
+    run.advance(6)
+    assert any(not torch.equal(value, weights[name]) for name, value in run.weights().items())
+
+
+def test_an_unknown_network_is_refused(config, data):
+    with pytest.raises(ConfigError, match=r"`network` must be one of .*but got none"):
+        TrialRun(replace(config, network="none"), data)
