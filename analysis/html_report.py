@@ -41,7 +41,7 @@ def html_report(study: Study, *, estimator: str = "auto", importance: Importance
         study: The study.
         estimator: See `analysis.curves.loss_curves`.
         importance: Gives each swept parameter's share of the variance of F1, as
-            `sweeps.importance.importance` does; left out when None.
+            `sweeps.inspection.importance.importance` does; left out when None.
 
     Raises:
         AnalysisError: A study of which no map can be drawn.

@@ -283,7 +283,7 @@ def write_report(
             alone varies, at few levels with replicates, else a Gaussian process.
         tolerance_s: Score at this tolerance in seconds; as stored when None.
         with_stopped: Whether trials that were stopped early count, with what they reached.
-        importance: Gives each swept parameter's share of the variance (`sweeps.importance.importance`); left
+        importance: Gives each swept parameter's share of the variance (`sweeps.inspection`); left
             out when None.
 
     Raises:
@@ -314,7 +314,7 @@ def write_importance(
 
     Args:
         study: The study's folder or address.
-        importance: Gives the shares (`sweeps.importance.importance`).
+        importance: Gives the shares (`sweeps.inspection.importance.importance`).
         out_dir: Where to write; `<study>/figures` when None.
         metric: Numeric column of the trials.
         tolerance_s: Score at this tolerance in seconds; as stored when None.

@@ -22,8 +22,8 @@ from scipy.stats import qmc
 from analysis.regression import Array, Grid
 from analysis.simulation import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
 from analysis.surfaces import fit_regression
-from sweeps.adaptive import AdaptiveDesign
-from sweeps.space import Parameter
+from sweeps.designs.adaptive import AdaptiveDesign
+from sweeps.designs.space import Parameter
 
 SETTINGS = ((52, 0.012), (105, 0.03))
 ESTIMATORS = ("nadaraya_watson", "local_linear", "gaussian_process", "steered_process")

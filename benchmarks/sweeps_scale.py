@@ -17,12 +17,12 @@ from simulated_actors import SimulatedActors, simulate_actors
 
 from analysis.results import load_study
 from analysis.surfaces import fit_surface
-from sweeps.folder import StudyFolder
-from sweeps.progress import Counts, ProgressLine
-from sweeps.runner import RunOptions, run_study
-from sweeps.simulation import SimulatedTrial, register_simulated_task
-from sweeps.store import TrialStore
-from sweeps.study import study_from_yaml
+from sweeps.execution.progress import Counts, ProgressLine
+from sweeps.execution.runner import RunOptions, run_study
+from sweeps.storage.folder import StudyFolder
+from sweeps.storage.store import TrialStore
+from sweeps.study.reading import study_from_yaml
+from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
 
 Sample = tuple[float, int, int, int, float]
 STUDY = """\

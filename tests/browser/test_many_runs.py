@@ -18,7 +18,7 @@ import pytest
 from chromium import CHROMIUM, Page, chromium
 from many_runs import fill
 
-from sweeps.mlflow_content import BEST_FIRST
+from sweeps.mlflow_view.content import BEST_FIRST
 
 pytestmark = [
     pytest.mark.browser,
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 N_TRIALS = 1000
-COMMAND = "import sys; from sweeps.cli import main; sys.argv[0] = 'softloc'; main()"
+COMMAND = "import sys; from sweeps.cli.app import main; sys.argv[0] = 'softloc'; main()"
 # A few seconds on a machine that does nothing else; a busy one is given its time.
 LIMIT_S = 60.0
 FIRST_RUN = "document.querySelector('[role=row] a[href*=\"/runs/\"]')?.innerText"

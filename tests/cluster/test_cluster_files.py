@@ -149,7 +149,7 @@ def test_the_kubernetes_job_has_a_budget_cleans_up_scales_from_none_and_asks_for
 def test_the_kubernetes_entry_point_is_a_command_that_exists() -> None:
     from typer.testing import CliRunner
 
-    from sweeps.cli import app
+    from sweeps.cli.app import app
 
     command = yaml.safe_load(JOB.read_text())["spec"]["entrypoint"].split()
     assert command[:2] == ["softloc", "run"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-from sweeps.ray_environment import set_ray_environment
+from sweeps.execution.ray.environment import set_ray_environment
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fault_study import FaultStudy, Verdict
 
-from sweeps.simulation import register_simulated_task
+from sweeps.testing.simulation import register_simulated_task
 
 _TABLE = pytest.StashKey[list[Verdict]]()
 

@@ -18,11 +18,11 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 
-from sweeps.planning import Planner, load_data
-from sweeps.simulation import SimulatedTrial
-from sweeps.study import Study, study_from_yaml
+from sweeps.planning.planner import Planner, load_data
+from sweeps.study.reading import Study, study_from_yaml
+from sweeps.testing.simulation import SimulatedTrial
 
-DRIVER = Path(__file__).parents[1] / "sweeps" / "simulated_driver.py"
+DRIVER = Path(__file__).parents[1] / "sweeps" / "execution" / "simulated_driver.py"
 # A loaded machine with two cores takes a minute to start Ray.
 PATIENCE_S = 900.0
 _STUDY = """\
@@ -183,7 +183,7 @@ class FaultStudy:
 
     def rebuild(self, *options: str) -> str:
         """`softloc mlflow rebuild`; what it said."""
-        command = [sys.executable, "-c", "from sweeps.cli import main; main()", "mlflow", "rebuild"]
+        command = [sys.executable, "-c", "from sweeps.cli.app import main; main()", "mlflow", "rebuild"]
         done = subprocess.run(
             [*command, str(self.results), *options], capture_output=True, text=True, check=False,
             timeout=PATIENCE_S,
@@ -216,7 +216,7 @@ def expected(study: Study) -> dict[str, dict[str, Any]]:
     """Results and events of every trial, as an undisturbed run gives them, computed here."""
     from datetime import UTC, datetime
 
-    from sweeps.records import Provenance, completed_record
+    from sweeps.storage.records import Provenance, completed_record
 
     plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     found = {}

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from fault_study import PATIENCE_S, FaultStudy
 
-from sweeps.schema import SCHEMA_VERSION, arrow_schema
+from sweeps.storage.schema import SCHEMA_VERSION, arrow_schema
 
 PLAIN = Path(__file__).with_name("plain_driver.py")
 

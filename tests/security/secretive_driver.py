@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.drawing import draw_surface
-from sweeps.runner import RunOptions, run_study
-from sweeps.simulation import SimulatedTrial, register_simulated_task
-from sweeps.study import study_from_yaml
+from sweeps.execution.runner import RunOptions, run_study
+from sweeps.inspection.drawing import draw_surface
+from sweeps.study.reading import study_from_yaml
+from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
 
 STUDY = """\
 name: sim

@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from softloc_core.errors import ConfigError
-from sweeps.mlflow_content import metrics_of, recording_scores
-from sweeps.runner import study_folder
-from sweeps.simulation import register_simulated_task
-from sweeps.study import study_from_yaml
+from sweeps.execution.runner import study_folder
+from sweeps.mlflow_view.content import metrics_of, recording_scores
+from sweeps.study.reading import study_from_yaml
+from sweeps.testing.simulation import register_simulated_task
 
 TEXT = "name: sim\ntask: simulated\ndata: plain\ntrials: 1\ndesign: random\n"
 OUT = Path("/somewhere/runs")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from sweeps.ray_environment import keep_credentials_here
+from sweeps.execution.ray.environment import keep_credentials_here
 from sweeps.redaction import RedactingFormatter, redacted
 
 DRIVER = Path(__file__).with_name("secretive_driver.py")

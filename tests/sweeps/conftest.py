@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sweeps.simulation import register_simulated_task
-from sweeps.study import Study, study_from_yaml
+from sweeps.study.reading import Study, study_from_yaml
+from sweeps.testing.simulation import register_simulated_task
 
 SIMULATED_STUDY = """\
 name: sim

@@ -1,0 +1,256 @@
+"""The commands that read a study's Parquet and train nothing: surface, compare, recommend and the like."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from softloc_core.errors import UserError
+from sweeps.cli.console import print_line
+from sweeps.cli.options import StudyDir, with_options
+from sweeps.study.units import parse_duration
+
+if TYPE_CHECKING:
+    from analysis.report import Output
+
+__all__ = ["add_analysis_commands"]
+
+OutDir = Annotated[Path | None, typer.Option(help="Where to write; STUDY/figures by default.")]
+Metric = Annotated[str, typer.Option(help="A numeric column of the trials.")]
+By = Annotated[str, typer.Option(help="Column whose values are told apart.")]
+_NAMES = "nadaraya_watson, local_linear, gaussian_process or steered_process"
+Estimator = Annotated[
+    str,
+    typer.Option(help=f"auto (means of few levels with replicates joined, else gaussian_process), {_NAMES}."),
+]
+SurfaceEstimator = Annotated[
+    str,
+    typer.Option(
+        help="auto (means of few levels with replicates joined, nadaraya_watson from 100 trials a loss on, "
+        f"else gaussian_process), {_NAMES}."
+    ),
+]
+Bandwidth = Annotated[
+    float | None, typer.Option(help="Of the kernel, in ms; chosen from the data if left out.")
+]
+Tolerance = Annotated[
+    str | None, typer.Option(help="Score again at this tolerance, as 20ms, from the stored events.")
+]
+Only = Annotated[list[str] | None, typer.Option("--loss", help="Keep this loss; may be given again.")]
+At = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=VALUE",
+        help="Hold a parameter at a value, as alpha=0.5, task=golf or fold=2; may be given again.",
+    ),
+]
+StandardError = Annotated[
+    str,
+    typer.Option(help="estimator (its own, with a kernel's bias) or bootstrap (over settings, recordings)."),
+]
+WithStopped = Annotated[
+    bool,
+    typer.Option("--with-stopped", help="Count trials that were stopped early, with what they reached."),
+]
+Level = Annotated[float, typer.Option(help="Probability of the intervals.")]
+
+
+def add_analysis_commands(app: typer.Typer) -> None:
+    """Give `app` the commands of this file."""
+    for command, example in _EXAMPLES.items():
+        app.command(epilog=f"Example: `{example}`")(command)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every drawing and every table of a metric may be asked."""
+
+    out_dir: OutDir = None
+    metric: Metric = "f1"
+    by: By = "loss"
+    bandwidth: Bandwidth = None
+    tolerance: Tolerance = None
+    at: At = None
+    standard_error: StandardError = "estimator"
+    with_stopped: WithStopped = False
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """By the names of `analysis.report`; the places go elsewhere in each."""
+        return {
+            "out_dir": self.out_dir,
+            "metric": self.metric,
+            "by": self.by,
+            "bandwidth": self.bandwidth,
+            "tolerance_s": _seconds("--tolerance", self.tolerance),
+            "standard_error": self.standard_error,
+            "with_stopped": self.with_stopped,
+        }
+
+
+@dataclass(frozen=True)
+class AskedOfLosses(Asked):
+    """The same, and what only losses that are weighed against each other have."""
+
+    only: Only = None
+    estimator: Estimator = "auto"
+    level: Level = 0.95
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """By the names of `analysis.report`."""
+        own = {"only": self.only, "estimator": self.estimator, "level": self.level}
+        return {**super().arguments, **own, "at": _places(self.at)}
+
+
+@with_options
+def surface(
+    study: StudyDir,
+    asked: Asked,
+    estimator: SurfaceEstimator = "auto",
+    x: Annotated[str | None, typer.Option(help="Parameter across; softness by default.")] = None,
+    y: Annotated[str | None, typer.Option(help="Parameter up; label_noise by default.")] = None,
+    marginal: Annotated[
+        list[str] | None,
+        typer.Option(help="Average over this parameter, as is done with all that are not drawn or held."),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="authors: the map as the paper's authors drew it.")
+    ] = None,
+) -> None:
+    """Draw the heat map of a study again from its Parquet, with its errors, slices and ridge."""
+    from analysis.report import write_surface
+    from analysis.views import View
+
+    view = View(x=x, y=y, at=_places(asked.at), marginal=marginal or ())
+    _show(write_surface(study, estimator=estimator, preset=preset, view=view, **asked.arguments))
+
+
+@with_options
+def compare(
+    study: StudyDir,
+    asked: AskedOfLosses,
+    reference: Annotated[str | None, typer.Option(help="What the others are compared with.")] = None,
+    softness: Annotated[
+        str | None, typer.Option(help="Softness to compare at, as 100ms; each its best by default.")
+    ] = None,
+) -> None:
+    """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
+    from analysis.report import write_compare
+
+    softness_s = _seconds("--softness", softness)
+    _show(write_compare(study, reference=reference, softness_s=softness_s, **asked.arguments))
+
+
+@with_options
+def recommend(
+    study: StudyDir,
+    label_noise: Annotated[str, typer.Option(help="How far labels are off (s.d.), as 60ms.")],
+    asked: AskedOfLosses,
+) -> None:
+    """Say which loss and softness suit labels that are off by so much, and how sure that is."""
+    from analysis.report import write_recommend
+
+    noise_s = _seconds("--label-noise", label_noise)
+    assert noise_s is not None, "the option is required"
+    _show(write_recommend(study, label_noise_s=noise_s, **asked.arguments))
+
+
+def report(
+    study: StudyDir,
+    out_dir: OutDir = None,
+    estimator: Estimator = "auto",
+    tolerance: Tolerance = None,
+    with_stopped: WithStopped = False,
+) -> None:
+    """Write one HTML page with the answers, maps, tables and failures of a study."""
+    from analysis.report import write_report
+    from sweeps.inspection.importance import importance
+
+    written = write_report(
+        study,
+        out_dir=out_dir,
+        estimator=estimator,
+        tolerance_s=_seconds("--tolerance", tolerance),
+        with_stopped=with_stopped,
+        importance=importance,
+    )
+    _show(written)
+
+
+def importance(
+    study: StudyDir,
+    out_dir: OutDir = None,
+    metric: Metric = "f1",
+    tolerance: Tolerance = None,
+    with_stopped: WithStopped = False,
+) -> None:
+    """Say how much of a metric's spread each varied parameter explains (functional ANOVA)."""
+    from analysis.report import write_importance
+    from sweeps.inspection.importance import importance as shares
+
+    written = write_importance(
+        study,
+        partial(shares, metric=metric),
+        out_dir=out_dir,
+        metric=metric,
+        tolerance_s=_seconds("--tolerance", tolerance),
+        with_stopped=with_stopped,
+    )
+    _show(written)
+
+
+def _seconds(option: str, text: str | None) -> float | None:
+    """A duration of the command line in seconds.
+
+    Raises:
+        UserError: No finite duration in s or ms (frames and tolerances differ from trial to trial).
+    """
+    if text is None:
+        return None
+    try:
+        duration = parse_duration(text)
+    except UserError as error:
+        raise UserError(f"`{option}` {error}") from error
+    if duration.unit not in ("s", "ms") or not math.isfinite(duration.value):
+        raise UserError(f"`{option}` must be finite and in ms or s, as 20ms, but got {text}")
+    return duration.value / (1000 if duration.unit == "ms" else 1)
+
+
+def _places(given: list[str] | None) -> dict[str, str]:
+    """Values by parameter from `NAME=VALUE`.
+
+    Raises:
+        UserError: Another form, or a parameter given twice.
+    """
+    places: dict[str, str] = {}
+    for text in given or []:
+        name, found, value = text.partition("=")
+        if not (name.strip() and found and value.strip()):
+            raise UserError(f"`--at` must be NAME=VALUE, as alpha=0.5 or label_noise=60ms, but got {text}")
+        if name.strip() in places:
+            raise UserError(f"`--at` must give each parameter once, but got {name.strip()} twice")
+        places[name.strip()] = value.strip()
+    return places
+
+
+def _show(output: Output) -> None:
+    """The text, and a path a line."""
+    print_line(output.text)
+    for path in output.paths:
+        print_line(str(path))
+
+
+_EXAMPLES: Mapping[Callable[..., None], str] = {
+    surface: "softloc surface runs/drums_210 --bandwidth 10",
+    compare: "softloc compare runs/quickstart --tolerance 20ms",
+    recommend: "softloc recommend runs/quickstart --label-noise 60ms",
+    report: "softloc report runs/quickstart",
+    importance: "softloc importance runs/quickstart",
+}

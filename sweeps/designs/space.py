@@ -1,0 +1,181 @@
+"""What a study varies: ranges and lists of values, each with a face that every design can use.
+
+A parameter may hang on others: `when: {loss: [bootstrap_soft]}` makes it a parameter of the points with that
+loss only, and the other points lack it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from softloc_core.errors import ConfigError
+from sweeps.study.located_yaml import Located
+
+__all__ = ["KINDS", "Condition", "Parameter", "active_part", "in_order", "parse_parameter", "validate_range"]
+
+Parse = Callable[[Located], Any]
+# A parameter's key, and the values of it that are meant.
+Condition = tuple[str, tuple[Any, ...]]
+
+KINDS: Mapping[str, str] = {
+    "uniform": "[low, high], any value between",
+    "log_uniform": "[low, high] above 0, uniform in the logarithm",
+    "integers": "[low, high], whole numbers, both ends included",
+    "choice": "[a, b, ...], one of them at each design point",
+    "each": "[a, b, ...], all of them at each design point",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One varied field.
+
+    Attributes:
+        kind: One of `KINDS`.
+        values: The two ends of a range, or the listed values.
+        steps: Number of levels that a grid lays over a range, >= 2; None where none was given.
+        when: The parameter is one of the points where all of these hold; one without values never holds.
+    """
+
+    kind: str
+    values: tuple[Any, ...]
+    steps: int | None = None
+    when: tuple[Condition, ...] = ()
+
+    @property
+    def is_range(self) -> bool:
+        """Whether the values are the two ends of a range."""
+        return self.kind in ("uniform", "log_uniform", "integers")
+
+    def at(self, position: float) -> Any:
+        """The value at a position in [0, 1) of the range or list."""
+        if not self.is_range:
+            return self.values[min(int(position * len(self.values)), len(self.values) - 1)]
+        low, high = self.values
+        if self.kind == "integers":
+            return min(low + int(position * (high - low + 1)), high)
+        if self.kind == "log_uniform":
+            return math.exp(math.log(low) + position * (math.log(high) - math.log(low)))
+        return low + position * (high - low)
+
+    def levels(self) -> tuple[Any, ...]:
+        """The values that a grid takes; empty where a range has no `steps`."""
+        if not self.is_range:
+            return self.values
+        if self.kind == "integers" and self.steps is None:
+            return tuple(range(self.values[0], self.values[1] + 1))
+        if self.steps is None:
+            return ()
+        positions = [step / (self.steps - 1) for step in range(self.steps)]
+        if self.kind == "integers":
+            low, high = self.values
+            return tuple(dict.fromkeys(round(low + position * (high - low)) for position in positions))
+        return (*tuple(self.at(position) for position in positions[:-1]), self.values[1])
+
+    def is_active(self, point: Mapping[str, Any]) -> bool:
+        """Whether a point, as far as it is known, has the parameter."""
+        return all(key in point and point[key] in allowed for key, allowed in self.when)
+
+    def mapped(self, convert: Callable[[Any], Any]) -> Parameter:
+        """The same parameter with every value converted."""
+        when = tuple((key, tuple(convert(value) for value in allowed)) for key, allowed in self.when)
+        return Parameter(self.kind, tuple(convert(value) for value in self.values), self.steps, when)
+
+    def spec(self, write: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
+        """The parameter as a study file writes it."""
+        spec: dict[str, Any] = {self.kind: [write(value) for value in self.values]}
+        if self.steps is not None:
+            spec["steps"] = self.steps
+        if self.when:
+            spec["when"] = {key: [write(value) for value in allowed] for key, allowed in self.when}
+        return spec
+
+
+def in_order(space: Mapping[str, Parameter]) -> list[str]:
+    """The keys of a space, each after those that it hangs on, else as they stand.
+
+    Raises:
+        ConfigError: Parameters that hang on each other in a circle.
+    """
+    ordered: list[str] = []
+    left = list(space)
+    while left:
+        ready = [key for key in left if all(other not in left for other, _ in space[key].when)]
+        if not ready:
+            raise ConfigError(f"`when` must not lead in a circle, but {', '.join(left)} hang on each other")
+        # One at a time: what stands first stays first.
+        ordered.append(ready[0])
+        left.remove(ready[0])
+    return ordered
+
+
+def active_part(space: Mapping[str, Parameter], point: Mapping[str, Any]) -> dict[str, Any]:
+    """A point without the parameters whose conditions do not hold there, in the space's order."""
+    kept: dict[str, Any] = {}
+    for key in in_order(space):
+        if key in point and space[key].is_active(kept):
+            kept[key] = point[key]
+    return {key: kept[key] for key in space if key in kept}
+
+
+def parse_parameter(located: Located, *, parse: Parse) -> Parameter:
+    """A parameter from a study file.
+
+    Args:
+        located: A mapping with one of `KINDS`, and `steps` where wanted; `when` is read once all are known.
+        parse: Turns one value of the field's kind into what the study keeps.
+
+    Raises:
+        ConfigError: Another kind, another number of ends, an empty range, a repeated value.
+    """
+    listed = f"must be one of {', '.join(KINDS)} (with steps for a grid, when for a condition)"
+    if not isinstance(located.value, dict):
+        raise located.error(f"{listed}, as in {{uniform: [low, high]}}")
+    kinds = [key for key in located.value if key not in ("steps", "when")]
+    if len(kinds) != 1 or kinds[0] not in KINDS:
+        raise located.error(listed, got=", ".join(kinds) or "none of them")
+    entry = located.value[kinds[0]]
+    values = tuple(parse(item) for item in entry.elements())
+    parameter = Parameter(kinds[0], values, _steps(located))
+    _validate_values(parameter, entry)
+    return parameter
+
+
+def _steps(located: Located) -> int | None:
+    """The number of grid levels, where given."""
+    if "steps" not in located.value:
+        return None
+    steps = located.value["steps"]
+    if isinstance(steps.value, bool) or not isinstance(steps.value, int) or steps.value < 2:
+        raise steps.error("must be a whole number, at least 2")
+    return int(steps.value)
+
+
+def _validate_values(parameter: Parameter, entry: Located) -> None:
+    """Refuse lists that are empty or repeat themselves, and ranges with other than two ends."""
+    if not parameter.is_range:
+        if not parameter.values:
+            raise entry.error("must list at least one value")
+        if len({repr(value) for value in parameter.values}) < len(parameter.values):
+            raise entry.error("must list each value once")
+        return
+    if len(parameter.values) != 2:
+        raise entry.error("must be a range [low, high]")
+    if parameter.kind == "integers" and not all(type(value) is int for value in parameter.values):
+        raise entry.error("must be a range of whole numbers")
+
+
+def validate_range(parameter: Parameter, entry: Located) -> None:
+    """Refuse a range of plain numbers that is empty, or that has no logarithm."""
+    if not parameter.is_range:
+        return
+    low, high = parameter.values
+    if not low < high:
+        raise entry.error("must be a range [low, high] with low below high (it is empty)")
+    if not math.isfinite(high):
+        raise entry.error("must be a range with finite ends")
+    if parameter.kind == "log_uniform" and low <= 0:
+        raise entry.error("must be a range above 0, for it is uniform in the logarithm")

@@ -1,0 +1,1 @@
+"""Trials become rows: Ray Tune dispatches them, a recorder stores them."""

@@ -1,0 +1,1 @@
+"""Ray's session, environment, node load and the repairs that Tune needs."""

@@ -1,0 +1,176 @@
+"""Pilot trials: short runs of real trials, timed, from which the time of whole ones follows."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import multiprocessing
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from softloc_core.tasks import DataRequest, TaskData
+from softloc_core.trial.run import TrialConfig
+from sweeps.storage.records import RunTrial
+
+__all__ = ["Kind", "Timing", "kind_of", "measured_kinds", "run_pilots", "timings_of"]
+
+logger = logging.getLogger(__name__)
+_FIRST_ITERATIONS, _GROWTH = 8, 4
+_WARM_UP_ITERATIONS = 2
+_MOST_KINDS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """What decides how long an iteration takes, as far as a study can vary it.
+
+    Attributes:
+        task: The task.
+        network: Network.
+        features: Front end.
+        loss: Loss.
+        batch_size: Excerpts a step.
+        excerpt_s: Length of an excerpt in seconds.
+    """
+
+    task: str
+    network: str
+    features: str
+    loss: str
+    batch_size: int
+    excerpt_s: float
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long trials of one kind take, by one pilot.
+
+    Attributes:
+        setup_s: Seconds of a trial beside its iterations: labels, network, scoring.
+        iteration_s: Seconds of an iteration.
+        iterations: Of the longest run that was timed; a whole trial where it is the trial's own number.
+    """
+
+    setup_s: float
+    iteration_s: float
+    iterations: int
+
+    def trial_s(self, iterations: int) -> float:
+        """Seconds of a trial with so many iterations."""
+        return self.setup_s + iterations * self.iteration_s
+
+
+def kind_of(config: TrialConfig) -> Kind:
+    """The kind of a trial."""
+    return Kind(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Kind)})
+
+
+def measured_kinds(configs: Iterable[TrialConfig]) -> list[TrialConfig]:
+    """One trial of each of the four kinds that most of the trials are of, and of each task one at least."""
+    first: dict[Kind, TrialConfig] = {}
+    counts: Counter[Kind] = Counter()
+    for config in configs:
+        first.setdefault(kind_of(config), config)
+        counts[kind_of(config)] += 1
+    tasks = dict.fromkeys(kind.task for kind in first)
+    share = max(1, _MOST_KINDS // max(1, len(tasks)))
+    common = [kind for kind, _ in counts.most_common()]
+    return [first[kind] for task in tasks for kind in [k for k in common if k.task == task][:share]]
+
+
+def timings_of(
+    run_trial: RunTrial, config: TrialConfig, data: TaskData, *, device: str, target_s: float
+) -> list[Timing]:
+    """Time one trial with ever more iterations, until a run takes long enough or is a whole trial.
+
+    A first run of two iterations, which compiles and reads, is not counted; the longest is run twice.
+
+    Args:
+        run_trial: The function that runs a trial.
+        config: The trial.
+        data: Its data.
+        device: Where to train, as torch names it.
+        target_s: Seconds that the longest run should take at least.
+    """
+
+    def seconds(iterations: int) -> float:
+        started = time.perf_counter()
+        run_trial(dataclasses.replace(config, iterations=iterations), data, device=device)
+        return time.perf_counter() - started
+
+    seconds(min(_WARM_UP_ITERATIONS, config.iterations))
+    n = min(_FIRST_ITERATIONS, config.iterations)
+    shorter, taken_s = (0, 0.0), seconds(n)
+    # Two lengths at least, unless the first is a whole trial: one cannot tell set-up from iterations.
+    while n < config.iterations and (taken_s < target_s or shorter[0] == 0):
+        growth = _GROWTH if taken_s < target_s else 2
+        shorter, n = (n, taken_s), min(n * growth, config.iterations)
+        taken_s = seconds(n)
+    return [_timing(shorter, (n, one)) for one in (taken_s, seconds(n))]
+
+
+def _timing(shorter: tuple[int, float], longer: tuple[int, float]) -> Timing:
+    """The line through two runs; never a negative part."""
+    (n_short, short_s), (n_long, long_s) = shorter, longer
+    iteration_s = max(long_s - short_s, 0.0) / (n_long - n_short)
+    return Timing(max(long_s - n_long * iteration_s, 0.0), iteration_s, n_long)
+
+
+def _pilot(arguments: Mapping[str, Any], threads: int) -> list[Timing]:
+    """One pilot in a process of its own."""
+    import torch
+
+    torch.set_num_threads(threads)
+    return timings_of(**arguments)
+
+
+def run_pilots(
+    run_trial: RunTrial,
+    configs: Sequence[TrialConfig],
+    data: Mapping[DataRequest, TaskData],
+    *,
+    at_once: int,
+    threads: int,
+    device: str,
+    target_s: float,
+) -> dict[Kind, list[Timing]]:
+    """Time trials in as many processes as will run later, so that they get in each other's way as later.
+
+    Args:
+        run_trial: The function that runs a trial.
+        configs: One trial a kind, as `measured_kinds` gives them.
+        data: The study's data.
+        at_once: Processes, >= 1; each has a pilot, if need be of a kind that another one has as well.
+        threads: Threads of each.
+        device: Where to train, as torch names it.
+        target_s: Seconds that the longest run of each pilot should take at least.
+
+    Returns:
+        Timings by kind, two from each pilot.
+    """
+    n_pilots = max(at_once, len(configs))
+    jobs = [configs[index % len(configs)] for index in range(n_pilots)]
+    found: dict[Kind, list[Timing]] = {}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=at_once, mp_context=context) as pool:
+        pending = [
+            pool.submit(
+                _pilot,
+                {
+                    "run_trial": run_trial,
+                    "config": config,
+                    "data": data[config.data_request()],
+                    "device": device,
+                    "target_s": target_s,
+                },
+                threads,
+            )
+            for config in jobs
+        ]
+        for config, future in zip(jobs, pending, strict=True):
+            found.setdefault(kind_of(config), []).extend(future.result())
+    return found

@@ -1,0 +1,233 @@
+"""MLflow as a view of the Parquet: a parent run for the study, a child run for each trial."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sweeps.mlflow_view.address import set_mlflow_environment, without_credentials
+from sweeps.mlflow_view.content import BEST_FIRST_TAG, PARAMETERS, TAGS, metrics_of, recording_scores, text_of
+from sweeps.mlflow_view.picture import StudyView
+from sweeps.storage.environment import environment_at, read_environments
+from sweeps.storage.store import TrialStore
+from sweeps.storage.weights import kept_weights
+
+__all__ = ["MlflowWriter", "tracking_uri"]
+
+Row = Mapping[str, Any]
+# Counts up when a run carries more than it did: older runs are then written again. The tag is `view`.
+_VIEW = "2"
+_NOTE = "mlflow.note.content"
+
+
+def tracking_uri(folder: Path) -> str:
+    """The database of a study whose folder is local."""
+    return f"sqlite:///{folder.absolute()}/mlflow.db"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A trial's run: its identity in MLflow, how it ended, and what it carries."""
+
+    run_id: str
+    status: str
+    view: str
+
+
+class MlflowWriter:
+    """Writes trials to MLflow, each once: a child run is found again by its tag `trial_id`.
+
+    Writing a trial twice changes nothing; a run that was left open is completed. So everything can be written
+    again from Parquet at any time. Times are those of the trials, never those of the writing.
+    """
+
+    def __init__(self, store: TrialStore, *, uri: str, study: str, artifact_root: str | None) -> None:
+        """Open the study's experiment and parent run, making them where they are not there yet.
+
+        Args:
+            store: The study's trials.
+            uri: MLflow's tracking address; its user and password, if any, are moved to the environment.
+            study: The study's name.
+            artifact_root: Absolute address for artifacts, or None for the server's own.
+        """
+        uri = without_credentials(uri)
+        set_mlflow_environment(os.environ)
+        import mlflow
+        from mlflow import MlflowClient
+
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        # It prints a traceback, then raises what is caught and logged here: a full disk is no crash.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+        mlflow.set_tracking_uri(uri)
+        self._store = store
+        self._client = MlflowClient(uri)
+        self._references: dict[str, list[Row]] = {}
+        self._experiment_id = self._experiment(study, artifact_root)
+        self._parent_id = self._parent(study)
+        self._runs = self._children()
+
+    def write(self, row: Row, *, events: Sequence[Row], history: Sequence[Row]) -> None:
+        """Write one trial: files; parameters, metrics, curve, tags in one batch; the end of its run."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        if not self._lacks(row["trial_id"], row["status"]):
+            return
+        known = self._runs.get(row["trial_id"])
+        run_id = known.run_id if known else self._create(row)
+        if row["status"] != "failed" and known and known.status == "FAILED":
+            self._client.delete_tag(run_id, "error")
+        self._put_files(run_id, self._files(row, events))
+        ended_ms = _ended_ms(row)
+        tags = {**{key: row.get(key) for key in (*TAGS, "error")}, "view": _VIEW}
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(key, value, ended_ms, step) for key, value, step in metrics_of(row, history)],
+            params=[Param(key, text_of(row.get(key))) for key in PARAMETERS],
+            tags=[RunTag(key, text_of(value)) for key, value in tags.items() if value is not None],
+        )
+        self._client.set_terminated(run_id, status=_ending(row["status"]), end_time=ended_ms)
+        self._runs[row["trial_id"]] = _Run(run_id, _ending(row["status"]), _VIEW)
+
+    def write_missing(self) -> int:
+        """Write every stored trial that MLflow lacks or holds unfinished; the number written."""
+        lacking = [one for one in self._store.load().values() if self._lacks(one.trial_id, one.status)]
+        for trial in lacking:
+            events, history = (self._store.rows(table, trial.trial_id) for table in ("events", "history"))
+            self.write(trial.row, events=events, history=history)
+        return len(lacking)
+
+    def show(self, view: StudyView) -> None:
+        """Give the parent run the heat map and the summary as they are now."""
+        self._put_files(self._parent_id, view.files)
+        self._client.set_tag(self._parent_id, _NOTE, view.note)
+
+    def finish(self, *, view: StudyView | None, files: Iterable[Path], status: str) -> None:
+        """Give the parent run the study's definition, environments, view and figures, and end it."""
+        environments = read_environments(self._store.folder)
+        content = {"environments.json": json.dumps(environments, indent=1).encode()} if environments else {}
+        self._put_files(self._parent_id, {**content, **self._definition()})
+        if view is not None:
+            self.show(view)
+        for path, folder in _artifact_folders(files):
+            self._client.log_artifact(self._parent_id, str(path), folder)
+        stored = self._store.load().values()
+        ended_ms = max((_ended_ms(trial.row) for trial in stored), default=0)
+        for name in ("completed", "stopped", "failed"):
+            count = sum(trial.status == name for trial in stored)
+            self._client.log_metric(self._parent_id, f"trials_{name}", count, timestamp=ended_ms)
+        self._client.set_terminated(self._parent_id, status=status, end_time=ended_ms)
+
+    def _files(self, row: Row, events: Sequence[Row]) -> dict[str, bytes]:
+        """A trial's files: the study, the environment it ran in, and the scores of each recording."""
+        files = self._definition()
+        environment = environment_at(read_environments(self._store.folder), row["started_at"])
+        if environment is not None:
+            files["environment.json"] = json.dumps(environment, indent=1).encode()
+        references = self._references_of(row["data_fingerprint"])
+        if row["status"] != "failed" and references:
+            files["recordings.csv"] = recording_scores(row, events, references).encode()
+        return {**files, **kept_weights(self._store.folder, row, definition=files.get("study.yaml", b""))}
+
+    def _definition(self) -> dict[str, bytes]:
+        """The study as resolved."""
+        content = self._store.folder.read("study.yaml")
+        return {} if content is None else {"study.yaml": content}
+
+    def _references_of(self, fingerprint: str) -> list[Row]:
+        """The reference events of a trial's data, read once."""
+        if fingerprint not in self._references:
+            self._references[fingerprint] = self._store.rows("references", fingerprint[:32])
+        return self._references[fingerprint]
+
+    def _put_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
+        """Give a run its files, in one go."""
+        if not files:
+            return
+        with tempfile.TemporaryDirectory(prefix="softloc-mlflow-") as folder:
+            for name, content in files.items():
+                (Path(folder) / name).write_bytes(content)
+            self._client.log_artifacts(run_id, folder)
+
+    def _lacks(self, trial_id: str, status: str) -> bool:
+        """Whether a stored trial is absent here, stands otherwise, or carries less than it should."""
+        run = self._runs.get(trial_id)
+        return run is None or run.status != _ending(status) or run.view != _VIEW
+
+    def _experiment(self, study: str, artifact_root: str | None) -> str:
+        """The study's experiment."""
+        found = self._client.get_experiment_by_name(study)
+        key, view = BEST_FIRST_TAG
+        if found is None:
+            tags = {key: view}
+            return str(self._client.create_experiment(study, artifact_location=artifact_root, tags=tags))
+        if found.tags.get(key) != view:
+            self._client.set_experiment_tag(found.experiment_id, key, view)
+        return str(found.experiment_id)
+
+    def _parent(self, study: str) -> str:
+        """The study's own run, running again."""
+        found = self._client.search_runs([self._experiment_id], "tags.kind = 'study'", max_results=1)
+        if found:
+            run_id = str(found[0].info.run_id)
+            self._client.update_run(run_id, status="RUNNING")
+            return run_id
+        tags = {"kind": "study", "study": study}
+        return str(self._client.create_run(self._experiment_id, tags=tags, run_name=study).info.run_id)
+
+    def _children(self) -> dict[str, _Run]:
+        """The run of every trial that is there."""
+        children: dict[str, _Run] = {}
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment_id], "tags.kind = 'trial'", max_results=5000, page_token=token
+            )
+            for run in page:
+                tags = run.data.tags
+                children[tags["trial_id"]] = _Run(run.info.run_id, run.info.status, tags.get("view", ""))
+            token = page.token
+            if not token:
+                return children
+
+    def _create(self, row: Row) -> str:
+        """An open run for a trial."""
+        tags = {"kind": "trial", "trial_id": row["trial_id"], "mlflow.parentRunId": self._parent_id}
+        name = f"{row['loss']} {row['trial_id'][:8]}"
+        created = self._client.create_run(
+            self._experiment_id, start_time=_started_ms(row), tags=tags, run_name=name
+        )
+        run_id = str(created.info.run_id)
+        self._runs[row["trial_id"]] = _Run(run_id, "RUNNING", "")
+        return run_id
+
+
+def _ending(status: str) -> str:
+    """MLflow's word for how a trial ended; one that was stopped early is `KILLED` there."""
+    return {"completed": "FINISHED", "stopped": "KILLED"}.get(status, "FAILED")
+
+
+def _started_ms(row: Row) -> int:
+    """When a trial began, in MLflow's unit."""
+    return int(row["started_at"].timestamp() * 1000)
+
+
+def _ended_ms(row: Row) -> int:
+    """When its training ended."""
+    took = timedelta(seconds=row.get("train_s") or 0.0)
+    return int((row["started_at"] + took).timestamp() * 1000)
+
+
+def _artifact_folders(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Where each figure goes: `figures`, with the folders below the one that all have in common."""
+    paths = list(files)
+    root = os.path.commonpath([path.parent for path in paths]) if paths else ""
+    for path in paths:
+        yield path, str(PurePosixPath("figures") / path.parent.relative_to(root))

@@ -1,0 +1,1 @@
+"""A study and its data become trials, each with its identity."""

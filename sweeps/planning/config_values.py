@@ -1,0 +1,143 @@
+"""From the values of a design point to one explicit TrialConfig, judged by the registries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from softloc_core.errors import ConfigError
+from softloc_core.events import EventList
+from softloc_core.label_noise import COMMON_OPTIONS, NOISES, misaligned
+from softloc_core.losses import LOSSES, MEASURES, Constant, make_loss, resolve_options, schedule_from_spec
+from softloc_core.trial.run import OPTION_FIELDS, TrialConfig, augmentation_of, detector_of
+from sweeps.study.fields import FIELDS
+
+__all__ = ["canonical_values", "judge_names", "names_of", "set_option"]
+
+
+def set_option(values: dict[str, Any], key: str, value: Any) -> None:
+    """Put the value of a dotted key, as `alpha.ramp.high`, into the field it belongs to.
+
+    Args:
+        values: By TrialConfig's names; changed in place.
+        key: Field and what lies inside it.
+        value: The option's value.
+    """
+    head, *path = key.split(".")
+    name = FIELDS[head].config_name
+    field_value = values[name]
+    if FIELDS[head].kind == "schedule":
+        spec = field_value if isinstance(field_value, Mapping) else field_value.spec()
+        values[name] = _with_path(spec, path, value)
+    else:
+        values[name] = {**dict(field_value), path[0]: value}
+
+
+def _with_path(spec: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
+    """A schedule's spec with one parameter replaced; another schedule's name starts a new spec."""
+    kept = dict(spec) if path[0] in spec else {}
+    if len(path) == 1:
+        return {path[0]: value}
+    inner = kept.get(path[0])
+    return {path[0]: {**(inner if isinstance(inner, Mapping) else {}), path[1]: value}}
+
+
+def canonical_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """TrialConfig's arguments: options in full, specs as values, what changes nothing at one fixed value.
+
+    Options that only another loss (another kind of noise) has are dropped, so that a study may give them
+    to all.
+
+    Raises:
+        ConfigError: An option that nothing has, a schedule that is none, or a field without a value.
+    """
+    result = dict(values)
+    missing = [item.name for item in fields(TrialConfig) if item.name not in result]
+    if missing:
+        raise ConfigError(f"a study must give {', '.join(missing)} under fixed, for the task has no default")
+    if isinstance(result["alpha"], Mapping):
+        result["alpha"] = schedule_from_spec(result["alpha"])
+    for name in ("loss_options", "noise_options"):
+        result[name] = dict(result[name])
+    entry = LOSSES.get(result["loss"])
+    if entry is not None:
+        everywhere = {key for other in LOSSES.values() for key in other.options}
+        options = _own(result["loss_options"], entry.options, everywhere)
+        result["loss_options"] = resolve_options(entry.name, options)
+        if not entry.uses_softness:
+            result["softness_s"] = 0.0
+        if not entry.uses_alpha:
+            result["alpha"] = Constant(0.0)
+        if not entry.uses_measure:
+            result["measure"] = next(iter(MEASURES))
+    noise = NOISES.get(result["noise"])
+    if noise is not None:
+        everywhere = {key for other in NOISES.values() for key in other.options}
+        known = {*noise.options, *COMMON_OPTIONS}
+        result["noise_options"] = _own(result["noise_options"], known, everywhere)
+    plays_as_is = result["rate_variation"] == 0 and result["rate_centre"] == 1
+    if plays_as_is and 0 <= result["rate_share"] <= 1:
+        result["rate_share"] = 1.0
+    for name in OPTION_FIELDS:
+        result[name] = tuple(sorted(dict(result[name]).items()))
+    return result
+
+
+def _own(
+    given: Mapping[str, Any], known: Mapping[str, Any] | set[str], everywhere: set[str]
+) -> dict[str, Any]:
+    """The options without those that others have and this one has not; unknown ones stay, to be refused."""
+    return {key: value for key, value in given.items() if key in known or key not in everywhere}
+
+
+def names_of(config: TrialConfig) -> tuple[Any, ...]:
+    """The part of a configuration that `judge_names` looks at."""
+    return (
+        config.loss,
+        config.loss_options,
+        config.measure,
+        config.noise,
+        config.noise_options,
+        config.decoding,
+        config.decoding_options,
+        config.ensemble_options,
+        config.excerpt_s,
+        config.features,
+        config.rate_variation,
+        config.rate_centre,
+        config.rate_share,
+        config.stacking,
+    )
+
+
+def judge_names(config: TrialConfig, *, hop_s: float) -> None:
+    """Let the registries judge a trial's names and options before anything runs.
+
+    Args:
+        config: The trial.
+        hop_s: Seconds between frames of its data.
+
+    Raises:
+        ConfigError: A loss, measure, noise, decoding or option that does not exist or is out of range, an
+            augmentation or ensemble that does not go with the task.
+    """
+    make_loss(
+        config.loss,
+        softness_frames=config.softness_s / hop_s,
+        alpha=config.alpha,
+        measure=config.measure,
+        n_steps=config.iterations,
+        options=dict(config.loss_options),
+    )
+    detector_of(config, hop_s=hop_s)
+    augmentation_of(config)
+    misaligned(
+        EventList([], [], 1.0),  # type: ignore[arg-type]
+        noise=config.noise,
+        scale_s=config.label_noise_s,
+        seed=0,
+        replicate=0,
+        recording="",
+        options=dict(config.noise_options),
+    )

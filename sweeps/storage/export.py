@@ -1,0 +1,50 @@
+"""A study as a few files to keep, send or publish: each table gathered in one part."""
+
+from __future__ import annotations
+
+from softloc_core.errors import ConfigError
+from sweeps.storage.folder import StudyFolder
+from sweeps.storage.schema import TABLES
+from sweeps.storage.store import GATHERED, TrialStore
+
+__all__ = ["export_study"]
+
+
+def export_study(study: str, target: str, *, without: tuple[str, ...] = ()) -> list[str]:
+    """Write a study's tables into another folder, one part each, beside its `study.yaml`.
+
+    All that reads a study reads the result.
+
+    Args:
+        study: The study's folder, or an address that pyarrow opens.
+        target: The new folder or address; it must not hold a study yet.
+        without: Which of `sweeps.storage.schema.TABLES` to leave out; `trials` cannot be.
+
+    Returns:
+        What was written and how large it is, one line a file.
+
+    Raises:
+        ConfigError: No trials there, an unknown table, or a target that is in use.
+    """
+    others = [table for table in TABLES if table != "trials"]
+    for table in without:
+        if table not in others:
+            raise ConfigError(f"a table to leave out must be one of {', '.join(others)}, but got {table}")
+    source, folder = StudyFolder(study), StudyFolder(target)
+    if folder.names("trials", suffix=".parquet"):
+        raise ConfigError(f"an export needs a folder without a study, but {target} holds trials already")
+    store = TrialStore(source)
+    if not store.load():
+        raise ConfigError(f"a study must hold at least one trial, but {study} has none")
+    files = {"study.yaml": source.read("study.yaml")}
+    # The trials last, as in a study: where they stand, the rest is there.
+    for table in [*others, "trials"]:
+        if table not in without:
+            files[f"{table}/{GATHERED}"] = store.gathered(table)
+    return [_written(folder, name, content) for name, content in files.items() if content is not None]
+
+
+def _written(folder: StudyFolder, name: str, content: bytes) -> str:
+    """Write a file; its address and size."""
+    folder.write(name, content)
+    return f"{folder.path(name)}: {len(content) / 1000:.0f} kB"

@@ -1,0 +1,79 @@
+"""The driver's log stands in the study's folder, wherever that is; a full disk stops no study."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sweeps.redaction import RedactingFormatter
+from sweeps.storage.folder import StudyFolder
+
+__all__ = ["driver_log"]
+
+_NAME = "logs/driver.log"
+# An object store takes whole files only: the log is sent again this often, not with every line.
+_SEND_EVERY_S = 30.0
+
+
+@contextlib.contextmanager
+def driver_log(folder: StudyFolder) -> Iterator[None]:
+    """Everything that is logged goes to `logs/driver.log` of the study, behind what stands there."""
+    handler = _FolderHandler(folder) if folder.local is None else _FileHandler(folder.local)
+    handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    previous = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(previous)
+        with contextlib.suppress(OSError):
+            handler.close()
+
+
+class _FileHandler(logging.FileHandler):
+    """A file on this machine."""
+
+    def __init__(self, local: Path) -> None:
+        (local / "logs").mkdir(parents=True, exist_ok=True)
+        super().__init__(local / _NAME, encoding="utf-8")
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
+        """Nothing: on a full disk the line is lost, and a traceback on the terminal would help nobody."""
+
+
+class _FolderHandler(logging.Handler):
+    """A file on another filesystem, sent every half minute and at the end."""
+
+    def __init__(self, folder: StudyFolder) -> None:
+        super().__init__()
+        self._folder = folder
+        self._waiting: list[str] = []
+        self._sent_s = time.monotonic()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line, and send what has gathered when it is time."""
+        self._waiting.append(self.format(record))
+        if time.monotonic() - self._sent_s >= _SEND_EVERY_S:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what has gathered; what cannot be sent is tried again with the next lines."""
+        self._sent_s = time.monotonic()
+        lines, self._waiting = self._waiting, []
+        if not lines:
+            return
+        try:
+            self._folder.append(_NAME, ("\n".join(lines) + "\n").encode())
+        except OSError:
+            self._waiting = [*lines, *self._waiting]
+
+    def close(self) -> None:
+        """Send the rest."""
+        self.flush()
+        super().close()

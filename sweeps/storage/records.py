@@ -1,0 +1,231 @@
+"""A trial's outcome as the rows that are stored."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from softloc_core.trial.run import OPTION_FIELDS, TrialConfig, TrialResult
+from sweeps.storage.schema import SCHEMA_VERSION
+
+__all__ = [
+    "Provenance",
+    "Reached",
+    "RunTrial",
+    "TrialRecord",
+    "completed_record",
+    "failed_record",
+    "not_finite",
+    "source_provenance",
+]
+
+Rows = tuple[Mapping[str, Any], ...]
+# run_trial(config, data, *, device) of softloc_core, or what stands in for it.
+RunTrial = Callable[..., TrialResult]
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What stands in every row of a study's run.
+
+    Attributes:
+        study: The study's name.
+        package_version: Version of softloc.
+        git_commit: Commit of the source, `-dirty` when changed, empty when unknown.
+    """
+
+    study: str
+    package_version: str
+    git_commit: str
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """Everything that is stored of one trial.
+
+    Attributes:
+        row: Its row of the trials table.
+        events: Its rows of the events table.
+        history: Its rows of the history table.
+        log: For a failed trial, the traceback; empty otherwise.
+        weights: Its weights as a file, where they are kept.
+    """
+
+    row: Mapping[str, Any]
+    events: Rows = ()
+    history: Rows = ()
+    log: str = field(default="", repr=False)
+    weights: bytes = field(default=b"", repr=False)
+
+    @property
+    def trial_id(self) -> str:
+        """The trial's identity."""
+        return str(self.row["trial_id"])
+
+    @property
+    def failed(self) -> bool:
+        """Whether the trial failed."""
+        return bool(self.row["status"] == "failed")
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the trial was stopped early."""
+        return bool(self.row["status"] == "stopped")
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far a trial came.
+
+    Attributes:
+        iterations_done: Optimiser steps done.
+        reports: Scores that early stopping judged it by, by iteration.
+        weights: Its weights as a file, where they are kept.
+    """
+
+    iterations_done: int
+    reports: Mapping[int, float] = field(default_factory=dict)
+    weights: bytes = b""
+
+
+def completed_record(
+    result: TrialResult,
+    provenance: Provenance,
+    *,
+    channel_names: tuple[str, ...],
+    host: str,
+    started_at: datetime,
+    reached: Reached | None = None,
+) -> TrialRecord:
+    """The rows of a trial that went through, or of one under way that may be stopped where it stands."""
+    scores = result.scores
+    reached = reached or Reached(result.config.iterations)
+    row = {
+        **_shared(result.config, result.trial_id, result.data_fingerprint, provenance, started_at),
+        "status": "completed" if reached.iterations_done >= result.config.iterations else "stopped",
+        "error": None,
+        "iterations_done": reached.iterations_done,
+        "reports": json.dumps(reached.reports) if reached.reports else None,
+        "f1": scores.f1,
+        "precision": scores.precision,
+        "recall": scores.recall,
+        "n_reference": scores.n_reference,
+        "n_estimated": scores.n_estimated,
+        "n_matched": scores.n_matched,
+        "f1_per_class": dict(scores.f1_per_class),
+        "timing_mean_s": scores.timing_mean_s,
+        "timing_sd_s": scores.timing_sd_s,
+        "measures": dict(scores.measures),
+        "train_s": result.train_s,
+        "host": host,
+        "device": result.device,
+    }
+    return TrialRecord(
+        row, _event_rows(result, channel_names), _history_rows(result), weights=reached.weights
+    )
+
+
+def failed_record(
+    config: TrialConfig,
+    trial_id: str,
+    provenance: Provenance,
+    *,
+    data_fingerprint: str,
+    error: str,
+    log: str,
+    host: str | None,
+    device: str | None,
+    started_at: datetime,
+) -> TrialRecord:
+    """The row of a trial that failed; its results are empty."""
+    shared = _shared(config, trial_id, data_fingerprint, provenance, started_at)
+    row = {**shared, "status": "failed", "error": error, "host": host, "device": device}
+    return TrialRecord(row, log=log)
+
+
+def _shared(
+    config: TrialConfig, trial_id: str, data_fingerprint: str, provenance: Provenance, started_at: datetime
+) -> dict[str, Any]:
+    """Columns that a completed and a failed trial have in common."""
+    spec = config.spec()
+    for name in ("alpha", *OPTION_FIELDS):
+        spec[name] = json.dumps(spec[name], sort_keys=True)
+    return {
+        **spec,
+        "study": provenance.study,
+        "trial_id": trial_id,
+        "data_fingerprint": data_fingerprint,
+        "started_at": started_at.astimezone(UTC),
+        "package_version": provenance.package_version,
+        "git_commit": provenance.git_commit,
+        "schema_version": SCHEMA_VERSION,
+    }
+
+
+def _event_rows(result: TrialResult, channel_names: tuple[str, ...]) -> Rows:
+    """Every estimated event of the test recordings."""
+    return tuple(
+        {
+            "trial_id": result.trial_id,
+            "recording": recording,
+            "channel": channel_names[int(channel)],
+            "time_s": float(time_s),
+        }
+        for recording, events in result.events.items()
+        for time_s, channel in zip(events.time_s, events.channel, strict=True)
+    )
+
+
+def _history_rows(result: TrialResult) -> Rows:
+    """The training curve."""
+    return tuple(
+        {
+            "trial_id": result.trial_id,
+            "iteration": point.iteration,
+            "loss": point.loss,
+            "terms": {name: float(value) for name, value in point.terms.items()},
+            "alpha": point.alpha,
+        }
+        for point in result.history
+    )
+
+
+def not_finite(result: TrialResult) -> str | None:
+    """What is not finite in a result that must be, or None."""
+    for point in result.history:
+        if not math.isfinite(point.loss):
+            return f"the loss became {point.loss} by iteration {point.iteration}"
+    return None if math.isfinite(result.scores.f1) else f"F1 is {result.scores.f1}"
+
+
+@cache
+def source_provenance() -> tuple[str, str]:
+    """Version of the package and commit of its source, `-dirty` when changed, empty when there is none."""
+    try:
+        version = metadata.version("softloc")
+    except metadata.PackageNotFoundError:
+        version = "unknown"
+    folder = Path(__file__).resolve().parents[1]
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit and _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".."):
+        commit += "-dirty"
+    return version, commit
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """What git says of a folder; empty where there is no git or no repository."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

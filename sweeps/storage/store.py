@@ -1,0 +1,230 @@
+"""Append-only Parquet: one part a trial and table, named by the trial, so that none can stand there twice."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from softloc_core.errors import UserError
+from softloc_core.tasks import TaskData
+from sweeps.storage.folder import StudyFolder
+from sweeps.storage.schema import ADDED, SCHEMA_VERSION, arrow_schema
+
+__all__ = ["GATHERED", "NewerSchemaError", "StoredTrial", "TrialStore"]
+
+logger = logging.getLogger(__name__)
+Row = Mapping[str, Any]
+GATHERED = "all.parquet"
+"""Name of the part that `softloc export` gathers a table in; the store reads it and never writes it."""
+# Requests to an object store that may be under way at once: each waits for the network, not for this machine.
+_REQUESTS = 16
+
+
+class NewerSchemaError(UserError):
+    """A study written by a later version of the package."""
+
+
+@dataclass(frozen=True)
+class StoredTrial:
+    """What the store knows of a trial without its events.
+
+    Attributes:
+        trial_id: Its identity.
+        status: `completed`, `stopped` or `failed`.
+        row: Its row of the trials table.
+    """
+
+    trial_id: str
+    status: str
+    row: Row
+
+
+class TrialStore:
+    """The trials of one study.
+
+    A trial's events and history are written before its row of `trials`, so a row means the trial is whole.
+    Parts are named by the trial: writing a trial again (a failed one that was run again) replaces its part.
+
+    Attributes:
+        folder: Where the study stands.
+        set_aside: Parts that could not be read and were renamed, by their new names.
+    """
+
+    def __init__(self, folder: StudyFolder) -> None:
+        self.folder = folder
+        self.set_aside: list[str] = []
+        self._gathered: dict[str, list[Row]] = {}
+
+    def write(self, row: Row, *, events: Sequence[Row] = (), history: Sequence[Row] = ()) -> None:
+        """Keep a trial.
+
+        Raises:
+            OSError: The disk is full or gone; the trial is then not there, and nothing is half there.
+        """
+        name = f"{row['trial_id']}.parquet"
+        for table, rows in (("events", events), ("history", history)):
+            if rows:
+                self.folder.write(f"{table}/{name}", _part(table, rows))
+            else:
+                # Of a trial that was stopped, or failed, and is now run again.
+                self.folder.delete(f"{table}/{name}")
+        self.folder.write(f"trials/{name}", _part("trials", [row]))
+
+    def write_references(self, data: TaskData) -> None:
+        """Keep the reference events of the test recordings, once for each fingerprint."""
+        name = f"references/{data.fingerprint[:32]}.parquet"
+        if self.folder.read(name) is None:
+            self.folder.write(name, _part("references", list(_reference_rows(data))))
+
+    def load(self) -> dict[str, StoredTrial]:
+        """Every trial that is whole, by identity; a part that cannot be read is set aside and said.
+
+        A trial whose events or history cannot be read is set aside with them: it is run again. A part that
+        bears another trial's name (a copy) is set aside as well, or it would count twice.
+
+        Raises:
+            NewerSchemaError: A part from a newer schema: this package must not judge it.
+            OSError: The folder cannot be reached.
+        """
+        names = self._part_names("trials")
+        with ThreadPoolExecutor(_REQUESTS if self.folder.local is None else 1) as pool:
+            rows = dict(zip(names, pool.map(self._read_row, names), strict=True))
+            for table in ("events", "history"):
+                parts = [name for name in self._part_names(table) if rows.get(name) is not None]
+                damaged = pool.map(self._is_damaged, [f"{table}/{name}" for name in parts])
+                for name in itertools.compress(parts, damaged):
+                    self._set_aside(f"{table}/{name}")
+                    self._set_aside(f"trials/{name}")
+                    rows[name] = None
+        whole = (row for row in (*self._gathered_rows("trials"), *rows.values()) if row is not None)
+        return {row["trial_id"]: StoredTrial(row["trial_id"], row["status"], row) for row in whole}
+
+    def rows(self, table: str, trial_id: str) -> list[Row]:
+        """A trial's rows of `events` or `history`; none where there are none or they cannot be read."""
+        part = _read(self.folder.read(f"{table}/{trial_id}.parquet"))
+        if part is None:
+            return [row for row in self._gathered_rows(table) if row["trial_id"] == trial_id]
+        return list(part.to_pylist(maps_as_pydicts="strict"))
+
+    def gathered(self, table: str) -> bytes | None:
+        """A whole table as one Parquet file, each trial once; None where it has no row."""
+        if table == "trials":
+            rows = [trial.row for _, trial in sorted(self.load().items())]
+            return _part(table, rows) if rows else None
+        names = [*self._part_names(table), GATHERED]
+        parts = [_read(self.folder.read(f"{table}/{name}")) for name in names]
+        columns = arrow_schema(table)
+        whole = [part.select(columns.names).cast(columns) for part in parts if part is not None]
+        return _file(pa.concat_tables(whole)) if whole else None
+
+    def _gathered_rows(self, table: str) -> list[Row]:
+        """Rows of the part that an export made, read once; none where there is none."""
+        if table not in self._gathered:
+            part = _read(self.folder.read(f"{table}/{GATHERED}"))
+            rows = [] if part is None else part.to_pylist(maps_as_pydicts="strict")
+            self._gathered[table] = (
+                rows if table != "trials" else [self._judged(row, GATHERED) for row in rows]
+            )
+        return self._gathered[table]
+
+    def _part_names(self, table: str) -> list[str]:
+        """Names of a table's parts; what is still being written has another name."""
+        names = self.folder.names(table, suffix=".parquet")
+        return [name for name in names if name[0] not in "._" and name != GATHERED]
+
+    def _is_damaged(self, name: str) -> bool:
+        """Whether a part's end, which tells what it holds, is missing or cannot be read."""
+        content = self.folder.read(name)
+        if content is None:
+            return False
+        try:
+            pq.read_metadata(pa.BufferReader(content))
+        except (pa.ArrowException, OSError, ValueError):
+            return True
+        return False
+
+    def _read_row(self, part_name: str) -> Row | None:
+        """The one row of a part of trials."""
+        name = f"trials/{part_name}"
+        content = self.folder.read(name)
+        if content is None:
+            return None
+        part = _read(content)
+        if part is None or part.num_rows != 1 or not {"trial_id", "status"} <= set(part.column_names):
+            self._set_aside(name)
+            return None
+        row: Row = part.to_pylist(maps_as_pydicts="strict")[0]
+        if f"{row['trial_id']}.parquet" != part_name:
+            self._set_aside(name)
+            return None
+        return self._judged(row, part_name)
+
+    def _judged(self, row: Row, part_name: str) -> Row:
+        """A row of trials, if this package may judge it."""
+        if int(row.get("schema_version") or 0) > SCHEMA_VERSION:
+            raise NewerSchemaError(
+                f"the trials' schema must be version {SCHEMA_VERSION} or older, but "
+                f"{self.folder.path(f'trials/{part_name}')} has version {row['schema_version']}: "
+                "update softloc"
+            )
+        return {**ADDED, **row}
+
+    def _set_aside(self, name: str) -> None:
+        """Rename an unreadable part, so that nothing reads it again and nothing is thrown away."""
+        aside = f"{name}.corrupt"
+        try:
+            self.folder.move(name, aside)
+        except FileNotFoundError:
+            # Another reader of the study was faster.
+            return
+        self.set_aside.append(aside)
+        logger.warning("a part could not be read and was set aside: %s", self.folder.path(aside))
+
+
+def _part(table: str, rows: Sequence[Row]) -> bytes:
+    """Rows as a Parquet file."""
+    columns = arrow_schema(table)
+    content = pa.Table.from_pylist([dict(row) for row in rows], schema=columns)
+    content.validate(full=True)
+    return _file(content)
+
+
+def _file(content: pa.Table) -> bytes:
+    """A table as a Parquet file."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(content, sink, compression="zstd")
+    result: bytes = sink.getvalue().to_pybytes()
+    return result
+
+
+def _read(content: bytes | None) -> pa.Table | None:
+    """A Parquet file's table, or None when it is absent, cut or damaged."""
+    if not content:
+        return None
+    try:
+        # Not read_table, which makes a data set of one file first: every start reads thousands of parts.
+        return pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+    except (pa.ArrowException, OSError, ValueError):
+        return None
+
+
+def _reference_rows(data: TaskData) -> Iterable[Row]:
+    """The test recordings' events; a recording without any has one empty row."""
+    for recording in data.test:
+        shared = {
+            "data_fingerprint": data.fingerprint,
+            "recording": recording.name,
+            "duration_s": recording.reference.duration_s,
+        }
+        reference = recording.reference
+        if len(reference) == 0:
+            yield {**shared, "channel": None, "time_s": None}
+        for time_s, channel in zip(reference.time_s, reference.channel, strict=True):
+            yield {**shared, "channel": data.channel_names[int(channel)], "time_s": float(time_s)}

@@ -1,0 +1,70 @@
+"""The weights that a study keeps of its trials (`keep_weights: true`), and how they are read again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from softloc_core.errors import UserError
+from sweeps.storage.folder import StudyFolder
+
+__all__ = ["kept_weights", "load_weights", "weights_file", "weights_name"]
+
+
+def weights_name(trial_id: str) -> str:
+    """Where a trial's weights stand in its study's folder."""
+    return f"weights/{trial_id}.pt"
+
+
+def weights_file(weights: Mapping[str, Tensor]) -> bytes:
+    """Weights as the file that is kept."""
+    sink = io.BytesIO()
+    torch.save(dict(weights), sink)
+    return sink.getvalue()
+
+
+def kept_weights(folder: StudyFolder, row: Mapping[str, Any], *, definition: bytes) -> dict[str, bytes]:
+    """The weights of a trial as a file by name; none where its study keeps none.
+
+    Args:
+        folder: The study's folder.
+        row: The trial's row of `trials`.
+        definition: The study as its folder keeps it; other studies are not asked for a file.
+    """
+    if b"keep_weights: true" not in definition or row["status"] != "completed":
+        return {}
+    content = folder.read(weights_name(str(row["trial_id"])))
+    return {} if content is None else {"weights.pt": content}
+
+
+def load_weights(study: str, trial_id: str) -> dict[str, Tensor]:
+    """The weights of a trial, for `load_state_dict` of the network that its configuration names.
+
+    Args:
+        study: The study's folder, or an address that pyarrow opens.
+        trial_id: The trial's identity, as in the column of `trials`.
+
+    Returns:
+        Tensors by name, on the CPU. Nothing but tensors is read (`weights_only=True`).
+
+    Raises:
+        UserError: A study that kept no weights of that trial, or a file that cannot be read.
+    """
+    folder = StudyFolder(study)
+    content = folder.read(weights_name(trial_id))
+    if content is None:
+        raise UserError(
+            f"a study must hold {weights_name(trial_id)}, but {study} does not: weights are kept of trials "
+            "that complete under `keep_weights: true`"
+        )
+    try:
+        weights: dict[str, Tensor] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(
+            f"{folder.path(weights_name(trial_id))} must hold weights, but it cannot be read"
+        ) from error
+    return weights

@@ -1,0 +1,1 @@
+"""A study file becomes a `Study`: keys, units, rules, and errors that name their line."""

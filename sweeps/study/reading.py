@@ -1,0 +1,132 @@
+"""The study file: which studies there are, and the study that a file describes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+from softloc_core.errors import ConfigError
+from sweeps.designs.fixed import DESIGN_TYPES
+from sweeps.execution.checkpoints import parse_checkpoint_rule
+from sweeps.study import keys
+from sweeps.study.definition import Resources, Study
+from sweeps.study.early_stopping import parse_early_stopping, validate_stopping
+from sweeps.study.fields import FIELDS, unknown_key
+from sweeps.study.located_yaml import Located, parse_yaml
+from sweeps.study.objectives import parse_objectives
+from sweeps.study.overrides import with_overrides
+from sweeps.study.points import parse_points
+from sweeps.study.rules import validate_together
+
+__all__ = ["DESIGNS", "Resources", "Study", "find_study", "load_study", "shipped_studies", "study_from_yaml"]
+
+DESIGNS = tuple(DESIGN_TYPES)
+_KEYS = (
+    "name", "description", "task", "data", "trials", "design", "seed", "replicates", "space", "points",
+    "objectives", "fixed", "focus", "stop", "design_options", "resources", "time_limit", "retries",
+    "stop_early", "checkpoint", "keep_weights",
+)  # fmt: skip
+
+
+def shipped_studies() -> dict[str, str]:
+    """Texts of the studies that ship, by name."""
+    folder = resources.files("sweeps") / "studies"
+    files = sorted(
+        (item for item in folder.iterdir() if item.name.endswith(".yaml")), key=lambda item: item.name
+    )
+    return {item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8") for item in files}
+
+
+def find_study(name_or_path: str) -> tuple[str, str]:
+    """Text of a study file and how messages call it: a shipped study by name, another by path.
+
+    Raises:
+        ConfigError: Neither.
+    """
+    shipped = shipped_studies()
+    if name_or_path in shipped:
+        return shipped[name_or_path], f"studies/{name_or_path}.yaml"
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise ConfigError(
+            f"a study must be one that ships ({', '.join(shipped)}) or the path of a study file, "
+            f"but got {name_or_path}"
+        )
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"a study file must be readable text, but {path}: {error}") from error
+
+
+def load_study(name_or_path: str, *, overrides: Sequence[str] = ()) -> Study:
+    """The study of that name or path, with `key=value` overrides applied.
+
+    Raises:
+        ConfigError: What a study must hold, what came, and its line.
+    """
+    text, name = find_study(name_or_path)
+    return study_from_yaml(text, name=name, overrides=overrides)
+
+
+def study_from_yaml(text: str, *, name: str, overrides: Sequence[str] = ()) -> Study:
+    """The study that a YAML text describes.
+
+    Args:
+        text: The file's content.
+        name: How messages call the file.
+        overrides: `key=value`, each as after `--set`.
+
+    Raises:
+        ConfigError: What a study must hold, what came, and its line.
+    """
+    root = with_overrides(parse_yaml(text, name=name), overrides, top_level=_KEYS)
+    for key, item in root.items():
+        if key not in _KEYS:
+            raise unknown_key(
+                item, key, (*_KEYS, *(f"fixed.{known}" for known in FIELDS)) if key in FIELDS else _KEYS
+            )
+    for key in ("name", "task", "data", "design"):
+        if key not in root.value:
+            raise ConfigError(f"a study must give `{key}`, but {name} does not")
+    study = _study(root, file=name)
+    validate_together(study, root)
+    validate_stopping(study, root)
+    return study
+
+
+def _study(root: Located, *, file: str) -> Study:
+    """The study, every key checked on its own."""
+    given = root.value
+    points = given.get("points")
+    return Study(
+        name=keys.name(given["name"]),
+        description=keys.text(given["description"]) if "description" in given else "",
+        sources=keys.sources(given["task"], given["data"]),
+        trials=keys.integer(given["trials"], least=1) if "trials" in given else None,
+        design=keys.one_of(given["design"], DESIGNS),
+        seed=keys.integer(given["seed"], least=0) if "seed" in given else 0,
+        replicates=keys.integer(given["replicates"], least=1) if "replicates" in given else 1,
+        space=keys.space(given.get("space")),
+        points=() if points is None else parse_points(points, study_file=file, parse=keys.value_of_key),
+        objectives=parse_objectives(given.get("objectives")),
+        fixed=keys.fixed(given.get("fixed")),
+        design_options=keys.design_options(given.get("design_options"), str(given["design"].value))
+        | keys.focus_and_stop(given, str(given["design"].value)),
+        resources=keys.resources(given.get("resources")),
+        time_limit=keys.time_limit(given["time_limit"]) if "time_limit" in given else None,
+        retries=keys.integer(given["retries"], least=0) if "retries" in given else 2,
+        stop_early=parse_early_stopping(given.get("stop_early")),
+        checkpoint=parse_checkpoint_rule(given.get("checkpoint")),
+        keep_weights=keys.boolean(given["keep_weights"]) if "keep_weights" in given else False,
+        places=_places(root),
+    )
+
+
+def _places(root: Located) -> dict[str, str]:
+    """Where each key of `space` and `fixed`, and each top-level key, stands."""
+    places = {key: item.place for key, item in root.items()}
+    for section in ("space", "fixed"):
+        if isinstance(root.value.get(section), Located) and isinstance(root.value[section].value, dict):
+            places |= {f"{section}.{key}": item.place for key, item in root.value[section].items()}
+    return places

@@ -1,0 +1,1 @@
+"""Simulated tasks for tests and benchmarks of the orchestration."""

@@ -1,0 +1,260 @@
+"""Trials run in stages: where they rest, what they give there, and that it changes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from softloc_core.tasks import TaskData
+from softloc_core.trial.run import TrialConfig, TrialRun, run_trial
+from sweeps.execution.checkpoints import CheckpointRule, Checkpoints, Origin, pack
+from sweeps.execution.pauses import Rest, StagedTrial, Stages
+from sweeps.execution.progress import Counts
+from sweeps.execution.recorder import Recorder
+from sweeps.execution.staging import staging_of
+from sweeps.execution.time_limit import TrialTimeoutError, time_limit
+from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.source import trial_source
+from sweeps.storage.folder import StudyFolder
+from sweeps.storage.records import Provenance, Reached, TrialRecord, completed_record, failed_record
+from sweeps.storage.store import StoredTrial, TrialStore
+from sweeps.study.early_stopping import RULES, EarlyStopping
+from sweeps.study.objectives import F1
+from sweeps.study.reading import Study
+from sweeps.testing.simulation import SimulatedTrial
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning"
+)
+ORIGIN = Origin("0.1.0", "abc", "cpu")
+ASHA = EarlyStopping("asha", RULES["asha"], "test")
+
+
+def stages(begin: Callable[..., Any], **changed: Any) -> Stages:
+    wanted = {"stopping": ASHA, "checkpoint": CheckpointRule(0.25), "keep_weights": True, **changed}
+    return Stages(begin=begin, objective=F1, **wanted)
+
+
+def planned(study: Study, number: int = 0) -> tuple[TrialConfig, TaskData]:
+    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    config = plan.all_trials()[number].config
+    return config, plan.data_of(config)
+
+
+def rests(staged: StagedTrial) -> list[Rest]:
+    found = [staged.next()]
+    while found[-1].fraction < 1.0:
+        found.append(staged.next())
+    return found
+
+
+def test_a_trial_rests_to_report_to_be_saved_and_at_its_end(make_study: Callable[..., Study]) -> None:
+    config, data = planned(make_study("iterations=20"))
+    found = rests(StagedTrial(config, data, stages(SimulatedTrial().begin), device="cpu"))
+    kinds = [
+        (rest.reached.iterations_done, "saved" if rest.state else "scored", round(rest.fraction, 3))
+        for rest in found
+    ]
+    assert kinds == [
+        (2, "scored", 0.1),
+        (5, "saved", 0.0),
+        (6, "scored", 0.3),
+        (10, "saved", 0.0),
+        (15, "saved", 0.0),
+        (18, "scored", 0.9),
+        (20, "scored", 1.0),
+    ]
+    assert list(found[-1].reached.reports) == [2, 6, 18]
+    assert found[-1].reached.weights and not any(rest.reached.weights for rest in found[:-1])
+    assert found[-1].result == SimulatedTrial()(config, data)
+
+
+def test_checkpoints_by_time(make_study: Callable[..., Study]) -> None:
+    config, data = planned(make_study("iterations=20"))
+    wanted = stages(SimulatedTrial(duration_s=0.4).begin, stopping=None, checkpoint=CheckpointRule("0.1s"))
+    found = rests(StagedTrial(config, data, wanted, device="cpu"))
+    assert 2 <= len(found[:-1]) <= 4
+    assert all(rest.state is not None and rest.result is None for rest in found[:-1])
+
+
+def test_a_score_that_is_no_number_is_the_worst(make_study: Callable[..., Study]) -> None:
+    study = make_study("iterations=20", "objectives={measures.speed: maximize}")
+    config, data = planned(study)
+    wanted = replace(stages(SimulatedTrial().begin), objective=study.objectives[0])
+    assert StagedTrial(config, data, wanted, device="cpu").next().score == -1e9
+
+
+@pytest.fixture
+def real_trial(make_study: Callable[..., Study]) -> tuple[TrialConfig, TaskData]:
+    """A trial that trains, on four seconds of noise."""
+    config, data = planned(make_study("iterations=12"))
+    rng = np.random.default_rng(0)
+    recordings = [
+        replace(data.test[0], name=name, features=rng.normal(-40, 5, (100, 8)).astype(np.float32))
+        for name in ("a", "b", "c", "d")
+    ]
+    training = replace(config, task="drums", network="compact", gain_db=3.0, weight_averaging=0.9)
+    return training, replace(
+        data, train=tuple(recordings[:2]), validation=(recordings[2],), test=(recordings[3],)
+    )
+
+
+def test_a_real_trial_in_stages_gives_what_it_gives_at_once(real_trial: tuple[TrialConfig, TaskData]) -> None:
+    config, data = real_trial
+    at_once = run_trial(config, data)
+    wanted = stages(TrialRun, stopping=replace(ASHA, score_on="validation"))
+    staged, found, saved = StagedTrial(config, data, wanted, device="cpu"), [Rest(Reached(0))], []
+    while found[-1].fraction < 1.0:
+        found.append(staged.next())
+        if (state := found[-1].state) is not None:
+            saved.append(pack(state, trial_id="x", origin=ORIGIN))
+    same(found[-1].result, at_once)
+    # Gone on with from each of its checkpoints, in another process for all it knows.
+    assert len(saved) == 3
+    for checkpoint in saved:
+        again = StagedTrial(config, data, wanted, device="cpu", checkpoint=checkpoint)
+        assert again.note is None
+        last = rests(again)[-1]
+        same(last.result, at_once)
+        assert last.reached == found[-1].reached
+
+
+def same(first: Any, second: Any) -> None:
+    assert first.history == second.history and first.events == second.events
+    assert repr(first.scores) == repr(second.scores)
+
+
+def test_a_state_that_does_not_fit_starts_the_trial_anew_and_says_so(
+    real_trial: tuple[TrialConfig, TaskData],
+) -> None:
+    config, data = real_trial
+    state = {"run": {**TrialRun(config, data).state(), "network": {}}, "scores": {}}
+    checkpoint = pack(state, trial_id="x", origin=ORIGIN)
+    staged = StagedTrial(config, data, stages(TrialRun), device="cpu", checkpoint=checkpoint)
+    assert staged.note is not None and staged.note.startswith("RuntimeError: Error(s) in loading state_dict")
+    same(rests(staged)[-1].result, run_trial(config, data))
+
+
+def test_the_time_limit_counts_all_stages() -> None:
+    with time_limit(0.2, spent_s=0.0):
+        time.sleep(0.01)
+    began_s = time.monotonic()
+    with (
+        pytest.raises(TrialTimeoutError, match=r"must end within 0.2 s, but this one did not"),
+        time_limit(0.2, spent_s=0.19),
+    ):
+        time.sleep(5)
+    assert time.monotonic() - began_s < 3
+
+
+@pytest.fixture
+def kept(tmp_path: Path, make_study: Callable[..., Study]) -> Callable[..., tuple[StudyFolder, Counts]]:
+    """A study's folder after its recorder took three records: completed, stopped, failed."""
+
+    def keep(host: str | None = "h") -> tuple[StudyFolder, Counts]:
+        folder, counts = StudyFolder(tmp_path / "study"), Counts(designed=3)
+        checkpoints = Checkpoints(folder, ORIGIN)
+        recorder = Recorder(TrialStore(folder), None, counts, say=lambda _: None, checkpoints=checkpoints)
+        for record in records(make_study("iterations=20"), host=host):
+            recorder.save(record.trial_id, b"state")
+            recorder.put(record)
+        recorder.close()
+        return folder, counts
+
+    return keep
+
+
+def records(study: Study, *, host: str | None) -> list[TrialRecord]:
+    """A completed trial with weights, a stopped one and a failed one."""
+    provenance, now = Provenance("sim", "0.1.0", "abc"), datetime.now(UTC)
+    found = []
+    for number, reached in enumerate((Reached(20, {2: 0.5}, b"weights"), Reached(2, {2: 0.1}))):
+        config, data = planned(study, number)
+        result = SimulatedTrial()(config, data)
+        found.append(
+            completed_record(
+                result, provenance, channel_names=("a", "b"), host="h", started_at=now, reached=reached
+            )
+        )
+    config, data = planned(study, 2)
+    failed = failed_record(
+        config, "f" * 16, provenance, data_fingerprint=data.fingerprint, error="ValueError: x", log="Trace",
+        host=host, device="cpu", started_at=now,
+    )  # fmt: skip
+    return [*found, failed]
+
+
+def test_stopped_is_neither_done_nor_failed(kept: Callable[..., tuple[StudyFolder, Counts]]) -> None:
+    folder, counts = kept()
+    assert (counts.done, counts.stopped, counts.failed, counts.left) == (1, 1, 1, 0)
+    assert (counts.completed, counts.stopped_early) == (1, 1)
+    stored = TrialStore(folder).load()
+    assert sorted(trial.status for trial in stored.values()) == ["completed", "failed", "stopped"]
+    [stopped] = [trial.row for trial in stored.values() if trial.status == "stopped"]
+    assert (stopped["iterations_done"], stopped["reports"]) == (2, '{"2": 0.1}')
+    assert stopped["f1"] is not None and stopped["error"] is None
+
+
+def test_checkpoints_end_with_their_trial_unless_its_workers_died(
+    kept: Callable[..., tuple[StudyFolder, Counts]],
+) -> None:
+    folder, _ = kept()
+    assert folder.names("checkpoints") == []
+    assert len(folder.names("weights")) == 1
+    folder, _ = kept(host=None)
+    assert folder.names("checkpoints") == [f"{'f' * 16}.pt"]
+
+
+def test_a_trial_run_again_takes_nothing_over_from_when_it_was_stopped(
+    kept: Callable[..., tuple[StudyFolder, Counts]],
+) -> None:
+    folder, _ = kept()
+    store = TrialStore(folder)
+    [stopped] = [trial for trial in store.load().values() if trial.status == "stopped"]
+    assert store.rows("events", stopped.trial_id)
+    store.write({**stopped.row, "status": "completed", "iterations_done": 20})
+    assert store.rows("events", stopped.trial_id) == store.rows("history", stopped.trial_id) == []
+
+
+def stored_as(statuses: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, StoredTrial]:
+    return {i: StoredTrial(i, status, {**row, "trial_id": i}) for i, status in statuses.items()}
+
+
+@pytest.mark.parametrize("design", ["random", "tpe"])
+def test_stopped_trials_stand_for_a_study_that_stops_early_and_no_other(
+    make_study: Callable[..., Study], tmp_path: Path, design: str
+) -> None:
+    folder = StudyFolder(tmp_path / "study")
+
+    def source(stored: Mapping[str, StoredTrial], *overrides: str) -> Any:
+        study = make_study(f"design={design}", "trials=6", *overrides)
+        plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+        return trial_source(plan, stored, folder)
+
+    first = source({})
+    designed = [first.next().trial_id for _ in range(6)]
+    row = {"f1": 0.5, "started_at": datetime.now(UTC), "reports": None}
+    stored = stored_as({designed[0]: "completed", designed[1]: "stopped", designed[2]: "failed"}, row)
+    early = source(stored, "stop_early={asha: {}, score_on: test}")
+    assert (early.n_kept, early.n_kept_stopped, early.n_left) == (2, 1, 4)
+    in_full = source(stored)
+    assert (in_full.n_kept, in_full.n_kept_stopped, in_full.n_left) == (1, 0, 5)
+    given = {in_full.next().trial_id for _ in range(5)}
+    assert designed[1] in given and designed[0] not in given
+
+
+def test_a_study_without_stages_has_none(make_study: Callable[..., Study], tmp_path: Path) -> None:
+    folder = StudyFolder(tmp_path / "study")
+    staging = staging_of(make_study(), TrialRun, folder, {})
+    assert (staging.stages, staging.checkpoints, staging.scheduler()) == (None, None, None)
+    staging = staging_of(make_study("keep_weights=true"), TrialRun, folder, {})
+    assert staging.stages is not None and staging.checkpoints is None
+    staging = staging_of(make_study("stop_early={asha: {}, score_on: test}"), TrialRun, folder, {})
+    assert staging.stages is not None and staging.scheduler() is not None

@@ -1,0 +1,290 @@
+"""What a plan says before anything runs, and that it is right."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from softloc_core.errors import ConfigError
+from softloc_core.tasks import TaskData
+from softloc_core.trial.run import TrialConfig
+from sweeps.forecasting import report as plan_report
+from sweeps.forecasting.forecast import Spread, forecast, makespan_s, trial_spread, trials_at_once
+from sweeps.forecasting.pilot import Timing, kind_of, measured_kinds, run_pilots, timings_of
+from sweeps.forecasting.report import PlanOptions, PlanReport, plan_study
+from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.source import POINTS_FILE
+from sweeps.storage.folder import StudyFolder
+from sweeps.storage.store import TrialStore
+from sweeps.study.reading import Resources, Study
+from sweeps.testing.simulation import SimulatedTrial
+
+MakeStudy = Callable[..., Study]
+
+
+@pytest.fixture
+def plan(make_study: MakeStudy, tmp_path: Path) -> Callable[..., PlanReport]:
+    def make(*overrides: str, **options: Any) -> PlanReport:
+        given = {"cpus": 4, "gpus": 0, "trial_s": 90.0, **options}
+        return plan_study(
+            make_study(*overrides), PlanOptions(out=str(tmp_path), cache_dir=tmp_path / "cache", **given)
+        )
+
+    return make
+
+
+def a_trial(make_study: MakeStudy, *overrides: str) -> tuple[TrialConfig, TaskData]:
+    study = make_study(*overrides)
+    planner = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    config = planner.all_trials()[0].config
+    return config, planner.data_of(config)
+
+
+class TestReport:
+    def test_trials_hours_resources_and_cost(self, plan: Callable[..., PlanReport]) -> None:
+        report = plan("resources.gpus=0.5", gpus=1.0, price_per_hour=2.0)
+        # Two trials share the GPU: 6 rounds of 90 s.
+        assert report.n_left == 12
+        assert "sim: 12 trials (12 design points x 1), 0 there already, 12 to run" in report.text
+        assert "design random: all points are known beforehand" in report.text
+        assert "expected: 9 min (9 min to 9 min) with 2 trials at a time" in report.text
+        assert "in all 0.3 CPU-hours, 0.15 GPU-hours" in report.text
+        assert "cost: 0.30 (0.30 to 0.30) at 2 an hour" in report.text
+        assert "label noise (ms)  " in report.text
+
+    def test_nothing_is_stored_but_a_picture(self, plan: Callable[..., PlanReport], tmp_path: Path) -> None:
+        report = plan()
+        assert report.picture == tmp_path / "sim" / "figures" / "plan.png"
+        assert report.picture.read_bytes().startswith(b"\x89PNG")
+        assert {path.suffix for path in (tmp_path / "sim").rglob("*") if path.is_file()} == {".png", ".svg"}
+        assert plan().text.replace(_data_line(plan()), "") == report.text.replace(_data_line(report), "")
+
+    def test_what_is_there_is_not_planned_again(
+        self, plan: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
+    ) -> None:
+        _store(make_study(), tmp_path, 5)
+        report = plan()
+        assert "5 there already, 7 to run" in report.text
+        assert re.search(r"there already: 5 trials, trained in \S+ s on average", report.text)
+        assert "o" in report.text.split("across")[1]
+        assert "expected: 3 min" in report.text
+        _store(make_study(), tmp_path, 12)
+        report = plan()
+        assert report.text.endswith("nothing is left to run")
+        assert report.forecast is None
+
+    def test_a_design_that_learns_tells_its_first_batch_only(
+        self, plan: Callable[..., PlanReport], tmp_path: Path
+    ) -> None:
+        report = plan("design=tpe")
+        assert "sim: at most 12 trials" in report.text
+        assert "design tpe learns: only its first batch is known (4 trials), the rest follows" in report.text
+        assert report.n_left == 12
+        assert "expected: 4 min" in report.text  # 12 trials of 90 s, 4 at a time
+        assert not (tmp_path / "sim" / POINTS_FILE).exists()
+
+    def test_a_design_that_learns_and_has_begun(
+        self, plan: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
+    ) -> None:
+        (tmp_path / "sim").mkdir()
+        point = {"label_noise": 0.05, "softness": 0.1}
+        (tmp_path / "sim" / POINTS_FILE).write_text(json.dumps([point]))
+        study = make_study("design=tpe")
+        planner = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+        _store_trials(planner, planner.trials(point), tmp_path)
+        report = plan("design=tpe")
+        assert "only what it gave so far is known (1 trials)" in report.text
+        assert "1 there already, 11 to run" in report.text
+
+    def test_a_study_that_varies_nothing_has_no_picture(self, plan: Callable[..., PlanReport]) -> None:
+        report = plan("label_noise=0ms", "softness=5ms", "trials=1")
+        assert report.picture is None
+        assert "nothing is varied, so there is no picture" in report.text
+
+    def test_without_a_gpu_the_time_on_one_is_not_guessed(
+        self, plan: Callable[..., PlanReport], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(plan_report, "available_gpus", lambda: 0)
+        report = plan("resources.gpus=1", gpus=8, trial_s=None)
+        assert report.text.endswith(
+            "no GPU is here to time a trial on: plan where one is, or give --trial-seconds"
+        )
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"cpus": 0}, "--cpus must be above 0, but got 0"),
+            ({"cpus": 0.5}, "--cpus and --gpus must hold a trial (1 CPUs and 0 GPUs), but got 0.5 CPUs"),
+            ({"gpus": -1}, "--gpus must be at least 0, but got -1"),
+            ({"price_per_hour": -1}, "--price-per-hour must be at least 0, but got -1"),
+            ({"trial_s": 0}, "--trial-seconds must be above 0, but got 0"),
+            ({"pilot_s": float("inf")}, "--pilot-seconds must be above 0, but got inf"),
+        ],
+    )
+    def test_a_wrong_option(
+        self, plan: Callable[..., PlanReport], options: dict[str, float], message: str
+    ) -> None:
+        with pytest.raises(ConfigError, match=re.escape(message)):
+            plan(**options)
+
+    def test_another_study_in_the_folder_is_refused(
+        self, plan: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
+    ) -> None:
+        (tmp_path / "sim").mkdir()
+        (tmp_path / "sim" / "study.yaml").write_text(make_study("seed=9").to_yaml())
+        with pytest.raises(ConfigError, match="must hold the same study, but `seed` is 9 there and 3 here"):
+            plan()
+
+    def test_pilots_of_every_loss_are_told(
+        self, plan: Callable[..., PlanReport], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def measured(run_trial: object, configs: list[TrialConfig], data: object, **_: object) -> object:
+            return {kind_of(config): [Timing(1.0, 0.5, 2), Timing(1.0, 1.0, 2)] for config in configs}
+
+        monkeypatch.setattr(plan_report, "run_pilots", measured)
+        report = plan("loss={each: [count, softloc]}", "iterations=10", trial_s=None, cpus=1)
+        assert "pilot trials, 1 at a time on this machine (cpu), set-up and scoring apart:" in report.text
+        line = "none: 8.5 s a trial (6 to 11 s), 1 s + 10 iterations of 750 ms, from runs of 2 iterations"
+        assert f"  simulated, softloc, {line}" in report.text
+        assert f"  simulated, count, {line}" in report.text
+        assert "expected: 2 min (72 s to 2 min) with 1 trials at a time" in report.text
+
+
+def _data_line(report: PlanReport) -> str:
+    return next(line for line in report.text.splitlines() if line.startswith("data: "))
+
+
+def _store(study: Study, out: Path, count: int) -> None:
+    planner = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    _store_trials(planner, planner.all_trials()[:count], out)
+
+
+def _store_trials(planner: Planner, trials: list[Any], out: Path) -> None:
+    from datetime import UTC, datetime
+
+    from sweeps.storage.records import Provenance, completed_record
+
+    store = TrialStore(StudyFolder(out / planner.study.name))
+    for trial in trials:
+        result = SimulatedTrial()(trial.config, planner.data_of(trial.config))
+        record = completed_record(
+            result,
+            Provenance("sim", "0", ""),
+            channel_names=("a", "b"),
+            host="h",
+            started_at=datetime.now(UTC),
+        )
+        store.write(record.row)
+
+
+class TestForecast:
+    @given(st.lists(st.floats(0.1, 100), min_size=1, max_size=30), st.integers(1, 8))
+    def test_the_makespan_lies_between_its_bounds(self, seconds: list[float], at_once: int) -> None:
+        taken_s = makespan_s(seconds, at_once=at_once)
+        least = max(max(seconds), sum(seconds) / at_once)
+        assert least - 1e-9 <= taken_s
+        # Graham's bound for trials that begin as soon as a place is free.
+        assert taken_s <= sum(seconds) / at_once + max(seconds) * (1 - 1 / at_once) + 1e-9
+
+    def test_equal_trials_run_in_rounds(self) -> None:
+        assert makespan_s([10.0] * 7, at_once=3) == 30.0
+        assert makespan_s([], at_once=3) == 0.0
+
+    @pytest.mark.parametrize(
+        ("resources", "cpus", "gpus", "expected"),
+        [
+            (Resources(), 4, 0, 4),
+            (Resources(cpus=2), 5, 0, 2),
+            (Resources(cpus=1, gpus=0.1), 16, 1, 10),
+            (Resources(cpus=1, gpus=1), 16, 0, 0),
+            (Resources(cpus=0.1), 1, 0, 10),
+        ],
+    )
+    def test_trials_at_once(self, resources: Resources, cpus: float, gpus: float, expected: int) -> None:
+        assert trials_at_once(resources, cpus=cpus, gpus=gpus) == expected
+
+    def test_hours_and_their_range(self) -> None:
+        found = forecast([Spread(1800, 3600, 7200)] * 4, Resources(cpus=2, gpus=0.5), at_once=2)
+        assert found.hours == Spread(1.0, 2.0, 4.0)
+        assert (found.cpu_hours, found.gpu_hours) == (8.0, 2.0)
+
+    def test_a_kind_that_was_not_measured_takes_its_time_in_proportion(self, make_study: MakeStudy) -> None:
+        config, _ = a_trial(make_study, "iterations=100", "batch_size=4")
+        timings = {kind_of(config): [Timing(2.0, 0.1, 100)]}
+        assert trial_spread(config, timings).expected == pytest.approx(12.0)
+        larger = replace(config, batch_size=8)
+        assert trial_spread(larger, timings).expected == pytest.approx(22.0)
+
+
+class _Clock:
+    """A clock that trials move: each takes its set-up and a millisecond an iteration."""
+
+    def __init__(self, setup_s: float) -> None:
+        self.now_s, self.setup_s = 0.0, setup_s
+        self.ran: list[int] = []
+
+    def run_trial(self, trial: TrialConfig, data: TaskData, *, device: str) -> None:
+        self.ran.append(trial.iterations)
+        self.now_s += self.setup_s + 0.001 * trial.iterations
+
+    def perf_counter(self) -> float:
+        return self.now_s
+
+
+class TestPilot:
+    def test_set_up_and_iterations_are_told_apart(
+        self, make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config, data = a_trial(make_study, "iterations=100000")
+        clock = _Clock(setup_s=0.05)
+        monkeypatch.setattr("sweeps.forecasting.pilot.time", clock)
+        found = timings_of(clock.run_trial, config, data, device="cpu", target_s=0.15)  # type: ignore[arg-type]
+        assert clock.ran == [2, 8, 32, 128, 128]
+        assert len(found) == 2
+        for timing in found:
+            assert timing.iterations == 128
+            assert timing.iteration_s == pytest.approx(0.001)
+            assert timing.setup_s == pytest.approx(0.05)
+
+    def test_two_lengths_are_run_even_where_the_first_takes_long(
+        self, make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config, data = a_trial(make_study, "iterations=1000")
+        clock = _Clock(setup_s=0.1)
+        monkeypatch.setattr("sweeps.forecasting.pilot.time", clock)
+        found = timings_of(clock.run_trial, config, data, device="cpu", target_s=0.01)  # type: ignore[arg-type]
+        assert clock.ran == [2, 8, 16, 16]
+        assert [timing.setup_s for timing in found] == pytest.approx([0.1, 0.1])
+
+    def test_a_short_trial_is_run_as_it_is(self, make_study: MakeStudy) -> None:
+        config, data = a_trial(make_study, "iterations=20")
+        ran: list[int] = []
+        timings_of(lambda trial, data, *, device: ran.append(trial.iterations), config, data,
+                   device="cpu", target_s=9.0)  # type: ignore[arg-type]  # fmt: skip
+        assert ran == [2, 8, 20, 20]
+
+    def test_the_kinds_of_most_trials_are_measured(self, make_study: MakeStudy) -> None:
+        config, _ = a_trial(make_study)
+        sizes = [1, 2, 2, 3, 3, 4, 4, 5, 5]
+        found = measured_kinds(replace(config, batch_size=size) for size in sizes)
+        assert [one.batch_size for one in found] == [2, 3, 4, 5]
+
+    @pytest.mark.slow
+    def test_in_processes_of_their_own(self, make_study: MakeStudy) -> None:
+        config, data = a_trial(make_study)
+        found = run_pilots(
+            SimulatedTrial(duration_s=0.05), [config], {config.data_request(): data},
+            at_once=2, threads=1, device="cpu", target_s=0.01,
+        )  # fmt: skip
+        [timings] = found.values()
+        assert len(timings) == 4
+        assert np.mean([timing.trial_s(2) for timing in timings]) == pytest.approx(0.05, abs=0.05)

@@ -1,0 +1,234 @@
+"""How far a study is, read from its folder alone, while its driver runs elsewhere."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pyarrow import fs
+from rich.console import Console
+
+from softloc_core.errors import UserError
+from sweeps.execution import progress
+from sweeps.execution.progress import Counts, ProgressLine
+from sweeps.execution.ray import node_load
+from sweeps.execution.ray.node_load import NodeLoad, node_loads
+from sweeps.execution.recorder import Recorder
+from sweeps.inspection import status
+from sweeps.inspection.status import StatusFile, status_text, watch_status
+from sweeps.planning.planner import Planner, load_data
+from sweeps.storage.folder import StudyFolder
+from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
+from sweeps.storage.store import TrialStore
+from sweeps.study.reading import Study
+from sweeps.testing.simulation import SimulatedTrial
+
+LOCATION = "memory://bucket/sim"
+STARTED = datetime(2026, 1, 2, tzinfo=UTC)
+NODES = [NodeLoad("cpu1", "10.0.0.2", 8, 8, 0, 0), NodeLoad("gpu1", "10.0.0.3", 8, 2, 1, 0.2)]
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
+    """A study on a filesystem that is not this machine's disk."""
+    store = fs._MockFileSystem()
+    opened = SimpleNamespace(from_uri=lambda location: (store, location.partition("//")[2]))
+    monkeypatch.setattr(fs, "FileSystem", opened)
+    folder = StudyFolder(LOCATION)
+    assert folder.local is None
+    folder.write("study.yaml", b"name: sim")
+    return folder
+
+
+@pytest.fixture
+def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
+    """Eight completed trials and two failed ones, of two machines."""
+    plan = Planner(make_study("trials=10"), load_data(make_study(), data_root=None, cache_dir=Path("unused")))
+    provenance, records = Provenance("sim", "0.1.0", "abc"), []
+    for number, trial in enumerate(plan.all_trials()):
+        data = plan.data_of(trial.config)
+        host = "gpu1" if number % 2 else "cpu1"
+        if number < 8:
+            result = SimulatedTrial()(trial.config, data)
+            record = completed_record(
+                result, provenance, channel_names=("a", "b"), host=host, started_at=STARTED
+            )
+        else:
+            record = failed_record(
+                trial.config, trial.trial_id, provenance, data_fingerprint=data.fingerprint, log="Traceback",
+                error=f"ValueError: number {number}", host=host, device="cpu", started_at=STARTED,
+            )  # fmt: skip
+        records.append(record)
+    return records
+
+
+def run_driver(folder: StudyFolder, records: Sequence[TrialRecord], *, state: str) -> None:
+    """What a driver does to a folder: its trials, its status."""
+    counts = Counts(designed=12, running=2)
+    line = ProgressLine(counts, console=Console(file=io.StringIO()))
+    line.update()
+    recorder = Recorder(TrialStore(folder), None, counts, say=lambda _: None)
+    for record in records:
+        recorder.put(record)
+    recorder.close()
+    StatusFile(folder, line, recorder)._write(state, NODES)
+
+
+def test_a_running_study(folder: StudyFolder, records: list[TrialRecord]) -> None:
+    run_driver(folder, records, state="running")
+    lines = status_text(LOCATION).splitlines()
+    assert lines[0] == f"{LOCATION}: running; 8 of 12 trials completed, 2 failed, 2 running"
+    assert "trials a minute; expected to finish in 0 s (" in lines[1]
+    assert lines[2].startswith("driver: process ")
+    assert lines[3:5] == [
+        "node cpu1 (10.0.0.2): 8 of 8 CPUs in use, 5 trials ended there",
+        "node gpu1 (10.0.0.3): 2 of 8 CPUs, 0.2 of 1 GPUs in use, 5 trials ended there",
+    ]
+    failed = records[-1].trial_id
+    assert lines[-1].startswith(f"last failed trial: trial {failed} failed: ValueError: number 9 (softloc, ")
+    assert lines[-1].endswith(f"log {LOCATION}/logs/{failed}.log)")
+    assert folder.read(f"logs/{failed}.log") == b"Traceback"
+
+
+def test_a_driver_that_is_silent_is_said_and_the_parquet_counts(
+    folder: StudyFolder, records: list[TrialRecord]
+) -> None:
+    run_driver(folder, records[:3], state="running")
+    last = json.loads(folder.read("status.json") or b"")
+    last["updated_at"] = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
+    folder.write("status.json", json.dumps(last).encode())
+    # Kept after the last status was written.
+    TrialStore(folder).write(records[3].row)
+    text = status_text(LOCATION)
+    assert text.startswith(
+        f"{LOCATION}: its driver was not heard of for 5 min (run the study again to go on); 4 of"
+    )
+    assert "node" not in text
+
+
+def test_reading_changes_nothing_even_where_a_part_is_damaged(
+    folder: StudyFolder, records: list[TrialRecord]
+) -> None:
+    run_driver(folder, records, state="done")
+    whole = folder.read(f"trials/{records[0].trial_id}.parquet") or b""
+    folder.write(f"trials/{records[0].trial_id}.parquet", whole[: len(whole) // 2])
+    before = folder.names("trials")
+    text = status_text(LOCATION)
+    assert text.startswith(f"{LOCATION}: done; 7 of 12 trials completed, 2 failed\n")
+    assert folder.names("trials") == before
+    assert folder.read("driver.lock") is None
+
+
+def test_a_study_without_a_status_shows_the_failures_that_parquet_knows(
+    folder: StudyFolder, records: list[TrialRecord]
+) -> None:
+    for record in (records[0], records[8]):
+        TrialStore(folder).write(record.row)
+    assert status_text(LOCATION).splitlines() == [
+        f"{LOCATION}: stored trials, no driver; 1 trials completed, 1 failed",
+        f"last failed trial: trial {records[8].trial_id} failed: ValueError: number 8 "
+        f"(log {LOCATION}/logs/{records[8].trial_id}.log)",
+    ]
+
+
+def test_a_study_with_several_objectives_says_where_its_front_is(folder: StudyFolder) -> None:
+    folder.write("study.yaml", b"name: sim\nobjectives: {f1: maximize, train_s: minimize}")
+    assert status_text(LOCATION).splitlines()[-1] == (
+        f"best in f1 (maximize) and train_s (minimize): softloc pareto {LOCATION}"
+    )
+
+
+@pytest.mark.parametrize("content", [b"{cut", b"[1]"])
+def test_a_damaged_status_is_none(folder: StudyFolder, content: bytes) -> None:
+    folder.write("status.json", content)
+    assert status_text(LOCATION).startswith(f"{LOCATION}: not begun; 0 trials")
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"must hold study.yaml, but {tmp_path} does not"):
+        status_text(str(tmp_path))
+
+
+def test_watching_ends_with_the_driver(
+    folder: StudyFolder, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_driver(folder, records, state="running")
+    # While it sleeps, the driver ends.
+    monkeypatch.setattr(status.time, "sleep", lambda _: run_driver(folder, records, state="done"))
+    first, second = watch_status(LOCATION)
+    assert ": running;" in first
+    assert ": done;" in second
+
+
+def test_the_status_is_written_by_a_thread_that_a_slow_store_may_hold_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = StudyFolder(tmp_path)
+    recorder = SimpleNamespace(errors=["one"], ended_by_host={"here": 2})
+    line = ProgressLine(Counts(designed=3, done=2), console=Console(file=io.StringIO()))
+    monkeypatch.setattr(status, "node_loads", lambda: 1 / 0)  # Ray is on its way down
+    file = StatusFile(folder, line, recorder)  # type: ignore[arg-type]
+    for _ in range(3):
+        file.tick()
+    file.write("done")
+    last = json.loads(folder.read("status.json") or b"")
+    assert (last["state"], last["done"], last["errors"], last["nodes"]) == ("done", 2, ["one"], [])
+    assert last["ended_by_host"] == {"here": 2}
+    assert file._thread is not None
+    assert not file._thread.is_alive()
+
+
+def test_the_expected_finish_follows_the_recent_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = itertools.count(step=1.0)
+    clock = {"s": next(now)}
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock["s"])
+    counts = Counts(designed=1000)
+    line = ProgressLine(counts, console=Console(file=io.StringIO()))
+
+    def work(trials: int, each_s: float) -> None:
+        for _ in range(trials):
+            clock["s"] += each_s
+            counts.done += 1
+            line.update()
+
+    line.update()
+    assert line.expected_s() is None  # nothing has begun
+    counts.running = 1
+    line.update()
+    assert line.per_minute() is None
+    work(10, 60.0)
+    assert line.per_minute() == pytest.approx(1.0, rel=0.15)
+    work(200, 6.0)  # the cluster has grown
+    assert line.per_minute() == pytest.approx(10.0, rel=0.05)
+    assert line.expected_s() == pytest.approx(790 * 6.0, rel=0.05)
+    clock["s"] += 3600.0  # long trials: none ended for an hour
+    line.update()
+    assert line.per_minute() == pytest.approx(210 / 90, rel=0.05)
+    assert len(line._ended) < 200
+
+
+def test_load_of_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def node(name: str, alive: bool, **resources: float) -> dict[str, Any]:
+        return {
+            "NodeID": name, "Alive": alive, "NodeManagerHostname": name, "NodeManagerAddress": "10.0.0.1",
+            "Resources": resources,
+        }  # fmt: skip
+
+    nodes = [node("b", True, CPU=8.0, GPU=1.0), node("a", True, CPU=2.0), node("gone", False, CPU=4.0)]
+    ray = SimpleNamespace(is_initialized=lambda: True, nodes=lambda: nodes)
+    state = SimpleNamespace(available_resources_per_node=lambda: {"b": {"CPU": 5.0, "GPU": 0.7}, "a": {}})
+    monkeypatch.setitem(node_load.sys.modules, "ray", ray)  # type: ignore[arg-type]
+    monkeypatch.setitem(node_load.sys.modules, "ray._private.state", state)  # type: ignore[arg-type]
+    assert node_loads() == [
+        NodeLoad("a", "10.0.0.1", 2.0, 2.0, 0.0, 0.0),
+        NodeLoad("b", "10.0.0.1", 8.0, 3.0, 1.0, 0.3),
+    ]
+    ray.is_initialized = lambda: False
+    assert node_loads() == []

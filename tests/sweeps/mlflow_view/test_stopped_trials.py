@@ -1,0 +1,181 @@
+"""Stopped trials and kept weights in MLflow, in the status and in an export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from analysis.results import load_study
+from softloc_core.errors import ConfigError
+from sweeps.execution.progress import Counts, ProgressLine
+from sweeps.execution.recorder import Recorder
+from sweeps.forecasting.report import PlanOptions, plan_study
+from sweeps.inspection.status import StatusFile, status_text
+from sweeps.mlflow_view.picture import study_view
+from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
+from sweeps.planning.planner import Planner, load_data
+from sweeps.storage.export import export_study
+from sweeps.storage.folder import StudyFolder
+from sweeps.storage.records import Provenance, Reached, completed_record
+from sweeps.storage.store import TrialStore
+from sweeps.storage.weights import load_weights, weights_file, weights_name
+from sweeps.study.reading import Study
+from sweeps.testing.simulation import SimulatedTrial
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning"
+)
+PROVENANCE = Provenance("sim", "0.1.0", "abc")
+STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+
+def reach(store: TrialStore, study: Study, iterations: int, *, number: int) -> str:
+    """One of the study's trials as it stands after so many of its 20 iterations; its identity."""
+    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    config = plan.all_trials()[number].config
+    data = plan.data_of(config)
+    run = SimulatedTrial().begin(config, data)
+    run.advance(iterations)
+    record = completed_record(
+        run.result(),
+        PROVENANCE,
+        channel_names=("a", "b"),
+        host="h",
+        started_at=STARTED,
+        reached=Reached(iterations, {2: 0.25}),
+    )
+    store.write_references(data)
+    store.write(record.row, events=record.events, history=record.history)
+    return record.trial_id
+
+
+@pytest.fixture
+def study(make_study: Callable[..., Study]) -> Study:
+    return make_study(
+        "trials=3", "iterations=20", "stop_early={asha: {}, score_on: test}", "keep_weights=true"
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path, study: Study) -> TrialStore:
+    """A completed trial with its weights and a stopped one, of three."""
+    store = TrialStore(StudyFolder(tmp_path / "sim"))
+    store.folder.write("study.yaml", study.to_yaml().encode())
+    identity = reach(store, study, 20, number=0)
+    store.folder.write(weights_name(identity), weights_file({"f1": torch.tensor(0.5)}))
+    reach(store, study, 2, number=1)
+    return store
+
+
+def children(store: TrialStore, *, tag: str = "status") -> dict[str, Any]:
+    """MLflow's runs by a tag of theirs; the study's own has none of these."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri(Path(str(store.folder.local))))
+    [experiment] = [one for one in client.search_experiments() if one.name == "sim"]
+    found = client.search_runs([experiment.experiment_id])
+    return {run.data.tags.get(tag, "study"): run for run in found}
+
+
+def written(store: TrialStore) -> int:
+    local = Path(str(store.folder.local))
+    writer = MlflowWriter(
+        store, uri=tracking_uri(local), study="sim", artifact_root=f"file://{local}/mlartifacts"
+    )
+    number = writer.write_missing()
+    writer.finish(view=None, files=[], status="FINISHED")
+    return number
+
+
+def test_a_stopped_trial_in_mlflow_and_what_becomes_of_it_when_run_in_full(
+    store: TrialStore, study: Study
+) -> None:
+    assert (written(store), written(store)) == (2, 0)
+    runs = children(store)
+    assert (runs["stopped"].info.status, runs["completed"].info.status) == ("KILLED", "FINISHED")
+    assert (runs["stopped"].data.metrics["iterations_done"], runs["completed"].data.metrics["f1"] > 0) == (
+        2,
+        True,
+    )
+    assert runs["stopped"].data.metrics["reported_score"] == 0.25
+    folders = {k: Path(run.info.artifact_uri.removeprefix("file://")) for k, run in runs.items()}
+    assert torch.load(folders["completed"] / "weights.pt", weights_only=True)["f1"] == 0.5
+    assert not (folders["stopped"] / "weights.pt").exists()
+    assert (folders["stopped"] / "recordings.csv").is_file()
+    parent = runs["study"].data.metrics
+    assert (parent["trials_completed"], parent["trials_stopped"], parent["trials_failed"]) == (1, 1, 0)
+    # Run in full, it is the same run, with its last results.
+    identity = reach(store, study, 20, number=1)
+    assert (written(store), written(store)) == (1, 0)
+    again = children(store, tag="trial_id")[identity]
+    assert (again.info.run_id, again.info.status) == (runs["stopped"].info.run_id, "FINISHED")
+    row = store.load()[identity].row
+    assert again.data.metrics["f1"] == pytest.approx(row["f1"])
+    assert again.data.metrics["iterations_done"] == 20
+
+
+def test_status_counts_stopped_trials_while_the_study_runs_and_after(store: TrialStore) -> None:
+    folder = store.folder
+    assert (
+        status_text(str(folder))
+        == f"{folder}: stored trials, no driver; 1 trials completed, 0 failed, 1 stopped early"
+    )
+    counts = Counts(designed=9, kept=4, kept_stopped=1, done=2, stopped=1, failed=1, running=1)
+    line = ProgressLine(counts)
+    recorder = Recorder(store, None, counts, say=lambda _: None)
+    recorder.close()
+    StatusFile(folder, line, recorder)._write("running", [])
+    first = status_text(str(folder)).splitlines()[0]
+    assert first == f"{folder}: running; 5 of 9 trials completed, 1 failed, 2 stopped early, 1 running"
+    assert line.text().startswith("2 stopped early, 1 failed, 1 running")
+    assert counts.left == 1
+
+
+def test_a_study_of_stopped_trials_alone_is_no_study_that_has_not_begun(tmp_path: Path, study: Study) -> None:
+    store = TrialStore(StudyFolder(tmp_path / "sim"))
+    store.folder.write("study.yaml", study.to_yaml().encode())
+    reach(store, study, 2, number=1)
+    assert "stored trials, no driver; 0 trials completed, 0 failed, 1 stopped early" in status_text(
+        str(store.folder)
+    )
+
+
+def test_an_export_keeps_what_stopped_trials_reached(store: TrialStore, tmp_path: Path) -> None:
+    export_study(str(store.folder), str(tmp_path / "export"))
+    exported = load_study(tmp_path / "export")
+    assert exported.stopped["iterations_done"].tolist() == [2]
+    assert [json.loads(text) for text in exported.stopped["reports"]] == [{"2": 0.25}]
+    assert (len(exported.completed), len(load_study(tmp_path / "export", with_stopped=True).completed)) == (
+        1,
+        2,
+    )
+
+
+def test_the_view_of_a_study_says_how_many_were_stopped(store: TrialStore) -> None:
+    view = study_view(str(store.folder))
+    assert view.note.startswith("1 trials completed, 0 failed, 1 stopped early (left out of what follows).")
+    assert b"softloc,1,0,1," in view.files["summary.csv"]
+
+
+def test_weights_are_loaded_by_trial(store: TrialStore) -> None:
+    [identity] = [i for i, trial in store.load().items() if trial.status == "completed"]
+    assert load_weights(str(store.folder), identity)["f1"] == 0.5
+
+
+def test_a_plan_counts_stopped_trials_as_there_and_says_what_its_hours_are_of(
+    store: TrialStore, study: Study, make_study: Callable[..., Study], tmp_path: Path
+) -> None:
+    options = PlanOptions(out=str(tmp_path), cache_dir=tmp_path / "cache", cpus=1, gpus=0, trial_s=60.0)
+    text = plan_study(study, options).text
+    assert "2 there already, 1 to run" in text
+    assert "trials that are stopped early take less; what follows is of whole ones\nexpected: " in text
+    in_full = plan_study(make_study("trials=3", "iterations=20"), options).text
+    assert "1 there already, 2 to run" in in_full and "stopped early" not in in_full
+    with pytest.raises(ConfigError, match="`stop_early` needs validation recordings"):
+        plan_study(make_study("trials=3", "iterations=20", "stop_early=asha"), options)

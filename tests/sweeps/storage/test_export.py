@@ -1,0 +1,120 @@
+"""A study gathered in a few files: nothing is lost, nothing counted twice, nothing overwritten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from analysis.results import load_study, load_table
+from softloc_core.errors import ConfigError
+from sweeps.planning.planner import Planner, load_data
+from sweeps.storage.export import export_study
+from sweeps.storage.folder import StudyFolder
+from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.schema import ADDED
+from sweeps.storage.store import GATHERED, TrialStore
+from sweeps.study.reading import Study
+from sweeps.testing.simulation import SimulatedTrial
+
+STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+
+
+@pytest.fixture
+def study_folder(tmp_path: Path, make_study: Callable[..., Study]) -> Path:
+    """A study of four trials."""
+    study = make_study("trials=4")
+    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    folder = StudyFolder(tmp_path / "study")
+    folder.write("study.yaml", study.to_yaml().encode())
+    store = TrialStore(folder)
+    for trial in plan.all_trials():
+        data = plan.data_of(trial.config)
+        record = completed_record(
+            SimulatedTrial()(trial.config, data),
+            Provenance("sim", "0.1.0", "abc"),
+            channel_names=data.channel_names,
+            host="h",
+            started_at=STARTED,
+        )
+        store.write(record.row, events=record.events, history=record.history)
+        store.write_references(data)
+    return tmp_path / "study"
+
+
+def test_an_export_reads_as_the_study_does(study_folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "published"
+    lines = export_study(str(study_folder), str(target))
+    assert len(lines) == 5 and lines[-1].startswith(f"{target}/trials/{GATHERED}: ")
+    assert sorted(path.name for path in target.rglob("*.*")) == [*[GATHERED] * 4, "study.yaml"]
+    one, other = load_study(study_folder), load_study(target)
+    pd.testing.assert_frame_equal(one.trials, other.trials)
+    assert one.definition == other.definition
+    for table in ("events", "history", "references"):
+        pd.testing.assert_frame_equal(load_table(study_folder, table), load_table(target, table))
+    before, after = TrialStore(StudyFolder(study_folder)), TrialStore(StudyFolder(target))
+    assert before.load() == after.load() and not after.set_aside
+    for trial_id in before.load():
+        assert before.rows("history", trial_id) == after.rows("history", trial_id)
+
+
+def test_exporting_an_export_changes_nothing(study_folder: Path, tmp_path: Path) -> None:
+    export_study(str(study_folder), str(tmp_path / "a"))
+    export_study(str(tmp_path / "a"), str(tmp_path / "b"))
+    for table in ("trials", "events", "history", "references"):
+        first, second = (tmp_path / name / table / GATHERED for name in "ab")
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_trial_run_again_beside_an_export_counts_once(study_folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "published"
+    export_study(str(study_folder), str(target))
+    one = next((study_folder / "trials").iterdir())
+    (target / "trials" / one.name).write_bytes(one.read_bytes())
+    assert len(TrialStore(StudyFolder(target)).load()) == 4
+    assert len(load_study(target).trials) == 4
+
+
+def test_tables_can_be_left_out(study_folder: Path, tmp_path: Path) -> None:
+    export_study(str(study_folder), str(tmp_path / "small"), without=("history", "events"))
+    assert {path.name for path in (tmp_path / "small").iterdir()} == {"study.yaml", "references", "trials"}
+
+
+def test_what_an_older_version_wrote_is_exported_with_what_came_later(
+    study_folder: Path, tmp_path: Path
+) -> None:
+    for path in (study_folder / "trials").iterdir():
+        later = ["measures", "schema_version", *ADDED]
+        old = pq.read_table(path).drop_columns(later)
+        old = old.append_column("schema_version", pa.array([1], pa.int32()))
+        pq.write_table(old, path)
+    export_study(str(study_folder), str(tmp_path / "new"))
+    trials = load_study(tmp_path / "new").trials
+    assert set(trials["decoding_options"]) == {"{}"} == set(trials["ensemble_options"])
+    assert set(trials["rate_centre"]) == {1.0} and set(trials["stacking"]) == {0.0}
+    assert trials["measures"].isna().all() and set(trials["schema_version"]) == {1}
+
+
+@pytest.mark.parametrize(
+    ("without", "message"),
+    [
+        (("trials",), "a table to leave out must be one of events, history, references, but got trials"),
+        (("models",), "a table to leave out must be one of events, history, references, but got models"),
+    ],
+)
+def test_refused_tables(study_folder: Path, tmp_path: Path, without: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        export_study(str(study_folder), str(tmp_path / "x"), without=without)
+    assert not (tmp_path / "x").exists()
+
+
+def test_refused_places(study_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"a study must hold at least one trial, but .* has none"):
+        export_study(str(tmp_path / "nothing"), str(tmp_path / "x"))
+    with pytest.raises(ConfigError, match=r"needs a folder without a study, but .* holds trials already"):
+        export_study(str(study_folder), str(study_folder))
