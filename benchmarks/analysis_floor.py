@@ -17,10 +17,10 @@ from analysis_fewer_runs import SETTINGS
 from scipy.optimize import minimize
 from scipy.stats import qmc
 
-from analysis.process_kernels import KERNELS
-from analysis.regression import Array, Grid
-from analysis.simulation import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
-from analysis.surfaces import fit_regression
+from analysis.regression.gp_kernels import KERNELS
+from analysis.regression.kernel import Array, Grid
+from analysis.regression.surfaces import fit_regression
+from analysis.testing.known_surfaces import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
 
 GRID = Grid(tuple(np.linspace(low, high, n) for (low, high), n in zip(SPACE_MS, (31, 21), strict=True)))
 RANGE_MS = np.array([high for _, high in SPACE_MS])

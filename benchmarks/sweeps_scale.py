@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 from simulated_actors import SimulatedActors, simulate_actors
 
-from analysis.results import load_study
-from analysis.surfaces import fit_surface
+from analysis.reading.results import load_study
+from analysis.regression.surfaces import fit_surface
 from sweeps.execution.progress import Counts, ProgressLine
 from sweeps.execution.runner import RunOptions, run_study
 from sweeps.storage.folder import StudyFolder

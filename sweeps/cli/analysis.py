@@ -17,7 +17,7 @@ from sweeps.cli.options import StudyDir, with_options
 from sweeps.study.units import parse_duration
 
 if TYPE_CHECKING:
-    from analysis.report import Output
+    from analysis.report.commands import Output
 
 __all__ = ["add_analysis_commands"]
 
@@ -82,7 +82,7 @@ class Asked:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """By the names of `analysis.report`; the places go elsewhere in each."""
+        """By the names of `analysis.report.commands`; the places go elsewhere in each."""
         return {
             "out_dir": self.out_dir,
             "metric": self.metric,
@@ -104,7 +104,7 @@ class AskedOfLosses(Asked):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """By the names of `analysis.report`."""
+        """By the names of `analysis.report.commands`."""
         own = {"only": self.only, "estimator": self.estimator, "level": self.level}
         return {**super().arguments, **own, "at": _places(self.at)}
 
@@ -125,8 +125,8 @@ def surface(
     ] = None,
 ) -> None:
     """Draw the heat map of a study again from its Parquet, with its errors, slices and ridge."""
-    from analysis.report import write_surface
-    from analysis.views import View
+    from analysis.reading.views import View
+    from analysis.report.commands import write_surface
 
     view = View(x=x, y=y, at=_places(asked.at), marginal=marginal or ())
     _show(write_surface(study, estimator=estimator, preset=preset, view=view, **asked.arguments))
@@ -142,7 +142,7 @@ def compare(
     ] = None,
 ) -> None:
     """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
-    from analysis.report import write_compare
+    from analysis.report.commands import write_compare
 
     softness_s = _seconds("--softness", softness)
     _show(write_compare(study, reference=reference, softness_s=softness_s, **asked.arguments))
@@ -155,7 +155,7 @@ def recommend(
     asked: AskedOfLosses,
 ) -> None:
     """Say which loss and softness suit labels that are off by so much, and how sure that is."""
-    from analysis.report import write_recommend
+    from analysis.report.commands import write_recommend
 
     noise_s = _seconds("--label-noise", label_noise)
     assert noise_s is not None, "the option is required"
@@ -170,7 +170,7 @@ def report(
     with_stopped: WithStopped = False,
 ) -> None:
     """Write one HTML page with the answers, maps, tables and failures of a study."""
-    from analysis.report import write_report
+    from analysis.report.commands import write_report
     from sweeps.inspection.importance import importance
 
     written = write_report(
@@ -192,7 +192,7 @@ def importance(
     with_stopped: WithStopped = False,
 ) -> None:
     """Say how much of a metric's spread each varied parameter explains (functional ANOVA)."""
-    from analysis.report import write_importance
+    from analysis.report.commands import write_importance
     from sweeps.inspection.importance import importance as shares
 
     written = write_importance(

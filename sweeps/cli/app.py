@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from analysis.results import AnalysisError
+from analysis.reading.results import AnalysisError
 from softloc_core.errors import UserError
 from sweeps.cli.analysis import add_analysis_commands
 from sweeps.cli.console import print_line

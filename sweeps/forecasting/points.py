@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.design_plots import plot_design, text_design
-from analysis.plots import save_figure
+from analysis.figures.design import plot_design, text_design
+from analysis.figures.maps import save_figure
 from sweeps.planning.planner import PlannedTrial, Planner
 from sweeps.planning.source import POINTS_FILE, TrialSource, stands
 from sweeps.storage.folder import StudyFolder

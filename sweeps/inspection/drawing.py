@@ -17,7 +17,7 @@ def draw_surface(folder: StudyFolder) -> tuple[list[Path], str]:
     Raises:
         AnalysisError: A study that cannot be drawn, for instance one that varies one field only.
     """
-    from analysis.report import write_report, write_surface
+    from analysis.report.commands import write_report, write_surface
     from sweeps.inspection.importance import importance
 
     out_dir = (

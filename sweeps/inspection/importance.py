@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.axes import varied_columns, with_option_columns
-from analysis.results import Study, TooFewPointsError
+from analysis.reading.axes import varied_columns, with_option_columns
+from analysis.reading.results import Study, TooFewPointsError
 
 __all__ = ["importance"]
 

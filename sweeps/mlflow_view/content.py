@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from analysis.rescoring import match_counts
+from analysis.reading.rescoring import match_counts
 from sweeps.storage.schema import TABLES
 
 __all__ = [

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
-from analysis.categories import tasks_of
-from analysis.results import AnalysisError, Study, load_study
+from analysis.reading.categories import tasks_of
+from analysis.reading.results import AnalysisError, Study, load_study
 
 __all__ = ["StudyView", "study_view", "summary_table"]
 
@@ -107,9 +107,9 @@ def summary_table(study: Study) -> pd.DataFrame:
 
 def _heat_map(study: Study, *, prefix: str) -> dict[str, bytes]:
     """The map as a picture and in characters, by names that begin with `prefix`."""
-    from analysis.maps import map_study
-    from analysis.plots import plot_map, save_figure
-    from analysis.text_plots import text_map
+    from analysis.answers.maps import map_study
+    from analysis.figures.maps import plot_map, save_figure
+    from analysis.figures.terminal import text_map
 
     drawn = map_study(study, estimator="auto")
     with TemporaryDirectory(prefix="softloc-view-") as folder:

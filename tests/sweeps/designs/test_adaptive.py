@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from analysis.gaussian_process import fit_gaussian_process
-from analysis.regression import Grid
-from analysis.simulation import KNOWN_SURFACES
+from analysis.regression.gaussian_process import fit_gaussian_process
+from analysis.regression.kernel import Grid
+from analysis.testing.known_surfaces import KNOWN_SURFACES
 from softloc_core.errors import ConfigError
 from sweeps.designs.adaptive import AdaptiveDesign
 from sweeps.designs.space import Parameter

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.results import AnalysisError, Study
+from analysis.reading.results import AnalysisError, Study
 from sweeps.inspection.importance import importance
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.results import AnalysisError, load_study
+from analysis.reading.results import AnalysisError, load_study
 from sweeps.mlflow_view import live_picture as live_view
 from sweeps.mlflow_view.live_picture import LiveView, Pace
 from sweeps.mlflow_view.picture import StudyView, study_view, summary_table
@@ -135,7 +135,7 @@ def test_a_drawing_that_fails_is_let_go(tmp_path: Path, caplog: pytest.LogCaptur
         assert live._thread is not None
         live._thread.join(timeout=120)
     assert (
-        "the study could not be drawn while it runs: analysis.results.AnalysisError: a study must"
+        "the study could not be drawn while it runs: analysis.reading.results.AnalysisError: a study must"
         in caplog.text
     )
 

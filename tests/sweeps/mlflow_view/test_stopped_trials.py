@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.results import load_study
+from analysis.reading.results import load_study
 from softloc_core.errors import ConfigError
 from sweeps.execution.progress import Counts, ProgressLine
 from sweeps.execution.recorder import Recorder

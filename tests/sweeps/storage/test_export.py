@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.results import load_study, load_table
+from analysis.reading.results import load_study, load_table
 from softloc_core.errors import ConfigError
 from sweeps.planning.planner import Planner, load_data
 from sweeps.storage.export import export_study

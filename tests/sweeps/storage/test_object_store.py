@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.results import load_study, load_table
+from analysis.reading.results import load_study, load_table
 from sweeps.execution.checkpoints import Checkpoints, Origin, pack
 from sweeps.planning.planner import Planner, load_data
 from sweeps.storage.folder import StudyFolder, inside

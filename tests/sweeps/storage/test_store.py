@@ -126,7 +126,7 @@ def test_a_damaged_part_is_set_aside_counted_and_said(
     assert not path.exists()
     assert path.with_name(f"{path.name}.corrupt").exists()
     # And the analysis, which reads trials/*.parquet, can read what is left.
-    from analysis.results import load_study
+    from analysis.reading.results import load_study
 
     assert len(load_study(str(store.folder)).trials) == 2
 

@@ -1,0 +1,1 @@
+"""What a study answers: maps, curves, comparisons, recommendations. Computes and draws nothing."""

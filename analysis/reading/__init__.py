@@ -1,0 +1,1 @@
+"""A stored study as tables: loading, scoring again, axes, categories, what is held or averaged."""

@@ -1,0 +1,180 @@
+"""Scores at any tolerance from the stored events, without training and without data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.reading.results import AnalysisError, Study, load_study, load_table, require_columns
+from analysis.regression.kernel import Array
+
+__all__ = ["load_scored", "match_counts", "recording_counts", "rescored", "score_counts", "tolerance_curve"]
+
+Counts = NDArray[np.int64]
+_KEYS = ["recording", "channel"]
+_TRIALS_AT_ONCE = 1000
+
+
+def match_counts(
+    reference_s: Array,
+    estimated_s: Array,
+    reference_group: Counts,
+    estimated_group: Counts,
+    *,
+    tolerance_s: float | Array,
+) -> Counts:
+    """Largest number of one-to-one pairs within the tolerance (inclusive), in each group.
+
+    On a line a sweep from the left is optimal: of the two earliest unmatched events, either they match or the
+    earlier one can match nothing that comes later. So no bipartite matching is needed, and one pass serves
+    all groups at once. The number of pairs is that of `mir_eval.util.match_events`; which pairs may differ.
+
+    Args:
+        reference_s: [reference], seconds.
+        estimated_s: [estimated], seconds.
+        reference_group: [reference], number of the group from 0 (a recording and class of a trial).
+        estimated_group: [estimated].
+        tolerance_s: Largest accepted time difference, > 0; one for all, or [group].
+
+    Returns:
+        [group], number of pairs.
+    """
+    n_groups = 1 + int(max(reference_group.max(initial=-1), estimated_group.max(initial=-1)))
+    counts: Counts = np.zeros(n_groups, dtype=np.int64)
+    within = np.broadcast_to(tolerance_s, (n_groups,)).tolist()
+    left = _ordered(reference_s, reference_group)
+    right = _ordered(estimated_s, estimated_group)
+    i = j = 0
+    while i < len(left) and j < len(right):
+        (group, time_s), (other_group, other_s) = left[i], right[j]
+        if group != other_group:
+            i, j = (i + 1, j) if group < other_group else (i, j + 1)
+        elif other_s - within[group] <= time_s <= other_s + within[group]:
+            counts[group] += 1
+            i, j = i + 1, j + 1
+        else:
+            i, j = (i + 1, j) if time_s < other_s else (i, j + 1)
+    return counts
+
+
+def recording_counts(study: Study, *, tolerance_s: float | None = None) -> pd.DataFrame:
+    """Counts of each completed trial's test recordings: what any pooled score is made of.
+
+    Args:
+        study: A study whose folder holds `events` and `references`.
+        tolerance_s: Largest accepted time difference in seconds; each trial's own when None.
+
+    Returns:
+        Columns trial_id, recording, channel, n_reference, n_estimated, n_matched.
+
+    Raises:
+        AnalysisError: A tolerance that is not above 0, or tables that are missing.
+    """
+    if tolerance_s is not None and not (np.isfinite(tolerance_s) and tolerance_s > 0):
+        raise AnalysisError(f"`tolerance` must be above 0 s, but got {tolerance_s:g} s")
+    events = load_table(study.location, "events")
+    references = load_table(study.location, "references")
+    require_columns(events, ["trial_id", *_KEYS, "time_s"])
+    require_columns(references, ["data_fingerprint", *_KEYS, "time_s"])
+    trials = study.completed
+    own = trials["tolerance_s"] if tolerance_s is None else pd.Series(tolerance_s, index=trials.index)
+    unknown = set(trials["data_fingerprint"]) - set(references["data_fingerprint"])
+    if unknown:
+        raise AnalysisError(
+            f"references/ must hold the test events of every trial's data, but {study.location} lacks "
+            f"those of {len(unknown)} of {trials['data_fingerprint'].nunique()} data sets"
+        )
+    wanted = trials[["trial_id", "data_fingerprint"]].assign(tolerance_s=own.astype(float))
+    parts = [
+        _counts(wanted.iloc[start : start + _TRIALS_AT_ONCE], events, references.dropna(subset=["time_s"]))
+        for start in range(0, len(wanted), _TRIALS_AT_ONCE)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def score_counts(counts: pd.DataFrame, *, by: Sequence[str] = ("trial_id",)) -> pd.DataFrame:
+    """Pooled scores of each trial, or of whatever else: f1, precision, recall and the three counts.
+
+    Args:
+        counts: What `recording_counts` gives.
+        by: Columns of it whose values are scored each for itself; they become the index.
+    """
+    pooled = counts.groupby(list(by))[["n_reference", "n_estimated", "n_matched"]].sum()
+    total = pooled["n_reference"] + pooled["n_estimated"]
+    return pooled.assign(
+        f1=2 * pooled["n_matched"] / total.where(total > 0),
+        precision=pooled["n_matched"] / pooled["n_estimated"].clip(lower=1),
+        recall=pooled["n_matched"] / pooled["n_reference"].clip(lower=1),
+    )
+
+
+def rescored(study: Study, *, tolerance_s: float) -> Study:
+    """The same study at another tolerance: f1 (each class's too), precision, recall, counts are replaced."""
+    counts = recording_counts(study, tolerance_s=tolerance_s)
+    scores = score_counts(counts)
+    trials = study.trials.set_index("trial_id")
+    done = trials.index.isin(study.completed["trial_id"])
+    for column in scores:
+        values = pd.to_numeric(trials[column], errors="coerce").astype("float64")
+        values[done] = scores[column].reindex(trials.index[done])
+        trials[column] = values
+    of_class = score_counts(counts, by=("trial_id", "channel"))["f1"].unstack()
+    known: dict[object, object] = {identity: row.dropna().to_dict() for identity, row in of_class.iterrows()}
+    trials["f1_per_class"] = pd.Series(known, dtype=object).reindex(trials.index)
+    return replace(study, trials=trials.assign(tolerance_s=tolerance_s).reset_index())
+
+
+def load_scored(location: str | Path, *, tolerance_s: float | None, with_stopped: bool = False) -> Study:
+    """A study, rescored where a tolerance is given; with its stopped trials or without."""
+    study = load_study(location, with_stopped=with_stopped)
+    return study if tolerance_s is None else rescored(study, tolerance_s=tolerance_s)
+
+
+def tolerance_curve(study: Study, tolerances_s: Array) -> pd.DataFrame:
+    """F1 of every completed trial as a function of the tolerance: columns trial_id, tolerance_s, f1."""
+    parts = []
+    for tolerance_s in tolerances_s:
+        scores = score_counts(recording_counts(study, tolerance_s=float(tolerance_s)))
+        parts.append(scores.reset_index()[["trial_id", "f1"]].assign(tolerance_s=float(tolerance_s)))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _ordered(time_s: Array, group: Counts) -> list[tuple[int, float]]:
+    """(group, time) pairs in order, as plain numbers, which a loop reads several times faster."""
+    order = np.lexsort((time_s, group))
+    return list(zip(group[order].tolist(), time_s[order].tolist(), strict=True))
+
+
+def _counts(trials: pd.DataFrame, events: pd.DataFrame, references: pd.DataFrame) -> pd.DataFrame:
+    """Counts of some trials by trial, recording and class, in that order."""
+    keys = ["trial_id", *_KEYS]
+    parts = [
+        part.merge(trials, on=on)[[*keys, "time_s", "tolerance_s"]]
+        for part, on in (
+            (references[["data_fingerprint", *_KEYS, "time_s"]], "data_fingerprint"),
+            (events[[*keys, "time_s"]], "trial_id"),
+        )
+    ]
+    both = pd.concat(parts, ignore_index=True)
+    group: Counts = both.groupby(keys, sort=True).ngroup().to_numpy().astype(np.int64)
+    is_reference = np.arange(len(both)) < len(parts[0])
+    time_s = both["time_s"].to_numpy(dtype=np.float64)
+    first = both.assign(group=group).drop_duplicates("group").sort_values("group")
+    n_groups = len(first)
+    matched = match_counts(
+        time_s[is_reference],
+        time_s[~is_reference],
+        group[is_reference],
+        group[~is_reference],
+        tolerance_s=first["tolerance_s"].to_numpy(dtype=np.float64),
+    )
+    return first[keys].assign(
+        n_reference=np.bincount(group[is_reference], minlength=n_groups),
+        n_estimated=np.bincount(group[~is_reference], minlength=n_groups),
+        n_matched=matched,
+    )

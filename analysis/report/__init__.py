@@ -1,0 +1,1 @@
+"""Every answer about a study on one HTML page, and the files that the commands write."""

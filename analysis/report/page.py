@@ -1,0 +1,220 @@
+"""The report of a study: the question, the answer, the maps, the tables, the failures, versions and seeds."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from analysis.answers.comparisons import compare_losses
+from analysis.answers.curves import noise_axis
+from analysis.answers.maps import StudyMap, map_study
+from analysis.answers.panels import METRIC_LABELS
+from analysis.answers.recommendations import recommend_levels
+from analysis.figures.maps import loss_label
+from analysis.reading.axes import varied_columns, with_option_columns
+from analysis.reading.rescoring import tolerance_curve
+from analysis.reading.results import AnalysisError, Study, stopped_note
+from analysis.report.html import figure_html, page, section, table_html
+from analysis.report.interactive import comparison_figure, coordinates_figure, map_figures, tolerance_figure
+from analysis.tables import with_interval
+
+__all__ = ["Importance", "html_report"]
+
+Importance = Callable[[Study], Mapping[str, float]]
+
+_TOLERANCES_S = np.array([0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1])
+_RUN_COLUMNS = ("task", "data", "seed", "package_version", "git_commit", "host", "device", "schema_version")
+
+
+def html_report(study: Study, *, estimator: str = "auto", importance: Importance | None = None) -> str:
+    """The report as one HTML page that needs no network.
+
+    Parts that the study does not bear (a comparison of one loss without label noise, F1 over tolerance
+    without stored events) say so in a sentence.
+
+    Args:
+        study: The study.
+        estimator: See `analysis.answers.loss_curves`.
+        importance: Gives each swept parameter's share of the variance of F1, as
+            `sweeps.inspection.importance.importance` does; left out when None.
+
+    Raises:
+        AnalysisError: A study of which no map can be drawn.
+    """
+    metrics = [name for name in METRIC_LABELS if name == "f1" or name in study.trials]
+    fit = partial(map_study, study, estimator=estimator, prefers_process=True)
+    maps = {metric: fit(metric=metric) for metric in metrics}
+    lead = (
+        "Labels are off by some tens of milliseconds. Which loss and softness should be used, what will it "
+        f"cost, and how sure is that? {_counts(study)}"
+    )
+    sections = [
+        section("The answer", _or_reason(lambda: _answers(study, estimator))),
+        section("The maps", _maps(study, maps)),
+        section("The losses compared", _or_reason(lambda: _comparison(study, estimator))),
+        section("What matters", _or_reason(lambda: _importance(study, importance))),
+        section("Other tolerances", _or_reason(lambda: _tolerances(study))),
+        section("The design", _design(study)),
+        section("Failures", _failures(study)),
+        section("Versions and seeds", _versions(study)),
+    ]
+    return page(study.name or "study", lead, sections)
+
+
+def _or_reason(part: Callable[[], str]) -> str:
+    """A part of the report, or why the study does not bear it."""
+    try:
+        return part()
+    except AnalysisError as error:
+        return f"<p>Not shown: {html.escape(str(error))}.</p>"
+
+
+def _answers(study: Study, estimator: str) -> str:
+    """Recommendations at five noise levels, the middle one in words."""
+    axis = noise_axis(map_study(study, estimator=estimator, prefers_process=True))
+    if axis is None:
+        raise AnalysisError("the label noise does not vary")
+    found = recommend_levels(study, [float(at) / axis.factor for at in axis.lattice(5)], estimator=estimator)
+    rows = []
+    for one in found:
+        best = one.choices[0]
+        rows.append(
+            {
+                "label noise (ms)": f"{one.noise_ms:g}",
+                "loss": loss_label(best.name),
+                "softness (ms)": f"{best.softness_ms.value:.0f}" if best.softness_ms else "-",
+                "within 0.01 of it": "{:.0f} to {:.0f}".format(*best.flat_ms) if best.flat_ms else "-",
+                "F1 to expect": with_interval(best.value.value, best.value.low, best.value.high),
+                "cost of the noise": with_interval(best.cost.value, best.cost.low, best.cost.high),
+                "P(best)": f"{one.probability_best:.2f}" if len(one.choices) > 1 else "-",
+            }
+        )
+    text = " ".join(found[2].text().split())
+    return f'<p class="answer">{html.escape(text)}</p>\n{table_html(pd.DataFrame(rows))}'
+
+
+def _maps(study: Study, maps: dict[str, StudyMap]) -> str:
+    """The maps of all losses, with a switch for the metric."""
+    buttons = "".join(
+        f'<button type="button" data-metric="{metric}" aria-pressed="{str(index == 0).lower()}">'
+        f"{html.escape(METRIC_LABELS[metric])}</button>"
+        for index, metric in enumerate(maps)
+    )
+    trial_ids = study.completed["trial_id"]
+    blocks = [
+        f'<div class="map"><h3>{html.escape(loss_label(one.name))}</h3>'
+        + figure_html(one.figure, name=f"map-{index}")
+        + "</div>"
+        for index, one in enumerate(map_figures(maps, trial_ids))
+    ]
+    notes = "".join(f"<p>{html.escape(note)}</p>" for note in next(iter(maps.values())).notes)
+    hint = "<p>White dots are trials; grey is out of their reach. Point at the map to read it.</p>"
+    return f'<div class="switch">{buttons}</div>\n<div class="maps">{"".join(blocks)}</div>\n{hint}{notes}'
+
+
+def _comparison(study: Study, estimator: str) -> str:
+    """Curves and tables of the losses."""
+    found = compare_losses(study, estimator=estimator)
+    axis = noise_axis(found.study_map)
+    assert axis is not None, "losses are compared over label noise"
+    rows = [
+        {
+            "loss": loss_label(str(row["loss"])),
+            "softness (ms)": "-" if pd.isna(row["softness_ms"]) else f"{row['softness_ms']:.0f}",
+            f"F1 at {axis.low:g} ms": with_interval(row["clean"], row["clean_low"], row["clean_high"]),
+            f"F1 at {axis.high:g} ms": with_interval(
+                row["noisiest"], row["noisiest_low"], row["noisiest_high"]
+            ),
+            "robustness radius (ms)": with_interval(
+                row["radius_ms"],
+                row["radius_ms_low"],
+                row["radius_ms_high"],
+                digits=0,
+                beyond=f">{axis.high:g}",
+            ),
+            "mean F1": with_interval(row["area"], row["area_low"], row["area_high"]),
+        }
+        for row in found.summary.to_dict("records")
+    ]
+    source = "training and test recordings" if found.has_recordings else "training alone (no events stored)"
+    note = (
+        "<p>Each loss at the softness that is best over all noise levels. The radius is the largest noise at "
+        f"which 95 % of the clean F1 holds. Intervals: 95 %, from the chance of {source}.</p>"
+    )
+    return (
+        figure_html(comparison_figure(found, axis), name="comparison") + table_html(pd.DataFrame(rows)) + note
+    )
+
+
+def _importance(study: Study, importance: Importance | None) -> str:
+    """Importance as bars where it is given, and parallel coordinates."""
+    shares = importance(study) if importance else {}
+    rows = "".join(
+        f'<tr><td>{html.escape(name)}</td><td class="number">{share:.2f}</td>'
+        f'<td><span class="bar" style="width:{200 * share:.0f}px"></span></td></tr>'
+        for name, share in shares.items()
+    )
+    trials = with_option_columns(study.scored("f1"))
+    values = trials["f1"].to_numpy(dtype=np.float64)
+    figure = coordinates_figure(varied_columns(study, trials), values, "F1")
+    note = (
+        "<p>Share of the variance of F1 that each parameter explains (functional ANOVA).</p>"
+        if shares
+        else ""
+    )
+    return f'{note}<table>{rows}</table>\n<div class="scroll">{figure_html(figure, name="coordinates")}</div>'
+
+
+def _tolerances(study: Study) -> str:
+    """F1 over the tolerance, from the stored events."""
+    curve = tolerance_curve(study, _TOLERANCES_S)
+    names = study.completed.set_index("trial_id")["loss"]
+    return figure_html(tolerance_figure(curve, names), name="tolerance")
+
+
+def _design(study: Study) -> str:
+    """What varied, what stayed, and the study file."""
+    trials = study.trials
+    varied = varied_columns(study, with_option_columns(study.scored("f1")))
+    rows = [
+        {"parameter": name, "values": f"{column.min():.4g} to {column.max():.4g}"}
+        if pd.api.types.is_numeric_dtype(column)
+        else {"parameter": name, "values": ", ".join(sorted(column.unique()))}
+        for name, column in varied.items()
+    ]
+    counts = f"<p>{len(trials)} trials: {_counts(study)}</p>"
+    text = yaml.safe_dump(dict(study.definition), sort_keys=False) if study.definition else "no study.yaml"
+    return f"{counts}{table_html(pd.DataFrame(rows))}<pre>{html.escape(text)}</pre>"
+
+
+def _counts(study: Study) -> str:
+    """Trials by how they ended."""
+    n_completed = int((study.trials["status"] == "completed").sum())
+    note = stopped_note(study)
+    return f"{n_completed} trials completed, {len(study.failed)} failed." + (f" {note}." if note else "")
+
+
+def _failures(study: Study) -> str:
+    """Every failed trial with its error's last line."""
+    failed = study.failed
+    if failed.empty:
+        return "<p>No trial failed.</p>"
+    texts = failed["error"].fillna("not recorded").astype(str)
+    errors = [(text.strip().splitlines() or ["not recorded"])[-1] for text in texts]
+    columns = [name for name in ("trial_id", "loss", "softness_s", "label_noise_s") if name in failed]
+    return f'<div class="failed">{table_html(failed[columns].assign(error=errors))}</div>'
+
+
+def _versions(study: Study) -> str:
+    """Everything needed to run it again."""
+    rows = [
+        {"": name, "value": ", ".join(map(str, sorted(study.trials[name].dropna().astype(str).unique())))}
+        for name in (*_RUN_COLUMNS, "data_fingerprint")
+        if name in study.trials
+    ]
+    return table_html(pd.DataFrame(rows))

@@ -1,0 +1,1 @@
+"""Known surfaces for tests and benchmarks of the estimators."""

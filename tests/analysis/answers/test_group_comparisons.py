@@ -1,0 +1,65 @@
+"""Losses compared cell by cell where no number varies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from analysis.answers.group_comparisons import compare_cells, has_cells_only
+from analysis.reading.results import AnalysisError, load_study
+from analysis.report.commands import write_compare
+
+
+@pytest.fixture
+def cells(write_study, rows):
+    """Two losses on two splits, four replicates each, without label noise."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for number, (loss, split) in enumerate(
+        (loss, split) for loss in ("cross_entropy", "softloc") for split in ("few", "many")
+    ):
+        part = rows(loss, 4, seed=number).assign(split=split, replicate=np.arange(4), label_noise_s=0.0)
+        part["softness_s"] = 0.1 if loss == "softloc" else 0.0
+        part["f1"] = 0.5 + 0.1 * number + rng.normal(0, 0.01, 4)
+        parts.append(part)
+    return write_study(*parts), pd.concat(parts)
+
+
+def test_differences_are_students_of_the_pairs(cells):
+    folder, trials = cells
+    found = compare_cells(load_study(folder))
+    assert list(found.differences["cell"]) == ["few", "many"]
+    for row in found.differences.itertuples():
+        part = trials[trials["split"] == row.cell].set_index("replicate")
+        pairs = (part[part["loss"] == "softloc"]["f1"], part[part["loss"] == "cross_entropy"]["f1"])
+        interval = stats.ttest_rel(*pairs).confidence_interval(0.95)
+        assert (row.low, row.high) == pytest.approx(tuple(interval))
+        assert row.pairs == 4
+    means = found.summary.set_index(["cell", "loss"])["mean"]
+    expected = trials.groupby(["split", "loss"])["f1"].mean()
+    np.testing.assert_allclose(means.to_numpy(), expected.to_numpy())
+
+
+def test_compare_writes_figure_tables_and_text(cells, tmp_path):
+    output = write_compare(cells[0], out_dir=tmp_path)
+    assert {path.name for path in output.paths} == {
+        f"compare{part}" for part in (".png", ".svg", ".csv", ".tex", "_differences.csv", "_differences.tex")
+    }
+    assert max(map(len, output.text.splitlines())) <= 80
+    assert "softloc less cross_entropy" not in output.text
+    assert "loss less cross_entropy" in output.text
+    one = write_compare(cells[0], out_dir=tmp_path, only=["softloc"], at={"split": "few"})
+    assert "less" not in one.text
+
+
+def test_what_is_swept_is_no_cell(cells, write_study, rows):
+    assert has_cells_only(load_study(cells[0]), metric="f1", by="loss")
+    swept = load_study(write_study(rows("softloc", 10), name="swept"))
+    assert not has_cells_only(swept, metric="f1", by="loss")
+
+
+def test_an_unknown_reference(cells):
+    with pytest.raises(AnalysisError, match="must be one of cross_entropy, softloc, but got count"):
+        compare_cells(load_study(cells[0]), reference="count")

@@ -1,0 +1,99 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.answers.maps import map_study
+from analysis.answers.ridges import fit_ridge, slices
+from analysis.figures.authors import authors_values, class_means, plot_authors_map
+from analysis.figures.details import plot_slices, plot_uncertainty
+from analysis.reading.rescoring import recording_counts
+from analysis.reading.results import AnalysisError, load_study
+from analysis.report.commands import write_surface
+
+
+@pytest.fixture
+def study(write_study, rows):
+    return load_study(write_study(rows("softloc", 120)))
+
+
+@pytest.mark.parametrize("estimator", ["local_linear", "gaussian_process"])
+def test_ridge_band_holds_the_simulated_ridge(study, estimator):
+    ridge = fit_ridge(map_study(study, estimator=estimator).panels[0], level=0.95)
+    inside = (ridge.best.low - 3 <= 30 + 0.7 * ridge.along) & (30 + 0.7 * ridge.along <= ridge.best.high + 3)
+    assert inside.mean() > 0.8
+    assert np.all((ridge.best.low <= ridge.best.mean) & (ridge.best.mean <= ridge.best.high))
+
+
+def test_flat_surface_has_a_wide_ridge(write_study, rows):
+    trials = rows("softloc", 80)
+    trials["f1"] = 0.8 + np.random.default_rng(0).normal(0, 0.01, 80)
+    ridge = fit_ridge(map_study(load_study(write_study(trials)), estimator="gaussian_process").panels[0])
+    assert np.median(ridge.best.high - ridge.best.low) > 60
+
+
+def test_slices_are_cuts_of_the_surface(study):
+    panel = map_study(study).panels[0]
+    across = slices(panel, axis=0, n=3)
+    assert [cut.at for cut in across] == [0.0, 50.0, 100.0]
+    expected = panel.regression.predict(np.column_stack([across[1].along, np.full(121, 50.0)]))
+    np.testing.assert_allclose(across[1].band.mean, expected)
+    up = slices(panel, axis=1, n=2)[1]
+    np.testing.assert_allclose(up.band.mean[-1], panel.regression.predict(np.array([[150.0, 100.0]]))[0])
+    assert np.all(up.band.low <= up.band.high)
+
+
+def test_details_need_a_surface(write_study, rows):
+    curves = map_study(load_study(write_study(rows("cross_entropy", 12))))
+    assert plot_uncertainty(curves) is None and plot_slices(curves) is None
+
+
+def test_surface_writes_its_details(study, tmp_path):
+    names = [path.name for path in write_surface(study.location, out_dir=tmp_path).paths]
+    assert names[3:] == [
+        "surface_uncertainty.png",
+        "surface_uncertainty.svg",
+        "surface_slices.png",
+        "surface_slices.svg",
+        "surface_ridge.csv",
+    ]
+
+
+def test_authors_values_by_hand():
+    trials = pd.DataFrame({"f1": [0.9, 0.5], "precision": [0.8, 0.4], "recall": [0.95, 0.9]})
+    np.testing.assert_allclose(authors_values(trials), [(0.9 + 0.83 + 0.95) / 3, (0.83 + 0.83 + 0.9) / 3])
+
+
+def test_authors_measures_are_means_over_classes(write_study, rows, add_events):
+    trials = rows("softloc", 12)
+    folder = write_study(trials)
+    figure, _ = plot_authors_map(load_study(folder))
+    assert "no events are stored" in figure.axes[0].get_title(loc="left")
+    add_events(folder, trials)
+    study = load_study(folder)
+    figure, _ = plot_authors_map(study)
+    assert "each the mean over classes" in figure.axes[0].get_title(loc="left")
+    means = class_means(study)
+    counts = recording_counts(study).groupby(["trial_id", "channel"]).sum(numeric_only=True)
+    first = counts.loc[means.index[0]]
+    f1 = 2 * first["n_matched"] / (first["n_reference"] + first["n_estimated"])
+    assert len(f1) == 2 and means["f1"].iloc[0] == pytest.approx(f1.mean())
+    recall = first["n_matched"] / first["n_reference"]
+    assert means["recall"].iloc[0] == pytest.approx(recall.mean())
+
+
+def test_authors_map_stands_beside_f1(study, tmp_path):
+    figure, honest = plot_authors_map(study)
+    titles = [axes.get_title(loc="left") for axes in figure.axes[:2]]
+    assert titles[0].startswith("authors' map: mean of F1, precision, recall") and titles[1].startswith("F1")
+    assert figure.axes[0].images[0].get_clim() == (0.85, 0.963)
+    assert honest.metric == "f1"
+    np.testing.assert_array_equal(honest.panels[0].regression.bandwidth, [10.0, 10.0])
+    output = write_surface(study.location, preset="authors", out_dir=tmp_path)
+    assert [path.name for path in output.paths] == ["surface_authors.png", "surface_authors.svg"]
+
+
+def test_presets(study, write_study, rows):
+    with pytest.raises(AnalysisError, match="`preset` must be authors, but got paper"):
+        write_surface(study.location, preset="paper")
+    with pytest.raises(AnalysisError, match=r"needs two swept parameters, but .* has one"):
+        write_surface(write_study(rows("cross_entropy", 12), name="curves"), preset="authors")

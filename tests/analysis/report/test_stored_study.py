@@ -1,0 +1,55 @@
+"""The stored study of 210 trainings on recorded drums, through everything that reads a study."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.reading.rescoring import recording_counts, rescored, score_counts
+from analysis.reading.results import load_study
+from analysis.report.commands import write_compare, write_recommend, write_report, write_surface
+
+STORED = Path(__file__).parents[3] / "analysis" / "examples" / "drums_210_mdb"
+
+
+@pytest.fixture(scope="module")
+def study():
+    return load_study(STORED)
+
+
+def test_scores_follow_from_the_stored_events(study):
+    assert len(study.completed) == 210 and study.failed.empty
+    scores = score_counts(recording_counts(study)).loc[study.completed["trial_id"]]
+    np.testing.assert_allclose(scores["f1"], study.completed["f1"], atol=1e-9)
+    strict = rescored(study, tolerance_s=0.02)
+    assert (strict.completed["f1"] <= study.completed["f1"] + 1e-12).all()
+
+
+def test_softness_saves_what_label_noise_costs(tmp_path):
+    """What the paper claims, on recorded drums: without softness noise ruins F1, with it hardly."""
+    output = write_surface(STORED, out_dir=tmp_path)
+    lattice = pd.read_parquet(output.paths[2])
+    at_noise = lattice[np.isclose(lattice["label_noise_s"], 0.1)].set_index("softness_s")["f1"]
+    assert at_noise.loc[0.0] < 0.4 < 0.8 < at_noise.loc[0.1]
+    ridge = pd.read_csv(tmp_path / "surface_ridge.csv")
+    noisy = ridge[ridge["label_noise_s"] > 0.05]
+    assert (noisy["softness_s_low"] > 0.03).all()
+
+
+def test_one_loss_is_compared_with_nothing_and_says_so(tmp_path):
+    output = write_compare(STORED, out_dir=tmp_path)
+    assert "robustness radius" in output.text and "P(better)" not in output.text
+    assert "the study holds softloc alone" in " ".join(output.text.split())
+
+
+def test_recommendation(tmp_path):
+    text = " ".join(write_recommend(STORED, label_noise_s=0.06, out_dir=tmp_path).text.split())
+    assert "use softloc with a softness of" in text and "holds no other loss" in text
+    assert "of the test recordings" in text
+
+
+def test_report(tmp_path):
+    (path,) = write_report(STORED, out_dir=tmp_path).paths
+    text = path.read_text()
+    assert "210 trials completed, 0 failed" in text and "Not shown" not in text
