@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import qmc
 
-from analysis.regression.kernel import Array, Grid
+from analysis.arrays import Array
+from analysis.regression.kernel import Grid
 from analysis.regression.surfaces import fit_regression
 from analysis.testing.known_surfaces import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
 from sweeps.designs.adaptive import AdaptiveDesign

@@ -17,8 +17,9 @@ from analysis_fewer_runs import SETTINGS
 from scipy.optimize import minimize
 from scipy.stats import qmc
 
+from analysis.arrays import Array
 from analysis.regression.gp_kernels import KERNELS
-from analysis.regression.kernel import Array, Grid
+from analysis.regression.kernel import Grid
 from analysis.regression.surfaces import fit_regression
 from analysis.testing.known_surfaces import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
 

@@ -10,9 +10,10 @@ import pandas as pd
 
 from analysis.answers.curves import LossCurve, loss_curves
 from analysis.answers.maps import StudyMap
-from analysis.reading.results import AnalysisError, Study, require_columns
+from analysis.arrays import Array
+from analysis.errors import AnalysisError
+from analysis.reading.results import Study, require_columns
 from analysis.reading.views import At
-from analysis.regression.kernel import Array
 from analysis.regression.surfaces import Bandwidth
 
 __all__ = ["Comparison", "Estimate", "compare_losses", "crossing", "robustness_radius", "select_values"]

@@ -10,11 +10,13 @@ import numpy as np
 from analysis.answers.maps import StudyMap, map_study
 from analysis.answers.panels import Panel
 from analysis.answers.resampling import Resampling, resample
+from analysis.arrays import Array
+from analysis.errors import AnalysisError
 from analysis.reading.axes import LABEL_NOISE, Axis
 from analysis.reading.categories import hold_categories
-from analysis.reading.results import AnalysisError, Study
+from analysis.reading.results import Study
 from analysis.reading.views import At, View
-from analysis.regression.kernel import Array, Grid
+from analysis.regression.kernel import Grid
 from analysis.regression.surfaces import Bandwidth
 
 __all__ = ["LossCurve", "loss_curves", "noise_axis", "noise_map", "panel_draws"]
@@ -66,7 +68,7 @@ def loss_curves(
     Args:
         study: The study.
         metric: Numeric column of the trials.
-        estimator: See `analysis.regression.ESTIMATORS`, or `auto`: means of the levels where label noise alone
+        estimator: See `analysis.regression.ESTIMATORS`, or `auto`: level means where label noise alone
             varies, at few of them with two trials or more at each, else a Gaussian process.
         bandwidth: See `analysis.answers.map_study`.
         softness_ms: Softness of the losses that use one; when None, each gets the one with the largest area

@@ -7,21 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from scipy import stats
 
 from analysis.answers.comparisons import select_values
-from analysis.answers.panels import METRIC_LABELS
-from analysis.figures.details import LINES
-from analysis.figures.maps import loss_label, style
+from analysis.errors import AnalysisError
+from analysis.labels import METRIC_LABELS
 from analysis.reading.axes import CATEGORIES, swept_axes, with_option_columns
 from analysis.reading.categories import hold_categories
-from analysis.reading.results import AnalysisError, Study, require_columns
+from analysis.reading.results import Study, require_columns
 from analysis.reading.views import At
 from analysis.tables import text_table, with_interval, wrapped
 
-__all__ = ["CellComparison", "compare_cells", "has_cells_only", "plot_cells"]
+__all__ = ["CellComparison", "compare_cells", "has_cells_only"]
 
 _NAMES = (*CATEGORIES, "split")
 _PAIR = ("replicate", "fold", "seed", "label_noise_s")
@@ -136,36 +133,3 @@ def _differences(trials: pd.DataFrame, *, metric: str, by: str, reference: str, 
             rows.append((cell, name, reference, n, mean, mean - half, mean + half))
     columns = ["cell", by, "reference", "pairs", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=columns).sort_values(["cell", by], ignore_index=True)
-
-
-def plot_cells(found: CellComparison) -> Figure:
-    """Every trial as a dot and every mean as a stroke, cell by cell."""
-    cells = list(dict.fromkeys(found.summary["cell"]))
-    references = set(found.differences["reference"])
-    values = sorted(set(found.summary[found.by]), key=lambda value: (value not in references, value))
-    with style():
-        figure = Figure(figsize=(max(4.5, 1.4 * len(cells) + 1.5), 3.6), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots()
-        for index, value in enumerate(values):
-            colour = LINES[index % len(LINES)]
-            offset = 0.7 * ((index + 0.5) / len(values) - 0.5)
-            part = found.trials[found.trials[found.by] == value]
-            at = np.array([cells.index(cell) for cell in part["cell"]]) + offset
-            axes.scatter(at, part[found.metric], s=12, color=colour, alpha=0.6, linewidths=0)
-            means = found.summary[found.summary[found.by] == value]
-            places = np.array([cells.index(cell) for cell in means["cell"]]) + offset
-            half = 0.3 / len(values)
-            axes.hlines(
-                means["mean"],
-                places - half,
-                places + half,
-                color=colour,
-                linewidth=2.2,
-                label=loss_label(value),
-            )
-        axes.set_xticks(range(len(cells)), [cell.replace(", ", "\n").replace("_", " ") for cell in cells])
-        axes.set_ylabel(METRIC_LABELS.get(found.metric, found.metric))
-        axes.set_title(found.study)
-        axes.legend(frameon=False, fontsize=8, loc="best")
-    return figure

@@ -10,11 +10,13 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
-from analysis.answers.panels import METRIC_LABELS, Panel, fit_panel
+from analysis.answers.panels import Panel, fit_panel
 from analysis.answers.resampling import resample, validate_standard_error
+from analysis.errors import AnalysisError, TooFewPointsError
+from analysis.labels import METRIC_LABELS
 from analysis.reading.axes import CATEGORIES, swept_axes, with_option_columns
 from analysis.reading.categories import hold_categories, validate_one_task
-from analysis.reading.results import AnalysisError, Study, TooFewPointsError, require_columns, stopped_note
+from analysis.reading.results import Study, require_columns, stopped_note
 from analysis.reading.views import Layout, View
 from analysis.regression.surfaces import Bandwidth
 
@@ -105,7 +107,7 @@ def map_study(
     Args:
         study: The study.
         metric: Numeric column of the trials.
-        estimator: See `analysis.regression.ESTIMATORS`, or `auto`: means of the levels for a curve through few
+        estimator: See `analysis.regression.ESTIMATORS`, or `auto`: level means for a curve through few
             of them with two trials or more at each, else `chosen_estimator`.
         bandwidth: In shown units (ms), one number or one a drawn axis; chosen by leave-one-out when None.
         by: Column whose values get a panel each.

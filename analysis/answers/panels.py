@@ -11,19 +11,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.answers.resampling import Resampling, limits_of
+from analysis.arrays import Array
+from analysis.errors import TooFewPointsError
+from analysis.labels import METRIC_LABELS
 from analysis.reading.axes import SOFTNESS, Axis, uses_softness
-from analysis.reading.results import TooFewPointsError
 from analysis.reading.views import Layout
 from analysis.regression.gaussian_process import fit_gaussian_process
-from analysis.regression.kernel import Array, Fit, Grid, KernelRegression, Regression
+from analysis.regression.kernel import Fit, Grid, KernelRegression, Regression
 from analysis.regression.level_means import LevelMeans, fit_level_means, has_levels
 from analysis.regression.sections import Section, averaging_places
 from analysis.regression.surfaces import Bandwidth, fit_regression
 from analysis.regression.uncertainty import Bootstrapped, binomial_weights, bootstrap
 
-__all__ = ["METRIC_LABELS", "Panel", "fit_panel"]
+__all__ = ["Panel", "fit_panel"]
 
-METRIC_LABELS = {"f1": "F1", "precision": "precision", "recall": "recall"}
 _LATTICE, _COARSE_LATTICE = (301, 201), (101, 67)
 _NEAR = 0.07
 _MOST_FOR_A_SECOND_FIT = 600

@@ -11,12 +11,14 @@ import pandas as pd
 from analysis.answers.comparisons import Estimate, select_values
 from analysis.answers.curves import noise_axis, noise_map, panel_draws
 from analysis.answers.maps import StudyMap
-from analysis.answers.panels import METRIC_LABELS, Panel
+from analysis.answers.panels import Panel
 from analysis.answers.resampling import Resampling, resample
+from analysis.arrays import Array
+from analysis.errors import AnalysisError
+from analysis.labels import METRIC_LABELS
 from analysis.reading.axes import LABEL_NOISE, Axis
-from analysis.reading.results import AnalysisError, Study
+from analysis.reading.results import Study
 from analysis.reading.views import At
-from analysis.regression.kernel import Array
 from analysis.regression.surfaces import Bandwidth
 from analysis.tables import with_interval, wrapped
 

@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.arrays import Array
+from analysis.errors import AnalysisError
 from analysis.reading.axes import LABEL_NOISE
 from analysis.reading.rescoring import recording_counts
-from analysis.reading.results import AnalysisError, Study
-from analysis.regression.kernel import Array
+from analysis.reading.results import Study
 
 __all__ = ["STANDARD_ERRORS", "Resampling", "limits_of", "resample", "validate_standard_error"]
 

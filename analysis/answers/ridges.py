@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.answers.panels import Panel
-from analysis.regression.kernel import Array, Grid, Regression
+from analysis.arrays import Array
+from analysis.regression.kernel import Grid, Regression
 from analysis.regression.sections import Section
 from analysis.regression.uncertainty import Band, pointwise_band, simultaneous_band, simultaneous_quantiles
 

@@ -23,10 +23,11 @@ from matplotlib.figure import Figure
 
 from analysis.answers.maps import StudyMap, map_study
 from analysis.answers.panels import Panel
+from analysis.arrays import Array
+from analysis.errors import AnalysisError, TooFewPointsError
 from analysis.figures.maps import COLOURS, UNSUPPORTED, draw_trials, style
 from analysis.reading.rescoring import recording_counts, score_counts
-from analysis.reading.results import AnalysisError, Study, TooFewPointsError, require_columns
-from analysis.regression.kernel import Array
+from analysis.reading.results import Study, require_columns
 
 __all__ = ["BANDWIDTH_MS", "COLOUR_RANGE", "FLOOR", "authors_values", "class_means", "plot_authors_map"]
 

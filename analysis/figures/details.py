@@ -13,11 +13,12 @@ from matplotlib.figure import Figure
 from analysis.answers.comparisons import Comparison
 from analysis.answers.curves import LossCurve
 from analysis.answers.maps import StudyMap
-from analysis.answers.panels import METRIC_LABELS, Panel
+from analysis.answers.panels import Panel
 from analysis.answers.ridges import fit_ridge, slices
-from analysis.figures.maps import COLOURS, UNSUPPORTED, draw_trials, loss_label, style
+from analysis.arrays import Array
+from analysis.figures.maps import COLOURS, UNSUPPORTED, draw_trials, style
+from analysis.labels import METRIC_LABELS, loss_label
 from analysis.reading.axes import Axis
-from analysis.regression.kernel import Array
 
 __all__ = ["LINES", "plot_comparison", "plot_slices", "plot_uncertainty"]
 

@@ -10,11 +10,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from analysis.answers.panels import METRIC_LABELS
+from analysis.arrays import Array
 from analysis.figures.maps import COLOURS, style
+from analysis.labels import METRIC_LABELS
 from analysis.reading.axes import varied_columns, with_option_columns
 from analysis.reading.results import Study
-from analysis.regression.kernel import Array
 
 __all__ = ["plot_importance"]
 

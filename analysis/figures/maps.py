@@ -22,18 +22,10 @@ from matplotlib.ticker import MaxNLocator
 from analysis.answers.maps import ESTIMATOR_LABELS, StudyMap
 from analysis.answers.panels import Panel
 from analysis.answers.ridges import fit_ridge
+from analysis.labels import loss_label
 from analysis.reading.axes import Axis
 
-__all__ = [
-    "COLOURS",
-    "DOT_STYLE",
-    "UNSUPPORTED",
-    "draw_trials",
-    "loss_label",
-    "plot_map",
-    "save_figure",
-    "style",
-]
+__all__ = ["COLOURS", "DOT_STYLE", "UNSUPPORTED", "draw_trials", "plot_map", "save_figure", "style"]
 
 COLOURS = LinearSegmentedColormap.from_list(
     "robustness", ["#7f1d3a", "#c4423f", "#ee8f5b", "#f7d9a0", "#a9cfc4", "#4f97ac", "#1f5a86", "#12325e"]
@@ -207,8 +199,3 @@ def _draw_colour_bar(figure: Figure, axes: Axes, scale: Normalize, label: str) -
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, width=0.6)
     bar.ax.set_title(label, fontsize=9, fontweight="normal", loc="left")
-
-
-def loss_label(loss: str) -> str:
-    """A loss's name for people."""
-    return {"softloc": "SoftLoc"}.get(loss, loss.replace("_", " "))

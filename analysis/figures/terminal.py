@@ -7,9 +7,9 @@ from matplotlib.colors import Normalize
 
 from analysis.answers.maps import StudyMap
 from analysis.answers.panels import Panel
+from analysis.arrays import Array
 from analysis.figures.maps import COLOURS
 from analysis.reading.axes import Axis
-from analysis.regression.kernel import Array
 from analysis.tables import wrapped
 
 __all__ = ["text_map"]

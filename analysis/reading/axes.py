@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.reading.results import AnalysisError, Study
-from analysis.regression.kernel import Array
+from analysis.arrays import Array
+from analysis.errors import AnalysisError
+from analysis.reading.results import Study
 
 __all__ = [
     "CATEGORIES",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from analysis.errors import AnalysisError
 from analysis.reading.axes import CATEGORIES
-from analysis.reading.results import AnalysisError, Study, require_columns
+from analysis.reading.results import Study, require_columns
 
 __all__ = ["hold_categories", "tasks_of", "validate_one_task"]
 

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.reading.results import AnalysisError, Study, load_study, load_table, require_columns
-from analysis.regression.kernel import Array
+from analysis.arrays import Array
+from analysis.errors import AnalysisError
+from analysis.reading.results import Study, load_study, load_table, require_columns
 
 __all__ = ["load_scored", "match_counts", "recording_counts", "rescored", "score_counts", "tolerance_curve"]
 

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 import yaml
 from pyarrow import fs
 
+from analysis.errors import AnalysisError
+
 __all__ = [
     "SCHEMA_VERSION",
-    "AnalysisError",
     "Study",
-    "TooFewPointsError",
     "first_error",
     "load_study",
     "load_table",
@@ -33,14 +33,6 @@ __all__ = [
 SCHEMA_VERSION = 3
 _KEYS = {"events": "trial_id", "history": "trial_id", "references": "data_fingerprint"}
 _REQUIRED = ("trial_id", "status", "loss", "f1", "schema_version")
-
-
-class AnalysisError(ValueError):
-    """What a study must hold for the analysis asked of it, and what it holds instead, in one line."""
-
-
-class TooFewPointsError(AnalysisError):
-    """Trials at too few different points for a fit."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from analysis.errors import AnalysisError, TooFewPointsError
 from analysis.reading.axes import LABEL_NOISE, SOFTNESS, Axis, find_axis, parse_place
-from analysis.reading.results import AnalysisError, TooFewPointsError
 
 __all__ = ["MOST_PARAMETERS", "At", "Layout", "View"]
 

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import minimize
 
-from analysis.reading.results import AnalysisError, TooFewPointsError
-from analysis.regression.kernel import Array, KernelRegression
+from analysis.arrays import Array
+from analysis.errors import AnalysisError, TooFewPointsError
+from analysis.regression.kernel import KernelRegression
 
 __all__ = ["CRITERIA", "Criterion", "merge_replicates", "select_bandwidth"]
 

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.arrays import Array
 from analysis.regression.gaussian_process import GaussianProcess, fit_gaussian_process
-from analysis.regression.kernel import Array, Grid, coordinates
+from analysis.regression.kernel import Grid, coordinates
 
 __all__ = ["SteeredProcess", "fit_steered_process"]
 

@@ -16,9 +16,10 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from analysis.reading.results import AnalysisError
+from analysis.arrays import Array
+from analysis.errors import AnalysisError
 from analysis.regression.gp_kernels import Kernel, fit_kernel
-from analysis.regression.kernel import Array, Grid, coordinates, in_chunks, over_nodes
+from analysis.regression.kernel import Grid, coordinates, in_chunks, over_nodes
 
 __all__ = ["GaussianProcess", "fit_gaussian_process"]
 

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.linalg import cho_solve
 from scipy.optimize import minimize
 
-from analysis.regression.kernel import Array
+from analysis.arrays import Array
 
 __all__ = ["KERNELS", "Kernel", "KernelSearch", "fit_kernel", "log_prior"]
 

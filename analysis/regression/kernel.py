@@ -15,17 +15,11 @@ from typing import Protocol, TypeGuard
 import numpy as np
 from scipy.spatial import cKDTree
 
-from analysis.regression.kernel_sums import (
-    Array,
-    grid_sums,
-    intercept_row,
-    moments_about,
-    point_sums,
-    products,
-)
+from analysis.arrays import Array
+from analysis.regression.kernel_sums import grid_sums, intercept_row, moments_about, point_sums, products
 
 __all__ = [
-    "Array", "Fit", "Grid", "KernelRegression", "Regression", "coordinates", "in_chunks", "is_averaged",
+    "Fit", "Grid", "KernelRegression", "Regression", "coordinates", "in_chunks", "is_averaged",
     "over_nodes",
 ]  # fmt: skip
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+
+from analysis.arrays import Array
 
 __all__ = ["Moments", "grid_sums", "intercept_row", "moments_about", "point_sums", "products"]
 
-Array = NDArray[np.float64]
 Moments = dict[tuple[int, int], Array]
 _CHUNK = 4_000_000
 _BIN_ABOVE = 20_000

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.reading.results import AnalysisError
-from analysis.regression.kernel import Array, Grid, coordinates, is_averaged, over_nodes
+from analysis.arrays import Array
+from analysis.errors import AnalysisError
+from analysis.regression.kernel import Grid, coordinates, is_averaged, over_nodes
 
 __all__ = ["LevelMeans", "fit_level_means", "has_levels"]
 

@@ -9,7 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.regression.kernel import Array, Grid, Regression, coordinates
+from analysis.arrays import Array
+from analysis.regression.kernel import Grid, Regression, coordinates
 
 __all__ = ["Section", "averaging_places"]
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.reading.results import AnalysisError, TooFewPointsError
+from analysis.arrays import Array
+from analysis.errors import AnalysisError, TooFewPointsError
 from analysis.regression.bandwidths import Criterion, select_bandwidth
 from analysis.regression.contour_process import fit_steered_process
 from analysis.regression.gaussian_process import fit_gaussian_process
-from analysis.regression.kernel import Array, Fit, Grid, KernelRegression, Regression
+from analysis.regression.kernel import Fit, Grid, KernelRegression, Regression
 
 __all__ = ["ESTIMATORS", "Surface", "SurfaceGrid", "fit_regression", "fit_surface"]
 

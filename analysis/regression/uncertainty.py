@@ -10,7 +10,8 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm, rankdata
 
-from analysis.regression.kernel import Array, Grid, Regression, coordinates
+from analysis.arrays import Array
+from analysis.regression.kernel import Grid, Regression, coordinates
 
 __all__ = [
     "Band",

@@ -18,19 +18,21 @@ import pyarrow.parquet as pq
 
 from analysis.answers.comparisons import Comparison, compare_losses
 from analysis.answers.curves import noise_axis
-from analysis.answers.group_comparisons import CellComparison, compare_cells, has_cells_only, plot_cells
+from analysis.answers.group_comparisons import CellComparison, compare_cells, has_cells_only
 from analysis.answers.maps import StudyMap, map_study
-from analysis.answers.panels import METRIC_LABELS
 from analysis.answers.recommendations import recommend
 from analysis.answers.ridges import fit_ridge
+from analysis.errors import AnalysisError
 from analysis.figures.authors import plot_authors_map
 from analysis.figures.details import plot_comparison, plot_slices, plot_uncertainty
+from analysis.figures.groups import plot_cells
 from analysis.figures.importance import plot_importance
 from analysis.figures.maps import plot_map, save_figure
 from analysis.figures.terminal import text_map
+from analysis.labels import METRIC_LABELS
 from analysis.reading.categories import hold_categories
 from analysis.reading.rescoring import load_scored
-from analysis.reading.results import AnalysisError, Study, stopped_note
+from analysis.reading.results import Study, stopped_note
 from analysis.reading.views import At, View
 from analysis.regression.surfaces import Bandwidth
 from analysis.report.outputs import Output, figures_folder, file_stem, for_each_task

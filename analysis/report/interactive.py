@@ -12,11 +12,13 @@ from matplotlib.colors import to_hex
 
 from analysis.answers.comparisons import Comparison
 from analysis.answers.maps import StudyMap
-from analysis.answers.panels import METRIC_LABELS, Panel
+from analysis.answers.panels import Panel
+from analysis.arrays import Array
 from analysis.figures.details import LINES
-from analysis.figures.maps import COLOURS, UNSUPPORTED, loss_label
+from analysis.figures.maps import COLOURS, UNSUPPORTED
+from analysis.labels import METRIC_LABELS, loss_label
 from analysis.reading.axes import Axis
-from analysis.regression.kernel import Array, Grid
+from analysis.regression.kernel import Grid
 
 __all__ = ["MapFigure", "comparison_figure", "coordinates_figure", "map_figures", "tolerance_figure"]
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from analysis.errors import AnalysisError
 from analysis.reading.categories import tasks_of
-from analysis.reading.results import AnalysisError, Study
+from analysis.reading.results import Study
 from analysis.reading.views import At
 
 __all__ = ["Output", "figures_folder", "file_stem", "for_each_task"]

@@ -13,12 +13,12 @@ import yaml
 from analysis.answers.comparisons import compare_losses
 from analysis.answers.curves import noise_axis
 from analysis.answers.maps import StudyMap, map_study
-from analysis.answers.panels import METRIC_LABELS
 from analysis.answers.recommendations import recommend_levels
-from analysis.figures.maps import loss_label
+from analysis.errors import AnalysisError
+from analysis.labels import METRIC_LABELS, loss_label
 from analysis.reading.axes import varied_columns, with_option_columns
 from analysis.reading.rescoring import tolerance_curve
-from analysis.reading.results import AnalysisError, Study, stopped_note
+from analysis.reading.results import Study, stopped_note
 from analysis.report.html import figure_html, page, section, table_html
 from analysis.report.interactive import comparison_figure, coordinates_figure, map_figures, tolerance_figure
 from analysis.tables import with_interval

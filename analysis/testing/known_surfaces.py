@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.regression.kernel import Array
+from analysis.arrays import Array
 
 __all__ = ["KNOWN_SURFACES", "SPACE_MS", "simulated_f1", "uniform_design"]
 

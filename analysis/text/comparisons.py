@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.answers.comparisons import Comparison
-from analysis.answers.panels import METRIC_LABELS
+from analysis.labels import METRIC_LABELS
 from analysis.tables import text_table, with_interval, wrapped
 
 __all__ = ["comparison_text"]

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from analysis.reading.results import AnalysisError
+from analysis.errors import AnalysisError
 from softloc_core.errors import UserError
 from sweeps.cli.analysis import add_analysis_commands
 from sweeps.cli.console import print_line
@@ -74,7 +74,8 @@ def run(
     Parquet, MLflow and figures go to OUT/NAME. Ctrl-C keeps what is finished, and so does the end of a budget
     (--max-hours, --max-trials, --max-failures).
     """
-    from sweeps.execution.runner import RunOptions, run_study
+    from sweeps.execution.runner import RunOptions, run_study, study_folder
+    from sweeps.inspection.pareto import study_front_text
     from sweeps.inspection.drawing import draw_surface
     from sweeps.planning.budget import Budget
     from sweeps.planning.data_roots import parse_data_roots
@@ -90,7 +91,10 @@ def run(
         budget=Budget(max_hours=max_hours, max_trials=max_trials, max_failures=max_failures),
         draw=draw_surface,
     )
-    outcome = run_study(choice.load(), options)
+    study = choice.load()
+    outcome = run_study(study, options)
+    if len(study.objectives) > 1 and not outcome.interrupted:
+        print_line(study_front_text(str(study_folder(study, out=out))))
     if outcome.text:
         print_line(outcome.text)
     for path in outcome.figures:

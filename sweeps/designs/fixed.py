@@ -12,8 +12,7 @@ import numpy as np
 from scipy.stats import qmc
 
 from softloc_core.errors import ConfigError
-from sweeps.designs.space import Parameter, active_part
-from sweeps.study.objectives import Value
+from sweeps.designs.space import Parameter, Value, active_part
 
 __all__ = [
     "DESIGN_OPTIONS",

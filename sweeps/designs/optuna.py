@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from softloc_core.errors import ConfigError
-from sweeps.designs.space import Parameter, active_part, in_order
-from sweeps.study.objectives import Value
+from sweeps.designs.space import Parameter, Value, active_part, in_order
 
 __all__ = ["SAMPLERS", "OptunaDesign"]
 

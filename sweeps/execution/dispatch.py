@@ -15,13 +15,13 @@ from ray.tune import Callback
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
-from sweeps.execution.checkpoints import Checkpoints
 from sweeps.execution.progress import Counts
 from sweeps.execution.ray.environment import keep_credentials_here
 from sweeps.execution.ray.repairs import repair_retries, slim
 from sweeps.execution.trainable import Job, TrialTrainable, WorkerSettings
 from sweeps.planning.planner import PlannedTrial
 from sweeps.planning.source import TrialSource
+from sweeps.storage.checkpoints import Checkpoints
 from sweeps.storage.records import TrialRecord, failed_record
 from sweeps.study.reading import Resources
 

@@ -8,10 +8,10 @@ import queue
 import threading
 from collections.abc import Callable, Mapping
 
-from sweeps.execution.checkpoints import Checkpoints
 from sweeps.execution.progress import Counts
 from sweeps.mlflow_view.thread import Tracker
 from sweeps.redaction import redacted
+from sweeps.storage.checkpoints import Checkpoints
 from sweeps.storage.records import TrialRecord
 from sweeps.storage.store import TrialStore
 from sweeps.storage.weights import weights_name

@@ -21,8 +21,7 @@ from sweeps.execution.ray.environment import available_cpus, set_ray_environment
 from sweeps.execution.recorder import Recorder
 from sweeps.execution.run_messages import drawn, say_end, say_start
 from sweeps.execution.staging import Staging, device_of, staging_of
-from sweeps.inspection.pareto import pareto_text
-from sweeps.inspection.status import StatusFile
+from sweeps.execution.status_file import StatusFile
 from sweeps.mlflow_view.address import validate_tracking_uri
 from sweeps.mlflow_view.thread import TrackerThread, open_tracker
 from sweeps.planning.budget import UNLIMITED, Budget, BudgetedSource
@@ -190,8 +189,6 @@ def _run(
     figures, text = drawn(options.draw, store.folder, progress) if not interrupted else ([], "")
     if tracker is not None:
         _finish(tracker, figures, interrupted=interrupted, spent=spent is not None, counts=progress.counts)
-    if len(study.objectives) > 1 and not interrupted:
-        progress.say(pareto_text((trial.row for trial in store.load().values()), study.objectives))
     say_end(progress, time.monotonic() - started, interrupted, spent)
     if source.summary is not None and not interrupted:
         progress.say(source.summary)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sweeps.execution.checkpoints import Checkpoints, Origin
 from sweeps.execution.pauses import BeginTrial, Stages
 from sweeps.planning.source import stands
+from sweeps.storage.checkpoints import Checkpoints, Origin
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import source_provenance
 from sweeps.storage.store import Row, StoredTrial

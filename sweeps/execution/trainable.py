@@ -16,10 +16,10 @@ from ray import tune
 
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial.run import TrialConfig, TrialResult
-from sweeps.execution.checkpoints import Origin, pack
 from sweeps.execution.pauses import StagedTrial, Stages
 from sweeps.execution.schedulers import no_report, report
 from sweeps.execution.time_limit import time_limit
+from sweeps.storage.checkpoints import Origin, pack
 from sweeps.storage.records import (
     Provenance,
     Reached,

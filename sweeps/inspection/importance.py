@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.errors import TooFewPointsError
 from analysis.reading.axes import varied_columns, with_option_columns
-from analysis.reading.results import Study, TooFewPointsError
+from analysis.reading.results import Study
 
 __all__ = ["importance"]
 

@@ -2,91 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import json
 import logging
-import os
-import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from softloc_core.errors import UserError
-from sweeps.execution.progress import ProgressLine, duration_text
-from sweeps.execution.ray.node_load import NodeLoad, node_loads
-from sweeps.execution.recorder import Recorder
+from sweeps.execution.progress import duration_text
+from sweeps.execution.status_file import STATUS_FILE
 from sweeps.inspection.pareto import own_objectives
 from sweeps.storage.counts import StoredCounts, stored_counts
 from sweeps.storage.folder import StudyFolder
 
-__all__ = ["StatusFile", "status_text", "watch_status"]
+__all__ = ["status_text", "watch_status"]
 
 logger = logging.getLogger(__name__)
-_NAME = "status.json"
-# An object store is billed by the request, and nobody reads faster than this.
-_LOCAL_EVERY_S, _REMOTE_EVERY_S = 2.0, 10.0
 # A driver that was silent this long is gone.
 _SILENT_S = 60.0
 _SHOWN_ERRORS = 3
-
-
-class StatusFile:
-    """Keeps `status.json` of the study's folder and the progress line up to date.
-
-    The file is written by a thread of its own: a slow store must not hold up the dispatch of trials.
-    """
-
-    def __init__(self, folder: StudyFolder, progress: ProgressLine, recorder: Recorder) -> None:
-        self._folder = folder
-        self._progress = progress
-        self._recorder = recorder
-        self._every_s = _LOCAL_EVERY_S if folder.local is not None else _REMOTE_EVERY_S
-        self._ended = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def tick(self) -> None:
-        """Called often."""
-        self._progress.update()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._keep_writing, name="status", daemon=True)
-            self._thread.start()
-
-    def write(self, state: str) -> None:
-        """Write the last status."""
-        self._ended.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._write(state, [])
-
-    def _keep_writing(self) -> None:
-        """Write now and again until the end."""
-        while True:
-            self._write("running", _loads())
-            if self._ended.wait(self._every_s):
-                return
-
-    def _write(self, state: str, loads: list[NodeLoad]) -> None:
-        """Write the status; one that cannot be written is no reason to stop."""
-        progress, recorder = self._progress, self._recorder
-        ended = recorder.ended_by_host
-        nodes = [{**dataclasses.asdict(load), "ended": ended.get(load.name, 0)} for load in loads]
-        content = {
-            "state": state,
-            **dataclasses.asdict(progress.counts),
-            "expected_s": progress.expected_s() if state == "running" else None,
-            "per_minute": progress.per_minute(),
-            "nodes": nodes,
-            "ended_by_host": dict(ended),
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "updated_at": datetime.now(UTC).isoformat(),
-            "errors": recorder.errors,
-        }
-        with contextlib.suppress(OSError):
-            self._folder.write(_NAME, json.dumps(content, indent=1).encode())
 
 
 def status_text(study: str) -> str:
@@ -141,7 +76,7 @@ def _status(folder: StudyFolder) -> tuple[str, bool]:
 def _last(folder: StudyFolder) -> dict[str, Any]:
     """What a driver wrote last; nothing where none did."""
     try:
-        found = json.loads(folder.read(_NAME) or b"{}")
+        found = json.loads(folder.read(STATUS_FILE) or b"{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -189,14 +124,3 @@ def _node_text(node: Mapping[str, Any]) -> str:
     text = f"node {node['name']} ({node['address']}): {node['cpus_used']:g} of {node['cpus']:g} CPUs"
     text += f", {node['gpus_used']:g} of {node['gpus']:g} GPUs" if node["gpus"] else ""
     return f"{text} in use, {node['ended']} trials ended there"
-
-
-def _loads() -> list[NodeLoad]:
-    """Load of every node; unknown while Ray starts or ends."""
-    try:
-        return node_loads()
-    except Exception as error:
-        # Ray raises its own errors, gRPC's, or bare ones, as its processes come and go; none of them may end
-        # a study over a line of its status.
-        logger.info("the load of the nodes is not known: %s", error, exc_info=True)
-        return []

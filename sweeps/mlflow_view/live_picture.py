@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.reading.results import AnalysisError
+from analysis.errors import AnalysisError
 from sweeps.mlflow_view.picture import StudyView, study_view
 from sweeps.redaction import redacted
 

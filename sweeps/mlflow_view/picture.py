@@ -18,8 +18,9 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 
+from analysis.errors import AnalysisError
 from analysis.reading.categories import tasks_of
-from analysis.reading.results import AnalysisError, Study, load_study
+from analysis.reading.results import Study, load_study
 
 __all__ = ["StudyView", "study_view", "summary_table"]
 

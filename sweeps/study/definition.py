@@ -15,7 +15,7 @@ from sweeps.study.objectives import F1, Objective
 from sweeps.study.units import Duration
 
 if TYPE_CHECKING:
-    from sweeps.execution.checkpoints import CheckpointRule
+    from sweeps.study.checkpoint_rule import CheckpointRule
     from sweeps.study.early_stopping import EarlyStopping
 
 __all__ = ["Resources", "Study"]

@@ -9,11 +9,12 @@ from typing import Any
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS
 from sweeps.designs.fixed import DESIGN_OPTIONS
-from sweeps.designs.space import Parameter, parse_parameter
+from sweeps.designs.space import Parameter
 from sweeps.study.conditions import parse_conditions
 from sweeps.study.definition import Resources
 from sweeps.study.fields import FIELDS, Field, parse_field, unknown_key
 from sweeps.study.located_yaml import Located
+from sweeps.study.parameters import parse_parameter
 from sweeps.study.units import Duration, parse_duration
 
 __all__ = [

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from softloc_core.errors import ConfigError
+from sweeps.designs.space import Value
 from sweeps.storage.schema import TABLES
 from sweeps.study.located_yaml import Located
 
@@ -19,7 +20,6 @@ __all__ = [
     "F1",
     "METRICS",
     "Objective",
-    "Value",
     "mean_value",
     "objective",
     "parse_objectives",
@@ -42,8 +42,6 @@ _KNOWN: Mapping[str, str] = {
     **dict.fromkeys(("f1", "precision", "recall", "n_matched", "f1_per_class"), "maximize"),
     **dict.fromkeys(("train_s", "timing_sd_s"), "minimize"),
 }
-# What a point gave, larger being better: one number, or one for each objective.
-Value = float | tuple[float, ...]
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from softloc_core.errors import ConfigError
 from sweeps.designs.fixed import DESIGN_TYPES
-from sweeps.execution.checkpoints import parse_checkpoint_rule
 from sweeps.study import keys
+from sweeps.study.checkpoint_rule import parse_checkpoint_rule
 from sweeps.study.definition import Resources, Study
 from sweeps.study.early_stopping import parse_early_stopping, validate_stopping
 from sweeps.study.fields import FIELDS, unknown_key

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.answers.comparisons import Estimate, compare_losses, crossing, robustness_radius
-from analysis.reading.results import AnalysisError, load_study
+from analysis.errors import AnalysisError
+from analysis.reading.results import load_study
 from analysis.report.commands import write_compare
 from analysis.tables import latex_table, text_table
 

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from analysis.answers.group_comparisons import compare_cells, has_cells_only
-from analysis.reading.results import AnalysisError, load_study
+from analysis.errors import AnalysisError
+from analysis.reading.results import load_study
 from analysis.report.commands import write_compare
 
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from analysis.answers.recommendations import recommend
-from analysis.reading.results import AnalysisError, load_study
+from analysis.errors import AnalysisError
+from analysis.reading.results import load_study
 from analysis.report.commands import write_recommend
 
 

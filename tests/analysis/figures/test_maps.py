@@ -4,10 +4,11 @@ import pytest
 
 from analysis.answers.maps import map_study
 from analysis.answers.ridges import fit_ridge, slices
+from analysis.errors import AnalysisError
 from analysis.figures.authors import authors_values, class_means, plot_authors_map
 from analysis.figures.details import plot_slices, plot_uncertainty
 from analysis.reading.rescoring import recording_counts
-from analysis.reading.results import AnalysisError, load_study
+from analysis.reading.results import load_study
 from analysis.report.commands import write_surface
 
 

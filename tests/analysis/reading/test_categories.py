@@ -12,8 +12,9 @@ import pytest
 
 from analysis.answers.curves import loss_curves
 from analysis.answers.maps import map_study
+from analysis.errors import AnalysisError
 from analysis.reading.categories import hold_categories, tasks_of
-from analysis.reading.results import AnalysisError, load_study
+from analysis.reading.results import load_study
 from analysis.reading.views import View
 from analysis.report.commands import write_compare, write_surface
 

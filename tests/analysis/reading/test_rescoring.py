@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.errors import AnalysisError
 from analysis.reading.rescoring import match_counts, recording_counts, rescored, score_counts, tolerance_curve
-from analysis.reading.results import AnalysisError, load_study, load_table
+from analysis.reading.results import load_study, load_table
 from analysis.report.commands import write_surface
 
 TIMES = st.lists(st.integers(0, 400).map(lambda centiseconds: centiseconds / 100), max_size=25)

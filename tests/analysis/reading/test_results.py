@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.errors import AnalysisError
 from analysis.reading import results
-from analysis.reading.results import SCHEMA_VERSION, AnalysisError, load_study, load_table, require_columns
+from analysis.reading.results import SCHEMA_VERSION, load_study, load_table, require_columns
 
 
 def test_loads_all_parts_once(write_study, rows):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from analysis.answers.maps import map_study
+from analysis.errors import AnalysisError
 from analysis.figures.authors import plot_authors_map
-from analysis.reading.results import AnalysisError, load_study, stopped_note
+from analysis.reading.results import load_study, stopped_note
 from analysis.report.commands import write_compare, write_importance, write_recommend, write_surface
 from analysis.report.page import html_report
 

@@ -7,8 +7,9 @@ import pytest
 from analysis.answers.comparisons import compare_losses
 from analysis.answers.maps import chosen_estimator, map_study
 from analysis.answers.recommendations import recommend
+from analysis.errors import AnalysisError
 from analysis.reading.axes import swept_axes, with_option_columns
-from analysis.reading.results import AnalysisError, load_study
+from analysis.reading.results import load_study
 from analysis.reading.views import View
 from analysis.report.commands import write_surface
 

@@ -6,7 +6,7 @@ from scipy.optimize import check_grad
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
 
-from analysis.reading.results import AnalysisError
+from analysis.errors import AnalysisError
 from analysis.regression.gaussian_process import fit_gaussian_process
 from analysis.regression.gp_kernels import KERNELS, KernelSearch, log_prior
 from analysis.regression.kernel import Grid

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.reading.results import AnalysisError
+from analysis.errors import AnalysisError
 from analysis.regression.kernel import Grid
 from analysis.regression.level_means import LevelMeans, fit_level_means, has_levels
 

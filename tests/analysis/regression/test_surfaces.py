@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.reading.results import AnalysisError
+from analysis.errors import AnalysisError
 from analysis.regression.bandwidths import merge_replicates, select_bandwidth
 from analysis.regression.kernel import KernelRegression
 from analysis.regression.surfaces import ESTIMATORS, fit_regression, fit_surface

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from analysis.answers.maps import map_study
+from analysis.errors import AnalysisError
 from analysis.figures.terminal import text_map
 from analysis.reading.axes import axis_of, swept_axes, with_option_columns
-from analysis.reading.results import AnalysisError, load_study
+from analysis.reading.results import load_study
 from analysis.report.commands import write_surface
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.reading.results import AnalysisError
+from analysis.errors import AnalysisError
 from analysis.report.commands import write_report
 
 CHROMIUM = next(

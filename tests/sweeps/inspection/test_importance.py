@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.reading.results import AnalysisError, Study
+from analysis.errors import AnalysisError
+from analysis.reading.results import Study
 from sweeps.inspection.importance import importance
 
 

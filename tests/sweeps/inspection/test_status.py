@@ -21,8 +21,9 @@ from sweeps.execution.progress import Counts, ProgressLine
 from sweeps.execution.ray import node_load
 from sweeps.execution.ray.node_load import NodeLoad, node_loads
 from sweeps.execution.recorder import Recorder
+from sweeps.execution.status_file import StatusFile
 from sweeps.inspection import status
-from sweeps.inspection.status import StatusFile, status_text, watch_status
+from sweeps.inspection.status import status_text, watch_status
 from sweeps.planning.planner import Planner, load_data
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record

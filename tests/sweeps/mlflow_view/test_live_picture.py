@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.reading.results import AnalysisError, load_study
+from analysis.errors import AnalysisError
+from analysis.reading.results import load_study
 from sweeps.mlflow_view import live_picture as live_view
 from sweeps.mlflow_view.live_picture import LiveView, Pace
 from sweeps.mlflow_view.picture import StudyView, study_view, summary_table

@@ -15,8 +15,9 @@ from analysis.reading.results import load_study
 from softloc_core.errors import ConfigError
 from sweeps.execution.progress import Counts, ProgressLine
 from sweeps.execution.recorder import Recorder
+from sweeps.execution.status_file import StatusFile
 from sweeps.forecasting.report import PlanOptions, plan_study
-from sweeps.inspection.status import StatusFile, status_text
+from sweeps.inspection.status import status_text
 from sweeps.mlflow_view.picture import study_view
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
 from sweeps.planning.planner import Planner, load_data

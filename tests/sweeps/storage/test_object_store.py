@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from analysis.reading.results import load_study, load_table
-from sweeps.execution.checkpoints import Checkpoints, Origin, pack
 from sweeps.planning.planner import Planner, load_data
+from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock
 from sweeps.storage.records import Provenance, TrialRecord, completed_record

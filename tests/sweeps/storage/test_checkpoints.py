@@ -14,9 +14,10 @@ import pytest
 import torch
 
 from softloc_core.errors import ConfigError, UserError
-from sweeps.execution.checkpoints import CheckpointRule, Checkpoints, Origin, pack, unpack
+from sweeps.storage.checkpoints import Checkpoints, Origin, pack, unpack
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.weights import load_weights, weights_file, weights_name
+from sweeps.study.checkpoint_rule import CheckpointRule
 from sweeps.study.reading import Study
 
 ORIGIN = Origin("0.1.0", "abc", "cpu")

@@ -10,8 +10,6 @@ import hashlib
 import io
 import json
 import logging
-import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,66 +17,13 @@ from typing import Any
 import torch
 
 from sweeps.storage.folder import StudyFolder
-from sweeps.study.fields import unknown_key
-from sweeps.study.located_yaml import Located
 
-__all__ = ["CheckpointRule", "Checkpoints", "Origin", "pack", "parse_checkpoint_rule", "unpack"]
+__all__ = ["Checkpoints", "Origin", "pack", "unpack"]
 
 logger = logging.getLogger(__name__)
 _MAGIC = b"softloc checkpoint\n"
 _FORMAT = 1
 _FOLDER = "checkpoints"
-_PERIOD = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*(s|min|h)\s*")
-_SECONDS = {"s": 1.0, "min": 60.0, "h": 3600.0}
-
-
-@dataclass(frozen=True)
-class CheckpointRule:
-    """How often a trial is saved.
-
-    Attributes:
-        every: As written: a time (`10min`) or a fraction of the iterations (`0.25`).
-    """
-
-    every: str | float
-
-    @property
-    def every_s(self) -> float:
-        """Seconds of training between two checkpoints; infinite where they go by iterations."""
-        match = _PERIOD.fullmatch(self.every) if isinstance(self.every, str) else None
-        return math.inf if match is None else float(match[1]) * _SECONDS[match[2]]
-
-    def every_iterations(self, iterations: int) -> int:
-        """Iterations between two checkpoints of a trial; all of them where they go by time."""
-        return iterations if isinstance(self.every, str) else max(1, math.ceil(self.every * iterations))
-
-    def spec(self) -> dict[str, Any]:
-        """The key's value as a study file writes it."""
-        return {"every": self.every}
-
-
-def parse_checkpoint_rule(located: Located | None) -> CheckpointRule | None:
-    """`checkpoint: {every: 10min}` or `checkpoint: {every: 0.25}`; null is none.
-
-    Raises:
-        ConfigError: No `every`, an unknown key, or a value that is neither a time nor a fraction.
-    """
-    if located is None or located.value is None:
-        return None
-    for key, item in located.items():
-        if key != "every":
-            raise unknown_key(item, key, ("every",))
-    if "every" not in located.value:
-        raise located.error("must give `every`, as 10min or 0.25")
-    item = located.value["every"]
-    value = item.value
-    is_fraction = isinstance(value, float) and 0 < value < 1
-    match = _PERIOD.fullmatch(value) if isinstance(value, str) else None
-    if not is_fraction and (match is None or float(match[1]) == 0):
-        raise item.error(
-            "must be a time above 0 (s, min, h; as 10min) or a fraction of the iterations above 0 and below 1"
-        )
-    return CheckpointRule(value)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,47 @@
+"""The figure of a group comparison."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from analysis.answers.group_comparisons import CellComparison
+from analysis.figures.details import LINES
+from analysis.figures.maps import style
+from analysis.labels import METRIC_LABELS, loss_label
+
+__all__ = ["plot_cells"]
+
+
+def plot_cells(found: CellComparison) -> Figure:
+    """Every trial as a dot and every mean as a stroke, cell by cell."""
+    cells = list(dict.fromkeys(found.summary["cell"]))
+    references = set(found.differences["reference"])
+    values = sorted(set(found.summary[found.by]), key=lambda value: (value not in references, value))
+    with style():
+        figure = Figure(figsize=(max(4.5, 1.4 * len(cells) + 1.5), 3.6), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        for index, value in enumerate(values):
+            colour = LINES[index % len(LINES)]
+            offset = 0.7 * ((index + 0.5) / len(values) - 0.5)
+            part = found.trials[found.trials[found.by] == value]
+            at = np.array([cells.index(cell) for cell in part["cell"]]) + offset
+            axes.scatter(at, part[found.metric], s=12, color=colour, alpha=0.6, linewidths=0)
+            means = found.summary[found.summary[found.by] == value]
+            places = np.array([cells.index(cell) for cell in means["cell"]]) + offset
+            half = 0.3 / len(values)
+            axes.hlines(
+                means["mean"],
+                places - half,
+                places + half,
+                color=colour,
+                linewidth=2.2,
+                label=loss_label(value),
+            )
+        axes.set_xticks(range(len(cells)), [cell.replace(", ", "\n").replace("_", " ") for cell in cells])
+        axes.set_ylabel(METRIC_LABELS.get(found.metric, found.metric))
+        axes.set_title(found.study)
+        axes.legend(frameon=False, fontsize=8, loc="best")
+    return figure

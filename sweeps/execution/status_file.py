@@ -1,0 +1,91 @@
+"""The status file of a study's folder: its driver writes it, `softloc status` reads it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import os
+import socket
+import threading
+from datetime import UTC, datetime
+
+from sweeps.execution.progress import ProgressLine
+from sweeps.execution.ray.node_load import NodeLoad, node_loads
+from sweeps.execution.recorder import Recorder
+from sweeps.storage.folder import StudyFolder
+
+__all__ = ["STATUS_FILE", "StatusFile"]
+
+logger = logging.getLogger(__name__)
+STATUS_FILE = "status.json"
+# An object store is billed by the request, and nobody reads faster than this.
+_LOCAL_EVERY_S, _REMOTE_EVERY_S = 2.0, 10.0
+
+
+class StatusFile:
+    """Keeps `status.json` of the study's folder and the progress line up to date.
+
+    The file is written by a thread of its own: a slow store must not hold up the dispatch of trials.
+    """
+
+    def __init__(self, folder: StudyFolder, progress: ProgressLine, recorder: Recorder) -> None:
+        self._folder = folder
+        self._progress = progress
+        self._recorder = recorder
+        self._every_s = _LOCAL_EVERY_S if folder.local is not None else _REMOTE_EVERY_S
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def tick(self) -> None:
+        """Called often."""
+        self._progress.update()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._keep_writing, name="status", daemon=True)
+            self._thread.start()
+
+    def write(self, state: str) -> None:
+        """Write the last status."""
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._write(state, [])
+
+    def _keep_writing(self) -> None:
+        """Write now and again until the end."""
+        while True:
+            self._write("running", _loads())
+            if self._ended.wait(self._every_s):
+                return
+
+    def _write(self, state: str, loads: list[NodeLoad]) -> None:
+        """Write the status; one that cannot be written is no reason to stop."""
+        progress, recorder = self._progress, self._recorder
+        ended = recorder.ended_by_host
+        nodes = [{**dataclasses.asdict(load), "ended": ended.get(load.name, 0)} for load in loads]
+        content = {
+            "state": state,
+            **dataclasses.asdict(progress.counts),
+            "expected_s": progress.expected_s() if state == "running" else None,
+            "per_minute": progress.per_minute(),
+            "nodes": nodes,
+            "ended_by_host": dict(ended),
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "updated_at": datetime.now(UTC).isoformat(),
+            "errors": recorder.errors,
+        }
+        with contextlib.suppress(OSError):
+            self._folder.write(STATUS_FILE, json.dumps(content, indent=1).encode())
+
+
+def _loads() -> list[NodeLoad]:
+    """Load of every node; unknown while Ray starts or ends."""
+    try:
+        return node_loads()
+    except Exception as error:
+        # Ray raises its own errors, gRPC's, or bare ones, as its processes come and go; none of them may end
+        # a study over a line of its status.
+        logger.info("the load of the nodes is not known: %s", error, exc_info=True)
+        return []
