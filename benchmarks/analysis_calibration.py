@@ -14,10 +14,8 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from analysis.regression.kernel import Grid
-from analysis.regression.surfaces import ESTIMATORS, fit_regression
-from analysis.regression.uncertainty import pointwise_band, simultaneous_band
-from analysis.testing.known_surfaces import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
+from analysis.regression import ESTIMATORS, Grid, fit_regression, pointwise_band, simultaneous_band
+from analysis.testing import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
 
 GRID = Grid(tuple(np.linspace(low, high, n) for (low, high), n in zip(SPACE_MS, (31, 21), strict=True)))
 NOISES = (0.012, 0.03)

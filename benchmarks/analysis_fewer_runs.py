@@ -20,11 +20,9 @@ import pandas as pd
 from scipy.stats import qmc
 
 from analysis.arrays import Array
-from analysis.regression.kernel import Grid
-from analysis.regression.surfaces import fit_regression
-from analysis.testing.known_surfaces import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
-from sweeps.designs.adaptive import AdaptiveDesign
-from sweeps.designs.space import Parameter
+from analysis.regression import Grid, fit_regression
+from analysis.testing import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
+from sweeps.designs import AdaptiveDesign, Parameter
 
 SETTINGS = ((52, 0.012), (105, 0.03))
 ESTIMATORS = ("nadaraya_watson", "local_linear", "gaussian_process", "steered_process")

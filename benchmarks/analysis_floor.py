@@ -18,10 +18,8 @@ from scipy.optimize import minimize
 from scipy.stats import qmc
 
 from analysis.arrays import Array
-from analysis.regression.gp_kernels import KERNELS
-from analysis.regression.kernel import Grid
-from analysis.regression.surfaces import fit_regression
-from analysis.testing.known_surfaces import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
+from analysis.regression import KERNELS, Grid, fit_regression
+from analysis.testing import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
 
 GRID = Grid(tuple(np.linspace(low, high, n) for (low, high), n in zip(SPACE_MS, (31, 21), strict=True)))
 RANGE_MS = np.array([high for _, high in SPACE_MS])

@@ -18,9 +18,8 @@ from typing import TypeVar
 import numpy as np
 from statsmodels.nonparametric.kernel_regression import KernelReg
 
-from analysis.regression.bandwidths import select_bandwidth
-from analysis.regression.kernel import Grid, KernelRegression
-from analysis.testing.known_surfaces import SPACE_MS, simulated_f1, uniform_design
+from analysis.regression import Grid, KernelRegression, select_bandwidth
+from analysis.testing import SPACE_MS, simulated_f1, uniform_design
 
 T = TypeVar("T")
 GRID = Grid(tuple(np.linspace(low, high, n) for (low, high), n in zip(SPACE_MS, (751, 501), strict=True)))

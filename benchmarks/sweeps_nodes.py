@@ -29,15 +29,14 @@ space: {{label_noise: {{uniform: [0ms, 100ms]}}, softness: {{uniform: [0ms, 150m
 
 def throughput(nodes: int, trials: int) -> dict[str, float]:
     """Trials a second between the first and the last tenth of a study."""
-    from sweeps.execution.ray.environment import set_ray_environment
+    from sweeps.execution import set_ray_environment
 
     set_ray_environment(local=False)
     from ray.cluster_utils import Cluster
 
-    from sweeps.execution.progress import Counts, ProgressLine
-    from sweeps.execution.runner import RunOptions, run_study
-    from sweeps.study.reading import study_from_yaml
-    from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
+    from sweeps.execution import Counts, ProgressLine, RunOptions, run_study
+    from sweeps.study import study_from_yaml
+    from sweeps.testing import SimulatedTrial, register_simulated_task
 
     register_simulated_task()
     seen: list[tuple[float, int]] = []

@@ -23,10 +23,9 @@ PLAIN_LIMIT_S = 240.0
 
 def study(trials: int) -> dict[str, float]:
     """A simulated study with Parquet and MLflow."""
-    from sweeps.execution.progress import Counts, ProgressLine
-    from sweeps.execution.runner import RunOptions, run_study
-    from sweeps.study.reading import study_from_yaml
-    from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
+    from sweeps.execution import Counts, ProgressLine, RunOptions, run_study
+    from sweeps.study import study_from_yaml
+    from sweeps.testing import SimulatedTrial, register_simulated_task
 
     register_simulated_task()
     text = f"name: overhead\ntask: simulated\ndata: plain\ndesign: random\ntrials: {trials}\n"

@@ -15,14 +15,12 @@ from pathlib import Path
 import psutil
 from simulated_actors import SimulatedActors, simulate_actors
 
-from analysis.reading.results import load_study
-from analysis.regression.surfaces import fit_surface
-from sweeps.execution.progress import Counts, ProgressLine
-from sweeps.execution.runner import RunOptions, run_study
-from sweeps.storage.folder import StudyFolder
-from sweeps.storage.store import TrialStore
-from sweeps.study.reading import study_from_yaml
-from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
+from analysis.reading import load_study
+from analysis.regression import fit_surface
+from sweeps.execution import Counts, ProgressLine, RunOptions, run_study
+from sweeps.storage import StudyFolder, TrialStore
+from sweeps.study import study_from_yaml
+from sweeps.testing import SimulatedTrial, register_simulated_task
 
 Sample = tuple[float, int, int, int, float]
 STUDY = """\

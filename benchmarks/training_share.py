@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.reading.results import load_study
+from analysis.reading import load_study
 
 
 @dataclass(frozen=True)

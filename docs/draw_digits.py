@@ -14,13 +14,17 @@ import torch
 from sklearn.manifold import TSNE
 
 from softloc_core.losses import Constant, initial_bias, make_loss
-from softloc_core.networks.window_lstm import CompactWindows
-from softloc_core.tasks import TASKS, DataRequest, TaskData
-from softloc_core.tasks.digits.canvases import WINDOW_PX
-from softloc_core.tasks.digits.images import FIELD_PX, embedded_digits, mnist_digits
-from softloc_core.training.excerpts import TrainingSet
-from softloc_core.training.loop import fit
-from softloc_core.training.optimisation import Optimisation
+from softloc_core.networks import CompactWindows
+from softloc_core.tasks import (
+    FIELD_PX,
+    TASKS,
+    WINDOW_PX,
+    DataRequest,
+    TaskData,
+    embedded_digits,
+    mnist_digits,
+)
+from softloc_core.training import Optimisation, TrainingSet, fit
 
 N_DIGITS = 600
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from softloc_core.tasks.gait.matlab import Trial, read_trials
+from softloc_core.tasks import Trial, read_trials
 
 WINDOW_S = 0.3
 

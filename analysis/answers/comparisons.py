@@ -12,9 +12,8 @@ from analysis.answers.curves import LossCurve, loss_curves
 from analysis.answers.maps import StudyMap
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading.results import Study, require_columns
-from analysis.reading.views import At
-from analysis.regression.surfaces import Bandwidth
+from analysis.reading import At, Study, require_columns
+from analysis.regression import Bandwidth
 
 __all__ = ["Comparison", "Estimate", "compare_losses", "crossing", "robustness_radius", "select_values"]
 

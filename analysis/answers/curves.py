@@ -12,12 +12,8 @@ from analysis.answers.panels import Panel
 from analysis.answers.resampling import Resampling, resample
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading.axes import LABEL_NOISE, Axis
-from analysis.reading.categories import hold_categories
-from analysis.reading.results import Study
-from analysis.reading.views import At, View
-from analysis.regression.kernel import Grid
-from analysis.regression.surfaces import Bandwidth
+from analysis.reading import LABEL_NOISE, At, Axis, Study, View, hold_categories
+from analysis.regression import Bandwidth, Grid
 
 __all__ = ["LossCurve", "loss_curves", "noise_axis", "noise_map", "panel_draws"]
 

@@ -12,10 +12,15 @@ from scipy import stats
 from analysis.answers.comparisons import select_values
 from analysis.errors import AnalysisError
 from analysis.labels import METRIC_LABELS
-from analysis.reading.axes import CATEGORIES, swept_axes, with_option_columns
-from analysis.reading.categories import hold_categories
-from analysis.reading.results import Study, require_columns
-from analysis.reading.views import At
+from analysis.reading import (
+    CATEGORIES,
+    At,
+    Study,
+    hold_categories,
+    require_columns,
+    swept_axes,
+    with_option_columns,
+)
 from analysis.tables import text_table, with_interval, wrapped
 
 __all__ = ["CellComparison", "compare_cells", "has_cells_only"]

@@ -14,11 +14,19 @@ from analysis.answers.panels import Panel, fit_panel
 from analysis.answers.resampling import resample, validate_standard_error
 from analysis.errors import AnalysisError, TooFewPointsError
 from analysis.labels import METRIC_LABELS
-from analysis.reading.axes import CATEGORIES, swept_axes, with_option_columns
-from analysis.reading.categories import hold_categories, validate_one_task
-from analysis.reading.results import Study, require_columns, stopped_note
-from analysis.reading.views import Layout, View
-from analysis.regression.surfaces import Bandwidth
+from analysis.reading import (
+    CATEGORIES,
+    Layout,
+    Study,
+    View,
+    hold_categories,
+    require_columns,
+    stopped_note,
+    swept_axes,
+    validate_one_task,
+    with_option_columns,
+)
+from analysis.regression import Bandwidth
 
 __all__ = ["ESTIMATOR_LABELS", "StudyMap", "chosen_estimator", "map_study"]
 

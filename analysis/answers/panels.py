@@ -14,14 +14,24 @@ from analysis.answers.resampling import Resampling, limits_of
 from analysis.arrays import Array
 from analysis.errors import TooFewPointsError
 from analysis.labels import METRIC_LABELS
-from analysis.reading.axes import SOFTNESS, Axis, uses_softness
-from analysis.reading.views import Layout
-from analysis.regression.gaussian_process import fit_gaussian_process
-from analysis.regression.kernel import Fit, Grid, KernelRegression, Regression
-from analysis.regression.level_means import LevelMeans, fit_level_means, has_levels
-from analysis.regression.sections import Section, averaging_places
-from analysis.regression.surfaces import Bandwidth, fit_regression
-from analysis.regression.uncertainty import Bootstrapped, binomial_weights, bootstrap
+from analysis.reading import SOFTNESS, Axis, Layout, uses_softness
+from analysis.regression import (
+    Bandwidth,
+    Bootstrapped,
+    Fit,
+    Grid,
+    KernelRegression,
+    LevelMeans,
+    Regression,
+    Section,
+    averaging_places,
+    binomial_weights,
+    bootstrap,
+    fit_gaussian_process,
+    fit_level_means,
+    fit_regression,
+    has_levels,
+)
 
 __all__ = ["Panel", "fit_panel"]
 

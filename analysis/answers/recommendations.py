@@ -16,10 +16,8 @@ from analysis.answers.resampling import Resampling, resample
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
 from analysis.labels import METRIC_LABELS
-from analysis.reading.axes import LABEL_NOISE, Axis
-from analysis.reading.results import Study
-from analysis.reading.views import At
-from analysis.regression.surfaces import Bandwidth
+from analysis.reading import LABEL_NOISE, At, Axis, Study
+from analysis.regression import Bandwidth
 from analysis.tables import with_interval, wrapped
 
 __all__ = ["Choice", "Recommendation", "recommend", "recommend_levels"]

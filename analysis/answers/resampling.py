@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading.axes import LABEL_NOISE
-from analysis.reading.rescoring import recording_counts
-from analysis.reading.results import Study
+from analysis.reading import LABEL_NOISE, Study, recording_counts
 
 __all__ = ["STANDARD_ERRORS", "Resampling", "limits_of", "resample", "validate_standard_error"]
 

@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 
 from analysis.answers.panels import Panel
 from analysis.arrays import Array
-from analysis.regression.kernel import Grid, Regression
-from analysis.regression.sections import Section
-from analysis.regression.uncertainty import Band, pointwise_band, simultaneous_band, simultaneous_quantiles
+from analysis.regression import (
+    Band,
+    Grid,
+    Regression,
+    Section,
+    pointwise_band,
+    simultaneous_band,
+    simultaneous_quantiles,
+)
 
 __all__ = ["Ridge", "Slice", "fit_ridge", "slices"]
 

@@ -1,1 +1,26 @@
 """Figures made with matplotlib, and heat maps for the terminal; the same input gives the same bytes."""
+
+from analysis.figures.authors import plot_authors_map
+from analysis.figures.design import plot_design, text_design
+from analysis.figures.details import LINES, plot_comparison, plot_slices, plot_uncertainty
+from analysis.figures.groups import plot_cells
+from analysis.figures.importance import plot_importance
+from analysis.figures.maps import COLOURS, UNSUPPORTED, plot_map, save_figure
+from analysis.figures.terminal import text_map
+
+__all__ = [
+    "COLOURS",
+    "LINES",
+    "UNSUPPORTED",
+    "plot_authors_map",
+    "plot_cells",
+    "plot_comparison",
+    "plot_design",
+    "plot_importance",
+    "plot_map",
+    "plot_slices",
+    "plot_uncertainty",
+    "save_figure",
+    "text_design",
+    "text_map",
+]

@@ -21,13 +21,11 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from analysis.answers.maps import StudyMap, map_study
-from analysis.answers.panels import Panel
+from analysis.answers import Panel, StudyMap, map_study
 from analysis.arrays import Array
 from analysis.errors import AnalysisError, TooFewPointsError
 from analysis.figures.maps import COLOURS, UNSUPPORTED, draw_trials, style
-from analysis.reading.rescoring import recording_counts, score_counts
-from analysis.reading.results import Study, require_columns
+from analysis.reading import Study, recording_counts, require_columns, score_counts
 
 __all__ = ["BANDWIDTH_MS", "COLOUR_RANGE", "FLOOR", "authors_values", "class_means", "plot_authors_map"]
 

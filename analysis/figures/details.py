@@ -10,15 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from analysis.answers.comparisons import Comparison
-from analysis.answers.curves import LossCurve
-from analysis.answers.maps import StudyMap
-from analysis.answers.panels import Panel
-from analysis.answers.ridges import fit_ridge, slices
+from analysis.answers import Comparison, LossCurve, Panel, StudyMap, fit_ridge, slices
 from analysis.arrays import Array
 from analysis.figures.maps import COLOURS, UNSUPPORTED, draw_trials, style
 from analysis.labels import METRIC_LABELS, loss_label
-from analysis.reading.axes import Axis
+from analysis.reading import Axis
 
 __all__ = ["LINES", "plot_comparison", "plot_slices", "plot_uncertainty"]
 

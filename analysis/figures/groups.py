@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.answers.group_comparisons import CellComparison
+from analysis.answers import CellComparison
 from analysis.figures.details import LINES
 from analysis.figures.maps import style
 from analysis.labels import METRIC_LABELS, loss_label

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from analysis.arrays import Array
 from analysis.figures.maps import COLOURS, style
 from analysis.labels import METRIC_LABELS
-from analysis.reading.axes import varied_columns, with_option_columns
-from analysis.reading.results import Study
+from analysis.reading import Study, varied_columns, with_option_columns
 
 __all__ = ["plot_importance"]
 

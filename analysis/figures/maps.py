@@ -19,11 +19,9 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
-from analysis.answers.maps import ESTIMATOR_LABELS, StudyMap
-from analysis.answers.panels import Panel
-from analysis.answers.ridges import fit_ridge
+from analysis.answers import ESTIMATOR_LABELS, Panel, StudyMap, fit_ridge
 from analysis.labels import loss_label
-from analysis.reading.axes import Axis
+from analysis.reading import Axis
 
 __all__ = ["COLOURS", "DOT_STYLE", "UNSUPPORTED", "draw_trials", "plot_map", "save_figure", "style"]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.colors import Normalize
 
-from analysis.answers.maps import StudyMap
-from analysis.answers.panels import Panel
+from analysis.answers import Panel, StudyMap
 from analysis.arrays import Array
 from analysis.figures.maps import COLOURS
-from analysis.reading.axes import Axis
+from analysis.reading import Axis
 from analysis.tables import wrapped
 
 __all__ = ["text_map"]

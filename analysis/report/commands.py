@@ -16,29 +16,37 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.answers.comparisons import Comparison, compare_losses
-from analysis.answers.curves import noise_axis
-from analysis.answers.group_comparisons import CellComparison, compare_cells, has_cells_only
-from analysis.answers.maps import StudyMap, map_study
-from analysis.answers.recommendations import recommend
-from analysis.answers.ridges import fit_ridge
+from analysis.answers import (
+    CellComparison,
+    Comparison,
+    StudyMap,
+    compare_cells,
+    compare_losses,
+    fit_ridge,
+    has_cells_only,
+    map_study,
+    noise_axis,
+    recommend,
+)
 from analysis.errors import AnalysisError
-from analysis.figures.authors import plot_authors_map
-from analysis.figures.details import plot_comparison, plot_slices, plot_uncertainty
-from analysis.figures.groups import plot_cells
-from analysis.figures.importance import plot_importance
-from analysis.figures.maps import plot_map, save_figure
-from analysis.figures.terminal import text_map
+from analysis.figures import (
+    plot_authors_map,
+    plot_cells,
+    plot_comparison,
+    plot_importance,
+    plot_map,
+    plot_slices,
+    plot_uncertainty,
+    save_figure,
+    text_map,
+)
 from analysis.labels import METRIC_LABELS
-from analysis.reading.categories import hold_categories
-from analysis.reading.rescoring import load_scored
-from analysis.reading.results import Study, stopped_note
-from analysis.reading.views import At, View
-from analysis.regression.surfaces import Bandwidth
+from analysis.reading import At, Study, View, hold_categories, load_scored, stopped_note
+from analysis.regression import Bandwidth
 from analysis.report.outputs import Output, figures_folder, file_stem, for_each_task
 from analysis.report.page import Importance, html_report
 from analysis.tables import text_table, write_csv, write_tables
-from analysis.text.comparisons import comparison_text
+from analysis.text import comparison_text
 
 __all__ = [
     "Output",

@@ -10,15 +10,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from matplotlib.colors import to_hex
 
-from analysis.answers.comparisons import Comparison
-from analysis.answers.maps import StudyMap
-from analysis.answers.panels import Panel
+from analysis.answers import Comparison, Panel, StudyMap
 from analysis.arrays import Array
-from analysis.figures.details import LINES
-from analysis.figures.maps import COLOURS, UNSUPPORTED
+from analysis.figures import COLOURS, LINES, UNSUPPORTED
 from analysis.labels import METRIC_LABELS, loss_label
-from analysis.reading.axes import Axis
-from analysis.regression.kernel import Grid
+from analysis.reading import Axis
+from analysis.regression import Grid
 
 __all__ = ["MapFigure", "comparison_figure", "coordinates_figure", "map_figures", "tolerance_figure"]
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.errors import AnalysisError
-from analysis.reading.categories import tasks_of
-from analysis.reading.results import Study
-from analysis.reading.views import At
+from analysis.reading import At, Study, tasks_of
 
 __all__ = ["Output", "figures_folder", "file_stem", "for_each_task"]
 

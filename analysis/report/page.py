@@ -10,15 +10,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.answers.comparisons import compare_losses
-from analysis.answers.curves import noise_axis
-from analysis.answers.maps import StudyMap, map_study
-from analysis.answers.recommendations import recommend_levels
+from analysis.answers import StudyMap, compare_losses, map_study, noise_axis, recommend_levels
 from analysis.errors import AnalysisError
 from analysis.labels import METRIC_LABELS, loss_label
-from analysis.reading.axes import varied_columns, with_option_columns
-from analysis.reading.rescoring import tolerance_curve
-from analysis.reading.results import Study, stopped_note
+from analysis.reading import Study, stopped_note, tolerance_curve, varied_columns, with_option_columns
 from analysis.report.html import figure_html, page, section, table_html
 from analysis.report.interactive import comparison_figure, coordinates_figure, map_figures, tolerance_figure
 from analysis.tables import with_interval

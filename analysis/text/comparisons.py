@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.answers.comparisons import Comparison
+from analysis.answers import Comparison
 from analysis.labels import METRIC_LABELS
 from analysis.tables import text_table, with_interval, wrapped
 

@@ -1,1 +1,7 @@
 """Turn a trained network's output into events: detection, ensembles of versions, offset calibration."""
+
+from softloc_core.inference.calibration import require_validation
+from softloc_core.inference.detector import Detector, estimated_events
+from softloc_core.inference.ensemble import ensemble_for
+
+__all__ = ["Detector", "ensemble_for", "estimated_events", "require_validation"]

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.errors import ConfigError
-from softloc_core.features.audio import AudioSource
-from softloc_core.features.front_ends import FrontEnd
+from softloc_core.features import AudioSource, FrontEnd
 
 __all__ = ["VOTES", "Vote", "played_at", "reassembled"]
 

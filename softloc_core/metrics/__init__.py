@@ -3,6 +3,18 @@
 from softloc_core.metrics.correct_events import correct_event_measures
 from softloc_core.metrics.events import Scores, f_measure, score_events
 from softloc_core.metrics.exact_steps import score_steps
+from softloc_core.metrics.pictures import Objects, score_pictures
+from softloc_core.metrics.recording_means import mean_over_recordings
 from softloc_core.metrics.segments import score_segments
 
-__all__ = ["Scores", "correct_event_measures", "f_measure", "score_events", "score_segments", "score_steps"]
+__all__ = [
+    "Objects",
+    "Scores",
+    "correct_event_measures",
+    "f_measure",
+    "mean_over_recordings",
+    "score_events",
+    "score_pictures",
+    "score_segments",
+    "score_steps",
+]

@@ -19,10 +19,16 @@ from softloc_core.networks.ed_tcn import EdTcn
 from softloc_core.networks.harmonic import HarmonicNetwork
 from softloc_core.networks.layers import Exclusive
 from softloc_core.networks.onsets_frames import OnsetsNetwork
+from softloc_core.networks.puff_lstm import PuffLstm
+from softloc_core.networks.recurrent import REVIEWED_DRUM_NETWORKS
+from softloc_core.networks.swingnet import SwingNetHead
+from softloc_core.networks.window_lstm import CompactWindows, VggWindows
 
 __all__ = [
+    "REVIEWED_DRUM_NETWORKS",
     "CompactNetwork",
     "CompactTcn",
+    "CompactWindows",
     "DrumConvLstm",
     "EdTcn",
     "Exclusive",
@@ -33,6 +39,9 @@ __all__ = [
     "PianoConvLstm",
     "PianoConvLstmText",
     "PianoCountConvLstm",
+    "PuffLstm",
+    "SwingNetHead",
+    "VggWindows",
 ]
 
 

@@ -1,26 +1,29 @@
 """Tasks by name; importing this package registers all of them."""
 
-from softloc_core.tasks.base.checks import SourceReport, check_source
-from softloc_core.tasks.base.contract import (
+from softloc_core.tasks.base import (
     DataRequest,
     FeatureSum,
     Recording,
     SourceInfo,
+    SourceReport,
     Task,
     TaskData,
     TaskRegistry,
+    check_source,
 )
-from softloc_core.tasks.digits.task import DigitTask
-from softloc_core.tasks.drums.task import DrumTask
-from softloc_core.tasks.gait.task import GaitTask
-from softloc_core.tasks.golf.task import GolfTask
-from softloc_core.tasks.heartbeats.task import HeartbeatTask
-from softloc_core.tasks.piano.task import PianoTask
-from softloc_core.tasks.puffs.task import PuffTask
-from softloc_core.tasks.segmentation.task import SegmentationTask
+from softloc_core.tasks.digits import FIELD_PX, WINDOW_PX, DigitTask, embedded_digits, mnist_digits
+from softloc_core.tasks.drums import DrumTask
+from softloc_core.tasks.gait import GaitTask, Trial, read_trials
+from softloc_core.tasks.golf import GolfTask
+from softloc_core.tasks.heartbeats import HeartbeatTask
+from softloc_core.tasks.piano import PianoTask
+from softloc_core.tasks.puffs import PuffTask
+from softloc_core.tasks.segmentation import SegmentationTask
 
 __all__ = [
+    "FIELD_PX",
     "TASKS",
+    "WINDOW_PX",
     "DataRequest",
     "FeatureSum",
     "Recording",
@@ -28,7 +31,11 @@ __all__ = [
     "SourceReport",
     "Task",
     "TaskData",
+    "Trial",
     "check_source",
+    "embedded_digits",
+    "mnist_digits",
+    "read_trials",
 ]
 
 TASKS = TaskRegistry()

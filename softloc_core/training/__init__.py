@@ -1,1 +1,17 @@
 """Train one network: excerpts, augmentation, the optimisation and its loop."""
+
+from softloc_core.training.augmentation import Augmentation, AugmentedSet, judge_augmentation
+from softloc_core.training.excerpts import TrainingSet
+from softloc_core.training.loop import TrainingRun, fit
+from softloc_core.training.optimisation import HistoryPoint, Optimisation
+
+__all__ = [
+    "Augmentation",
+    "AugmentedSet",
+    "HistoryPoint",
+    "Optimisation",
+    "TrainingRun",
+    "TrainingSet",
+    "fit",
+    "judge_augmentation",
+]

@@ -1,1 +1,25 @@
 """One training run as a pure function: a `TrialConfig` in, a `TrialResult` out."""
+
+from softloc_core.trial.run import (
+    OPTION_FIELDS,
+    TrialConfig,
+    TrialResult,
+    TrialRun,
+    augmentation_of,
+    detector_of,
+    run_trial,
+    trial_id,
+)
+from softloc_core.trial.training import SCORED_PARTS
+
+__all__ = [
+    "OPTION_FIELDS",
+    "SCORED_PARTS",
+    "TrialConfig",
+    "TrialResult",
+    "TrialRun",
+    "augmentation_of",
+    "detector_of",
+    "run_trial",
+    "trial_id",
+]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from softloc_core.errors import ConfigError
-from softloc_core.losses.schedules import Schedule
+from softloc_core.losses import Schedule
 from softloc_core.tasks import DataRequest
 
 __all__ = ["OPTION_FIELDS", "Options", "TrialConfig", "trial_id"]

@@ -11,13 +11,11 @@ import torch
 
 from softloc_core.decoding import decoder_for
 from softloc_core.events import EventList
-from softloc_core.inference.calibration import require_validation
-from softloc_core.inference.detector import Detector, estimated_events
-from softloc_core.inference.ensemble import ensemble_for
+from softloc_core.inference import Detector, ensemble_for, estimated_events, require_validation
 from softloc_core.losses import LOSSES
 from softloc_core.metrics import Scores
 from softloc_core.tasks import TASKS, TaskData
-from softloc_core.training.optimisation import HistoryPoint
+from softloc_core.training import HistoryPoint
 from softloc_core.trial.config import OPTION_FIELDS, Options, TrialConfig, trial_id
 from softloc_core.trial.training import TrialTraining, augmentation_of, scored_part
 

@@ -17,10 +17,15 @@ from softloc_core.label_noise import misaligned
 from softloc_core.losses import initial_bias, make_loss
 from softloc_core.networks import NetworkBuilder
 from softloc_core.tasks import TASKS, FeatureSum, Recording, TaskData
-from softloc_core.training.augmentation import Augmentation, AugmentedSet, judge_augmentation
-from softloc_core.training.excerpts import TrainingSet
-from softloc_core.training.loop import TrainingRun
-from softloc_core.training.optimisation import HistoryPoint, Optimisation
+from softloc_core.training import (
+    Augmentation,
+    AugmentedSet,
+    HistoryPoint,
+    Optimisation,
+    TrainingRun,
+    TrainingSet,
+    judge_augmentation,
+)
 from softloc_core.trial.config import TrialConfig
 
 __all__ = ["SCORED_PARTS", "TrialTraining", "augmentation_of", "scored_part"]

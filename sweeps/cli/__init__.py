@@ -1,5 +1,5 @@
-"""The `softloc` command."""
+"""The `softloc` command: arguments in, an exit status out."""
 
-from sweeps.cli.app import app, main
+from sweeps.cli.app import main
 
-__all__ = ["app", "main"]
+__all__ = ["main"]

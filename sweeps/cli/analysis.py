@@ -14,10 +14,10 @@ import typer
 from softloc_core.errors import UserError
 from sweeps.cli.console import print_line
 from sweeps.cli.options import StudyDir, with_options
-from sweeps.study.units import parse_duration
+from sweeps.study import parse_duration
 
 if TYPE_CHECKING:
-    from analysis.report.commands import Output
+    from analysis.report import Output
 
 __all__ = ["add_analysis_commands"]
 
@@ -125,8 +125,8 @@ def surface(
     ] = None,
 ) -> None:
     """Draw the heat map of a study again from its Parquet, with its errors, slices and ridge."""
-    from analysis.reading.views import View
-    from analysis.report.commands import write_surface
+    from analysis.reading import View
+    from analysis.report import write_surface
 
     view = View(x=x, y=y, at=_places(asked.at), marginal=marginal or ())
     _show(write_surface(study, estimator=estimator, preset=preset, view=view, **asked.arguments))
@@ -142,7 +142,7 @@ def compare(
     ] = None,
 ) -> None:
     """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
-    from analysis.report.commands import write_compare
+    from analysis.report import write_compare
 
     softness_s = _seconds("--softness", softness)
     _show(write_compare(study, reference=reference, softness_s=softness_s, **asked.arguments))
@@ -155,7 +155,7 @@ def recommend(
     asked: AskedOfLosses,
 ) -> None:
     """Say which loss and softness suit labels that are off by so much, and how sure that is."""
-    from analysis.report.commands import write_recommend
+    from analysis.report import write_recommend
 
     noise_s = _seconds("--label-noise", label_noise)
     assert noise_s is not None, "the option is required"
@@ -170,8 +170,8 @@ def report(
     with_stopped: WithStopped = False,
 ) -> None:
     """Write one HTML page with the answers, maps, tables and failures of a study."""
-    from analysis.report.commands import write_report
-    from sweeps.inspection.importance import importance
+    from analysis.report import write_report
+    from sweeps.inspection import parameter_importance as importance
 
     written = write_report(
         study,
@@ -192,8 +192,8 @@ def importance(
     with_stopped: WithStopped = False,
 ) -> None:
     """Say how much of a metric's spread each varied parameter explains (functional ANOVA)."""
-    from analysis.report.commands import write_importance
-    from sweeps.inspection.importance import importance as shares
+    from analysis.report import write_importance
+    from sweeps.inspection import parameter_importance as shares
 
     written = write_importance(
         study,

@@ -74,11 +74,9 @@ def run(
     Parquet, MLflow and figures go to OUT/NAME. Ctrl-C keeps what is finished, and so does the end of a budget
     (--max-hours, --max-trials, --max-failures).
     """
-    from sweeps.execution.runner import RunOptions, run_study, study_folder
-    from sweeps.inspection.pareto import study_front_text
-    from sweeps.inspection.drawing import draw_surface
-    from sweeps.planning.budget import Budget
-    from sweeps.planning.data_roots import parse_data_roots
+    from sweeps.execution import RunOptions, run_study, study_folder
+    from sweeps.inspection import draw_surface, study_front_text
+    from sweeps.planning import Budget, parse_data_roots
 
     options = RunOptions(
         out=out,
@@ -113,7 +111,7 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Again every ten seconds until it ends.")] = False,
 ) -> None:
     """How far a study is, wherever it runs: counts, rate, expected finish, nodes, last errors."""
-    from sweeps.inspection.status import status_text, watch_status
+    from sweeps.inspection import status_text, watch_status
 
     for text in watch_status(study) if watch else [status_text(study)]:
         print_line(text)
@@ -137,7 +135,7 @@ def dashboard(
     ] = None,
 ) -> None:
     """Browse a study in MLflow, or serve MLflow to a team."""
-    from sweeps.mlflow_view.dashboard import serve_dashboard
+    from sweeps.mlflow_view import serve_dashboard
 
     raise typer.Exit(
         serve_dashboard(study, port=port, host=host, backend_store_uri=backend_store_uri, say=print_line)
@@ -153,7 +151,7 @@ def export(
     ] = None,
 ) -> None:
     """Gather a study into a few Parquet files, to keep or to publish; every command reads them."""
-    from sweeps.storage.export import export_study
+    from sweeps.storage import export_study
 
     for line in export_study(study, target, without=tuple(without or ())):
         print_line(line)
@@ -162,7 +160,7 @@ def export(
 @app.command()
 def studies() -> None:
     """The studies that ship."""
-    from sweeps.study.reading import shipped_studies, study_from_yaml
+    from sweeps.study import shipped_studies, study_from_yaml
 
     for name, text in shipped_studies().items():
         study = study_from_yaml(text, name=f"studies/{name}.yaml")
@@ -205,7 +203,7 @@ def data_check(
     split: Annotated[str | None, typer.Option(help="A split of the source; its first by default.")] = None,
 ) -> None:
     """Read everything a study would read, and say what is there or what is wrong with it."""
-    from sweeps.inspection.data_check import check_data
+    from sweeps.inspection import check_data
 
     for line in check_data(task, data, data_root=data_root, split=split, cache_dir=cache_dir()):
         print_line(line)
@@ -219,7 +217,7 @@ def mlflow_rebuild(
     ] = None,
 ) -> None:
     """Write into MLflow what it lacks of a study's Parquet; twice changes nothing."""
-    from sweeps.mlflow_view.dashboard import rebuild_mlflow
+    from sweeps.mlflow_view import rebuild_mlflow
 
     print_line(rebuild_mlflow(study, uri=tracking_uri))
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 if TYPE_CHECKING:
-    from sweeps.study.reading import Study
+    from sweeps.study import Study
 
 __all__ = [
     "DataRoot",
@@ -61,7 +61,7 @@ class StudyChoice:
         Raises:
             UserError: No such study, or one that is not valid.
         """
-        from sweeps.study.reading import load_study
+        from sweeps.study import load_study
 
         short = [f"data={self.data}"] if self.data is not None else []
         short += [f"trials={self.trials}"] if self.trials is not None else []

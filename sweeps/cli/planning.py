@@ -47,8 +47,8 @@ def plan(
 
     Pilot trials are timed on this machine and extrapolated to whole ones.
     """
-    from sweeps.forecasting.report import PlanOptions, plan_study
-    from sweeps.planning.data_roots import parse_data_roots
+    from sweeps.forecasting import PlanOptions, plan_study
+    from sweeps.planning import parse_data_roots
 
     options = PlanOptions(
         out=out,
@@ -71,6 +71,6 @@ def pareto(
     ] = None,
 ) -> None:
     """The settings of a study that no other beats in every objective at once."""
-    from sweeps.inspection.pareto import study_front_text
+    from sweeps.inspection import study_front_text
 
     print_line(study_front_text(study, wanted=objective or ()))

@@ -58,7 +58,7 @@ def submit(
     mlflow: Mlflow = True,
 ) -> None:
     """Run a study on a cluster as a Ray job, and let this machine go."""
-    from sweeps.execution.submit import JobRequest, submit_study
+    from sweeps.execution import JobRequest, submit_study
 
     _validate_options(context, options or [])
     study = choice.load()

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from analysis.regression.gaussian_process import GaussianProcess, fit_gaussian_process
+from analysis.regression import GaussianProcess, fit_gaussian_process
 from softloc_core.errors import ConfigError
 from sweeps.designs.space import Parameter
 

@@ -1,1 +1,5 @@
 """Trials become rows: Ray Tune dispatches them, a recorder stores them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -19,11 +19,9 @@ from sweeps.execution.progress import Counts
 from sweeps.execution.ray.environment import keep_credentials_here
 from sweeps.execution.ray.repairs import repair_retries, slim
 from sweeps.execution.trainable import Job, TrialTrainable, WorkerSettings
-from sweeps.planning.planner import PlannedTrial
-from sweeps.planning.source import TrialSource
-from sweeps.storage.checkpoints import Checkpoints
-from sweeps.storage.records import TrialRecord, failed_record
-from sweeps.study.reading import Resources
+from sweeps.planning import PlannedTrial, TrialSource
+from sweeps.storage import Checkpoints, TrialRecord, failed_record
+from sweeps.study import Resources
 
 __all__ = ["Dispatch", "dispatch"]
 

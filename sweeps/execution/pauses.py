@@ -13,13 +13,9 @@ from torch import Tensor
 
 from softloc_core.metrics import Scores
 from softloc_core.tasks import TaskData
-from softloc_core.trial.run import TrialConfig, TrialResult
-from sweeps.storage.checkpoints import unpack
-from sweeps.storage.records import Reached
-from sweeps.storage.weights import weights_file
-from sweeps.study.checkpoint_rule import CheckpointRule
-from sweeps.study.early_stopping import EarlyStopping
-from sweeps.study.objectives import Objective
+from softloc_core.trial import TrialConfig, TrialResult
+from sweeps.storage import Reached, unpack, weights_file
+from sweeps.study import CheckpointRule, EarlyStopping, Objective
 
 __all__ = ["BeginTrial", "Rest", "RunningTrial", "StagedTrial", "Stages"]
 

@@ -9,12 +9,9 @@ import threading
 from collections.abc import Callable, Mapping
 
 from sweeps.execution.progress import Counts
-from sweeps.mlflow_view.thread import Tracker
+from sweeps.mlflow_view import Tracker
 from sweeps.redaction import redacted
-from sweeps.storage.checkpoints import Checkpoints
-from sweeps.storage.records import TrialRecord
-from sweeps.storage.store import TrialStore
-from sweeps.storage.weights import weights_name
+from sweeps.storage import Checkpoints, TrialRecord, TrialStore, weights_name
 
 __all__ = ["Recorder"]
 

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sweeps.execution.progress import ProgressLine, duration_text
-from sweeps.planning.planner import Planner
-from sweeps.storage.folder import StudyFolder
-from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.planning import Planner
+from sweeps.storage import StudyFolder, TrialStore
+from sweeps.study import Study
 
 __all__ = ["drawn", "say_end", "say_start"]
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial.run import TrialRun, run_trial
+from softloc_core.trial import TrialRun, run_trial
 from sweeps.execution.pauses import BeginTrial
 from sweeps.execution.progress import Counts, ProgressLine
 from sweeps.execution.ray.environment import available_cpus, set_ray_environment
@@ -22,22 +22,31 @@ from sweeps.execution.recorder import Recorder
 from sweeps.execution.run_messages import drawn, say_end, say_start
 from sweeps.execution.staging import Staging, device_of, staging_of
 from sweeps.execution.status_file import StatusFile
-from sweeps.mlflow_view.address import validate_tracking_uri
-from sweeps.mlflow_view.thread import TrackerThread, open_tracker
-from sweeps.planning.budget import UNLIMITED, Budget, BudgetedSource
-from sweeps.planning.data_roots import DataRoots
-from sweeps.planning.identity import resolved_study, validate_same_study
-from sweeps.planning.planner import Planner, load_data
-from sweeps.planning.several_tasks import make_planner
-from sweeps.planning.source import trial_source
-from sweeps.storage.environment import remember_environment
-from sweeps.storage.folder import StudyFolder, inside
-from sweeps.storage.lock import study_lock
-from sweeps.storage.log import driver_log
-from sweeps.storage.records import Provenance, RunTrial, source_provenance
-from sweeps.storage.store import TrialStore
-from sweeps.study.early_stopping import require_scored_recordings
-from sweeps.study.reading import Study
+from sweeps.mlflow_view import TrackerThread, open_tracker, validate_tracking_uri
+from sweeps.planning import (
+    UNLIMITED,
+    Budget,
+    BudgetedSource,
+    DataRoots,
+    Planner,
+    load_data,
+    make_planner,
+    resolved_study,
+    trial_source,
+    validate_same_study,
+)
+from sweeps.storage import (
+    Provenance,
+    RunTrial,
+    StudyFolder,
+    TrialStore,
+    driver_log,
+    inside,
+    remember_environment,
+    source_provenance,
+    study_lock,
+)
+from sweeps.study import Study, require_scored_recordings
 
 __all__ = ["Outcome", "RunOptions", "run_study", "study_folder"]
 

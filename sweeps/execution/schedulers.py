@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, MedianStoppingRule, TrialScheduler
 
-from sweeps.study.early_stopping import EarlyStopping
+from sweeps.study import EarlyStopping
 
 __all__ = ["make_scheduler", "no_report", "report"]
 

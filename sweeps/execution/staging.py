@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweeps.execution.pauses import BeginTrial, Stages
-from sweeps.planning.source import stands
-from sweeps.storage.checkpoints import Checkpoints, Origin
-from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import source_provenance
-from sweeps.storage.store import Row, StoredTrial
-from sweeps.study.reading import Study
+from sweeps.planning import stands
+from sweeps.storage import Checkpoints, Origin, Row, StoredTrial, StudyFolder, source_provenance
+from sweeps.study import Study
 
 if TYPE_CHECKING:
     from ray.tune.schedulers import TrialScheduler

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from sweeps.execution.progress import ProgressLine
 from sweeps.execution.ray.node_load import NodeLoad, node_loads
 from sweeps.execution.recorder import Recorder
-from sweeps.storage.folder import StudyFolder
+from sweeps.storage import StudyFolder
 
 __all__ = ["STATUS_FILE", "StatusFile"]
 

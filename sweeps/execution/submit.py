@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 from softloc_core.errors import ConfigError
 from sweeps.execution.ray.environment import set_ray_environment
-from sweeps.planning.data_roots import parse_data_roots
+from sweeps.planning import parse_data_roots
 from sweeps.redaction import redacted
-from sweeps.storage.folder import inside
-from sweeps.study.reading import Study
+from sweeps.storage import inside
+from sweeps.study import Study
 
 __all__ = ["JobRequest", "submit_study"]
 

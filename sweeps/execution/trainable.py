@@ -15,12 +15,12 @@ import torch
 from ray import tune
 
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial.run import TrialConfig, TrialResult
+from softloc_core.trial import TrialConfig, TrialResult
 from sweeps.execution.pauses import StagedTrial, Stages
 from sweeps.execution.schedulers import no_report, report
 from sweeps.execution.time_limit import time_limit
-from sweeps.storage.checkpoints import Origin, pack
-from sweeps.storage.records import (
+from sweeps.storage import (
+    Origin,
     Provenance,
     Reached,
     RunTrial,
@@ -28,6 +28,7 @@ from sweeps.storage.records import (
     completed_record,
     failed_record,
     not_finite,
+    pack,
 )
 
 __all__ = ["Job", "TrialTrainable", "WorkerSettings"]

@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from softloc_core.trial.run import TrialConfig
+from softloc_core.trial import TrialConfig
 from sweeps.forecasting.pilot import Kind, Timing, kind_of
-from sweeps.study.reading import Resources
+from sweeps.study import Resources
 
 __all__ = ["Forecast", "Spread", "forecast", "makespan_s", "trial_spread", "trials_at_once"]
 

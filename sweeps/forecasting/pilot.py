@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial.run import TrialConfig
-from sweeps.storage.records import RunTrial
+from softloc_core.trial import TrialConfig
+from sweeps.storage import RunTrial
 
 __all__ = ["Kind", "Timing", "kind_of", "measured_kinds", "run_pilots", "timings_of"]
 

@@ -10,14 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.figures.design import plot_design, text_design
-from analysis.figures.maps import save_figure
-from sweeps.planning.planner import PlannedTrial, Planner
-from sweeps.planning.source import POINTS_FILE, TrialSource, stands
-from sweeps.storage.folder import StudyFolder
-from sweeps.storage.store import StoredTrial
-from sweeps.study.definition import Study
-from sweeps.study.fields import FIELDS
+from analysis.figures import plot_design, save_figure, text_design
+from sweeps.planning import POINTS_FILE, PlannedTrial, Planner, TrialSource, stands
+from sweeps.storage import StoredTrial, StudyFolder
+from sweeps.study import FIELDS, Study
 
 __all__ = ["draw_points", "is_there", "known_trials"]
 

@@ -13,22 +13,23 @@ import torch
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial.run import TrialConfig, run_trial
-from sweeps.execution.progress import duration_text
-from sweeps.execution.ray.environment import available_cpus
-from sweeps.execution.runner import study_folder
+from softloc_core.trial import TrialConfig, run_trial
+from sweeps.execution import available_cpus, duration_text, study_folder
 from sweeps.forecasting.forecast import Forecast, Spread, forecast, trial_spread, trials_at_once
 from sweeps.forecasting.pilot import Kind, Timing, kind_of, measured_kinds, run_pilots
 from sweeps.forecasting.points import draw_points, is_there, known_trials
-from sweeps.planning.data_roots import DataRoots
-from sweeps.planning.identity import validate_same_study
-from sweeps.planning.planner import PlannedTrial, Planner, load_data
-from sweeps.planning.several_tasks import make_planner
-from sweeps.planning.source import TrialSource, trial_source
-from sweeps.storage.records import RunTrial
-from sweeps.storage.store import StoredTrial, TrialStore
-from sweeps.study.early_stopping import require_scored_recordings
-from sweeps.study.reading import Study
+from sweeps.planning import (
+    DataRoots,
+    PlannedTrial,
+    Planner,
+    TrialSource,
+    load_data,
+    make_planner,
+    trial_source,
+    validate_same_study,
+)
+from sweeps.storage import RunTrial, StoredTrial, TrialStore
+from sweeps.study import Study, require_scored_recordings
 
 __all__ = ["PlanOptions", "PlanReport", "plan_study"]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks import TASKS, Recording, TaskData, check_source
-from sweeps.planning.planner import load_data
-from sweeps.study.reading import Study
+from sweeps.planning import load_data
+from sweeps.study import Study
 
 __all__ = ["check_data"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sweeps.storage.folder import StudyFolder
+from sweeps.storage import StudyFolder
 
 __all__ = ["draw_surface"]
 
@@ -17,8 +17,8 @@ def draw_surface(folder: StudyFolder) -> tuple[list[Path], str]:
     Raises:
         AnalysisError: A study that cannot be drawn, for instance one that varies one field only.
     """
-    from analysis.report.commands import write_report, write_surface
-    from sweeps.inspection.importance import importance
+    from analysis.report import write_report, write_surface
+    from sweeps.inspection.importance import parameter_importance
 
     out_dir = (
         None if folder.local is not None else Path("figures") / folder.location.rstrip("/").rsplit("/", 1)[-1]
@@ -27,5 +27,5 @@ def draw_surface(folder: StudyFolder) -> tuple[list[Path], str]:
         out_dir.mkdir(parents=True, exist_ok=True)
     study = str(folder.local or folder.location)
     drawn = write_surface(study, out_dir=out_dir)
-    report = write_report(study, out_dir=out_dir, importance=importance)
+    report = write_report(study, out_dir=out_dir, importance=parameter_importance)
     return [*drawn.paths, *report.paths], drawn.text

@@ -11,11 +11,9 @@ import yaml
 from numpy.typing import NDArray
 
 from softloc_core.errors import UserError
-from softloc_core.trial.run import TrialConfig
-from sweeps.storage.folder import StudyFolder
-from sweeps.storage.store import TrialStore
-from sweeps.study.located_yaml import Located
-from sweeps.study.objectives import Objective, mean_value, objective, parse_objectives, value_of
+from softloc_core.trial import TrialConfig
+from sweeps.storage import StudyFolder, TrialStore
+from sweeps.study import Located, Objective, mean_value, objective, parse_objectives, value_of
 
 __all__ = ["Setting", "own_objectives", "pareto_front", "pareto_text", "settings_of", "study_front_text"]
 

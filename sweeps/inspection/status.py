@@ -10,11 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from softloc_core.errors import UserError
-from sweeps.execution.progress import duration_text
-from sweeps.execution.status_file import STATUS_FILE
+from sweeps.execution import STATUS_FILE, duration_text
 from sweeps.inspection.pareto import own_objectives
-from sweeps.storage.counts import StoredCounts, stored_counts
-from sweeps.storage.folder import StudyFolder
+from sweeps.storage import StoredCounts, StudyFolder, stored_counts
 
 __all__ = ["status_text", "watch_status"]
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from analysis.reading.rescoring import match_counts
-from sweeps.storage.schema import TABLES
+from analysis.reading import match_counts
+from sweeps.storage import TABLES
 
 __all__ = [
     "BEST_FIRST",

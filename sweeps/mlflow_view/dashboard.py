@@ -20,9 +20,7 @@ from sweeps.mlflow_view.live_picture import LiveView
 from sweeps.mlflow_view.thread import open_writer
 from sweeps.mlflow_view.writer import tracking_uri
 from sweeps.redaction import redacted
-from sweeps.storage.folder import StudyFolder
-from sweeps.storage.lock import study_lock
-from sweeps.storage.store import TrialStore
+from sweeps.storage import StudyFolder, TrialStore, study_lock
 
 __all__ = ["rebuild_mlflow", "serve_dashboard"]
 

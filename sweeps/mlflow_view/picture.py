@@ -19,8 +19,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import AnalysisError
-from analysis.reading.categories import tasks_of
-from analysis.reading.results import Study, load_study
+from analysis.reading import Study, load_study, tasks_of
 
 __all__ = ["StudyView", "study_view", "summary_table"]
 
@@ -108,9 +107,8 @@ def summary_table(study: Study) -> pd.DataFrame:
 
 def _heat_map(study: Study, *, prefix: str) -> dict[str, bytes]:
     """The map as a picture and in characters, by names that begin with `prefix`."""
-    from analysis.answers.maps import map_study
-    from analysis.figures.maps import plot_map, save_figure
-    from analysis.figures.terminal import text_map
+    from analysis.answers import map_study
+    from analysis.figures import plot_map, save_figure, text_map
 
     drawn = map_study(study, estimator="auto")
     with TemporaryDirectory(prefix="softloc-view-") as folder:

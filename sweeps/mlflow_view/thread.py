@@ -16,8 +16,7 @@ from sweeps.mlflow_view.live_picture import LiveView
 from sweeps.mlflow_view.picture import StudyView
 from sweeps.mlflow_view.writer import MlflowWriter
 from sweeps.redaction import redacted
-from sweeps.storage.records import TrialRecord
-from sweeps.storage.store import TrialStore
+from sweeps.storage import TrialRecord, TrialStore
 
 __all__ = ["Tracker", "TrackerThread", "open_tracker", "open_writer"]
 

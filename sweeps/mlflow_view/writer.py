@@ -15,9 +15,7 @@ from typing import Any
 from sweeps.mlflow_view.address import set_mlflow_environment, without_credentials
 from sweeps.mlflow_view.content import BEST_FIRST_TAG, PARAMETERS, TAGS, metrics_of, recording_scores, text_of
 from sweeps.mlflow_view.picture import StudyView
-from sweeps.storage.environment import environment_at, read_environments
-from sweeps.storage.store import TrialStore
-from sweeps.storage.weights import kept_weights
+from sweeps.storage import TrialStore, environment_at, kept_weights, read_environments
 
 __all__ = ["MlflowWriter", "tracking_uri"]
 

@@ -1,1 +1,5 @@
 """A study and its data become trials, each with its identity."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from softloc_core.errors import ConfigError
 from sweeps.planning.planner import PlannedTrial
 from sweeps.planning.source import TrialSource
-from sweeps.storage.store import Row
+from sweeps.storage import Row
 
 __all__ = ["UNLIMITED", "Budget", "BudgetedSource"]
 

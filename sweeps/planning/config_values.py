@@ -10,8 +10,8 @@ from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
 from softloc_core.label_noise import COMMON_OPTIONS, NOISES, misaligned
 from softloc_core.losses import LOSSES, MEASURES, Constant, make_loss, resolve_options, schedule_from_spec
-from softloc_core.trial.run import OPTION_FIELDS, TrialConfig, augmentation_of, detector_of
-from sweeps.study.fields import FIELDS
+from softloc_core.trial import OPTION_FIELDS, TrialConfig, augmentation_of, detector_of
+from sweeps.study import FIELDS
 
 __all__ = ["canonical_values", "judge_names", "names_of", "set_option"]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from softloc_core.tasks import TASKS, DataRequest, TaskData
-from sweeps.designs.space import Parameter
+from sweeps.designs import Parameter
 from sweeps.planning.data_roots import DataRoots
-from sweeps.study.reading import Study
+from sweeps.study import Study
 
 __all__ = ["data_requests", "load_data", "task_defaults"]
 

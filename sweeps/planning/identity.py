@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 
 from softloc_core.errors import ConfigError
-from sweeps.designs.fixed import LEARNING
+from sweeps.designs import LEARNING
 from sweeps.planning.planner import Planner
-from sweeps.storage.folder import StudyFolder
-from sweeps.study.reading import Study
+from sweeps.storage import StudyFolder
+from sweeps.study import Study
 
 __all__ = ["resolved_study", "validate_same_study"]
 

@@ -9,19 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from softloc_core.errors import ConfigError
-from softloc_core.inference.calibration import require_validation
+from softloc_core.inference import require_validation
 from softloc_core.tasks import TASKS, DataRequest, TaskData
-from softloc_core.trial.run import TrialConfig, trial_id
-from sweeps.designs.fixed import Design, GridDesign, make_design
-from sweeps.designs.space import Parameter, active_part
+from softloc_core.trial import TrialConfig, trial_id
+from sweeps.designs import Design, GridDesign, Parameter, active_part, make_design
 from sweeps.planning.config_values import canonical_values, judge_names, names_of, set_option
 from sweeps.planning.data import load_data, task_defaults
-from sweeps.study.conditions import known_conditions
-from sweeps.study.fields import FIELDS, Field
-from sweeps.study.located_yaml import Located
-from sweeps.study.parameters import validate_range
-from sweeps.study.reading import Study
-from sweeps.study.units import Duration, TimeBase
+from sweeps.study import FIELDS, Duration, Field, Located, Study, TimeBase, known_conditions, validate_range
 
 __all__ = ["PlannedTrial", "Planner", "load_data"]
 

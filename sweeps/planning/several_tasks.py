@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial.run import TrialConfig
-from sweeps.designs.fixed import Design
+from softloc_core.trial import TrialConfig
+from sweeps.designs import Design
 from sweeps.planning.planner import PlannedTrial, Planner
-from sweeps.study.reading import Study
+from sweeps.study import Study
 
 __all__ = ["TasksPlanner", "make_planner"]
 

@@ -9,13 +9,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sweeps.designs.space import Value
+from sweeps.designs import Value
 from sweeps.planning.planner import PlannedTrial, Planner
 from sweeps.redaction import redacted
-from sweeps.storage.folder import StudyFolder
-from sweeps.storage.store import Row, StoredTrial
-from sweeps.study.definition import Study
-from sweeps.study.objectives import mean_value, value_of
+from sweeps.storage import Row, StoredTrial, StudyFolder
+from sweeps.study import Study, mean_value, value_of
 
 __all__ = ["POINTS_FILE", "TrialSource", "stands", "trial_source"]
 

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from softloc_core.trial.run import OPTION_FIELDS, TrialConfig, TrialResult
+from softloc_core.trial import OPTION_FIELDS, TrialConfig, TrialResult
 from sweeps.storage.schema import SCHEMA_VERSION
 
 __all__ = [

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from softloc_core.trial.run import TrialConfig
+from softloc_core.trial import TrialConfig
 
 __all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "arrow_schema", "markdown"]
 

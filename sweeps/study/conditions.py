@@ -11,7 +11,7 @@ from typing import Any
 
 from softloc_core.label_noise import COMMON_OPTIONS, NOISES
 from softloc_core.losses import LOSSES
-from sweeps.designs.space import Condition, Parameter, in_order
+from sweeps.designs import Condition, Parameter, in_order
 from sweeps.study.located_yaml import Located
 
 __all__ = ["known_conditions", "parse_conditions"]

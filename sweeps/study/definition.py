@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from softloc_core.errors import ConfigError
-from sweeps.designs.space import Parameter
+from sweeps.designs import Parameter
 from sweeps.study.fields import write_value
 from sweeps.study.objectives import F1, Objective
 from sweeps.study.units import Duration

@@ -9,7 +9,7 @@ from typing import Any
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
-from softloc_core.trial.training import SCORED_PARTS
+from softloc_core.trial import SCORED_PARTS
 from sweeps.study.definition import Study
 from sweeps.study.fields import unknown_key
 from sweeps.study.located_yaml import Located

@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from softloc_core.errors import ConfigError
-from softloc_core.losses.schedules import schedule_from_spec
-from softloc_core.trial.run import TrialConfig
+from softloc_core.losses import schedule_from_spec
+from softloc_core.trial import TrialConfig
 from sweeps.study.located_yaml import Located
 from sweeps.study.units import Duration, parse_duration
 

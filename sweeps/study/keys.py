@@ -8,8 +8,7 @@ from typing import Any
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS
-from sweeps.designs.fixed import DESIGN_OPTIONS
-from sweeps.designs.space import Parameter
+from sweeps.designs import DESIGN_OPTIONS, Parameter
 from sweeps.study.conditions import parse_conditions
 from sweeps.study.definition import Resources
 from sweeps.study.fields import FIELDS, Field, parse_field, unknown_key

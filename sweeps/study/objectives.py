@@ -11,8 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from softloc_core.errors import ConfigError
-from sweeps.designs.space import Value
-from sweeps.storage.schema import TABLES
+from sweeps.designs import Value
+from sweeps.storage import TABLES
 from sweeps.study.located_yaml import Located
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from softloc_core.errors import ConfigError
-from sweeps.designs.space import KINDS
+from sweeps.designs import KINDS
 from sweeps.study.fields import FIELDS, nearest
 from sweeps.study.located_yaml import Located, parse_value
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from sweeps.designs.space import KINDS, Parameter
+from sweeps.designs import KINDS, Parameter
 from sweeps.study.located_yaml import Located
 
 __all__ = ["Parse", "parse_parameter", "validate_range"]

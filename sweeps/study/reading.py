@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from softloc_core.errors import ConfigError
-from sweeps.designs.fixed import DESIGN_TYPES
+from sweeps.designs import DESIGN_TYPES
 from sweeps.study import keys
 from sweeps.study.checkpoint_rule import parse_checkpoint_rule
 from sweeps.study.definition import Resources, Study

@@ -6,7 +6,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.label_noise import NOISES
 from softloc_core.losses import LOSSES
 from softloc_core.tasks import TASKS
-from sweeps.designs.fixed import DESIGN_TYPES, LEARNING, MULTI_OBJECTIVE, ONE_OBJECTIVE
+from sweeps.designs import DESIGN_TYPES, LEARNING, MULTI_OBJECTIVE, ONE_OBJECTIVE
 from sweeps.study.definition import Study
 from sweeps.study.keys import one_of
 from sweeps.study.located_yaml import Located

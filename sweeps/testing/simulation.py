@@ -16,12 +16,12 @@ import torch
 from softloc_core.decoding import AUTO_DECODING
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
-from softloc_core.losses.schedules import Constant
+from softloc_core.losses import Constant
 from softloc_core.metrics import Scores, score_events
 from softloc_core.networks import CompactNetwork, NetworkBuilder
 from softloc_core.tasks import TASKS, DataRequest, FeatureSum, Recording, SourceInfo, TaskData
-from softloc_core.training.optimisation import HistoryPoint
-from softloc_core.trial.run import TrialConfig, TrialResult, trial_id
+from softloc_core.training import HistoryPoint
+from softloc_core.trial import TrialConfig, TrialResult, trial_id
 
 __all__ = ["SimulatedRun", "SimulatedTask", "SimulatedTrial", "register_simulated_task"]
 

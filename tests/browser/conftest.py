@@ -1,8 +1,3 @@
 """The programs beside the tests are imported by name."""
 
 from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import CHROMIUM, Page, chromium
-from many_runs import fill
 
 from sweeps.mlflow_view.content import BEST_FIRST
+from tests.browser.chromium import CHROMIUM, Page, chromium
+from tests.browser.many_runs import fill
 
 pytestmark = [
     pytest.mark.browser,

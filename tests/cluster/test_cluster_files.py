@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,7 @@ import jsonschema
 import pytest
 import yaml
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from rayjob_schema import RAYJOB
+from tests.cluster.rayjob_schema import RAYJOB
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ["ray_cluster.yaml", "deploy/local_cluster.yaml"]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fault_study import FaultStudy, Verdict
-
 from sweeps.testing.simulation import register_simulated_task
+from tests.faults.fault_study import FaultStudy, Verdict
 
 _TABLE = pytest.StashKey[list[Verdict]]()
 

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from fault_study import PATIENCE_S, FaultStudy
 
 from sweeps.storage.schema import SCHEMA_VERSION, arrow_schema
+from tests.faults.fault_study import PATIENCE_S, FaultStudy
 
 PLAIN = Path(__file__).with_name("plain_driver.py")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_study import PATIENCE_S, FaultStudy
+
+from tests.faults.fault_study import PATIENCE_S, FaultStudy
 
 SIZE_MB = 24
 

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fault_study import PATIENCE_S, FaultStudy
+
+from tests.faults.fault_study import PATIENCE_S, FaultStudy
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 KILLS = 30

@@ -15,7 +15,8 @@ from typing import Any
 
 import psutil
 import pytest
-from fault_study import PATIENCE_S, FaultStudy
+
+from tests.faults.fault_study import PATIENCE_S, FaultStudy
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 KILLS = 12

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fault_study import PATIENCE_S, FaultStudy
+
+from tests.faults.fault_study import PATIENCE_S, FaultStudy
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 

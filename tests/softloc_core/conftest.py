@@ -1,10 +1,5 @@
-import sys
-from pathlib import Path
-
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)
@@ -17,17 +12,16 @@ def one_thread():
 
 @pytest.fixture(scope="session")
 def data():
-    from tiny_data import tiny_data
+    from tests.softloc_core.tiny_data import tiny_data
 
     return tiny_data()
 
 
 @pytest.fixture
 def config():
-    from tiny_data import TRAINING
-
     from softloc_core.losses.schedules import Ramp
     from softloc_core.trial.run import TrialConfig
+    from tests.softloc_core.tiny_data import TRAINING
 
     return TrialConfig(
         task="drums",

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from softloc_core.errors import ConfigError, DataError
-from softloc_core.features.audio import AudioFile
+from softloc_core.features import AudioFile
 from softloc_core.tasks.base.contract import DataRequest, SourceInfo
 from softloc_core.tasks.base.sources import (
     AudioRecording,

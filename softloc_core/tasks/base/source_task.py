@@ -13,7 +13,7 @@ from typing import Any, Generic
 from softloc_core.decoding import AUTO_DECODING
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.events import EventList
-from softloc_core.features.cache import FRONT_ENDS, FeatureCache, FrontEnd, front_end
+from softloc_core.features import FRONT_ENDS, FeatureCache, FrontEnd, front_end
 from softloc_core.metrics import Scores, score_events
 from softloc_core.networks import NetworkBuilder
 from softloc_core.tasks.base.checks import RecordingSummary, SourceReport

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
-from softloc_core.features.audio import AudioSource
+from softloc_core.features import AudioSource
 from softloc_core.tasks.base.contract import DataRequest, SourceInfo
 
 __all__ = [

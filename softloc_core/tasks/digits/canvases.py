@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
-from softloc_core.tasks.base.contract import Recording
-from softloc_core.tasks.base.rendered import generator_of
+from softloc_core.tasks.base import Recording, generator_of
 from softloc_core.tasks.digits.curves import CURVES
 from softloc_core.tasks.digits.images import DigitImages
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.sources import Scan, SplitNames, training_folds
+from softloc_core.tasks.base import DataRequest, Scan, SourceInfo, SplitNames, training_folds
 from softloc_core.tasks.digits.canvases import Canvas, draw_canvas
 from softloc_core.tasks.digits.images import DigitImages, embedded_digits, mnist_digits
 

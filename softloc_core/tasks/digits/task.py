@@ -10,14 +10,10 @@ import numpy as np
 
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
-from softloc_core.losses.schedules import Ramp
-from softloc_core.metrics import Scores
-from softloc_core.metrics.pictures import Objects, score_pictures
-from softloc_core.networks import NetworkBuilder
-from softloc_core.networks.window_lstm import CompactWindows, VggWindows
-from softloc_core.tasks.base.contract import DataRequest, TaskData
-from softloc_core.tasks.base.defaults import STEADY_TRAINING
-from softloc_core.tasks.base.source_task import RecordingReader, SourceTask
+from softloc_core.losses import Ramp
+from softloc_core.metrics import Objects, Scores, score_pictures
+from softloc_core.networks import CompactWindows, NetworkBuilder, VggWindows
+from softloc_core.tasks.base import STEADY_TRAINING, DataRequest, RecordingReader, SourceTask, TaskData
 from softloc_core.tasks.digits.canvases import HOP_S, Canvas, PictureRecording, curve_of, windows
 from softloc_core.tasks.digits.curves import CURVES
 from softloc_core.tasks.digits.images import FIELD_PX

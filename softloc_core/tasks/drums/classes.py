@@ -7,8 +7,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.base.annotation_lines import read_lines, validate_class, validate_event_time
-from softloc_core.tasks.base.sources import TimedClass, collect
+from softloc_core.tasks.base import TimedClass, collect, read_lines, validate_class, validate_event_time
 
 __all__ = ["DRUM_CHANNELS", "MDB_CLASSES", "read_idmt_annotation", "read_mdb_annotation"]
 

@@ -12,11 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.errors import DataError
-from softloc_core.features.audio import AudioFile
-from softloc_core.tasks.base.annotation_lines import read_lines, validate_class, validate_event_time
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.folders import AnnotatedFolder, FolderSource
-from softloc_core.tasks.base.sources import AudioRecording, Scan, SplitNames, TimedClass
+from softloc_core.features import AudioFile
+from softloc_core.tasks.base import (
+    AnnotatedFolder,
+    AudioRecording,
+    DataRequest,
+    FolderSource,
+    Scan,
+    SourceInfo,
+    SplitNames,
+    TimedClass,
+    read_lines,
+    validate_class,
+    validate_event_time,
+)
 from softloc_core.tasks.drums.classes import DRUM_CHANNELS
 
 __all__ = ["DRUMMERS", "EnstSource", "EnstWithMusicSource", "read_enst_annotation"]

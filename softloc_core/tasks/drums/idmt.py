@@ -6,9 +6,7 @@ import re
 from pathlib import Path
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.folders import AnnotatedFolder, FolderSource
-from softloc_core.tasks.base.sources import SplitNames
+from softloc_core.tasks.base import AnnotatedFolder, DataRequest, FolderSource, SourceInfo, SplitNames
 from softloc_core.tasks.drums.classes import DRUM_CHANNELS, read_idmt_annotation
 
 __all__ = ["COLLECTIONS", "IdmtSource"]

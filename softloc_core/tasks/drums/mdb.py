@@ -5,9 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.folders import AnnotatedFolder, FolderSource
-from softloc_core.tasks.base.sources import SplitNames, training_folds
+from softloc_core.tasks.base import (
+    AnnotatedFolder,
+    DataRequest,
+    FolderSource,
+    SourceInfo,
+    SplitNames,
+    training_folds,
+)
 from softloc_core.tasks.drums.classes import DRUM_CHANNELS, read_mdb_annotation
 
 __all__ = ["MdbSource"]

@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from softloc_core.tasks.base.rendered import RenderedAudio, RenderedSource, numbered_names, rendered_info
-from softloc_core.tasks.base.sources import AudioRecording, TimedClass, named_events
+from softloc_core.tasks.base import (
+    AudioRecording,
+    RenderedAudio,
+    RenderedSource,
+    TimedClass,
+    named_events,
+    numbered_names,
+    rendered_info,
+)
 from softloc_core.tasks.drums.classes import DRUM_CHANNELS
 from softloc_core.tasks.drums.kit import RATE_HZ, draw_kit
 from softloc_core.tasks.drums.mix import rendered_mix

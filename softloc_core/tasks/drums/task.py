@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from softloc_core.losses.schedules import Ramp
-from softloc_core.networks import CompactNetwork, DrumConvLstm, NetworkBuilder
-from softloc_core.networks.recurrent import REVIEWED_DRUM_NETWORKS
-from softloc_core.tasks.base.defaults import STEADY_TRAINING
-from softloc_core.tasks.base.source_task import AudioTask
+from softloc_core.losses import Ramp
+from softloc_core.networks import REVIEWED_DRUM_NETWORKS, CompactNetwork, DrumConvLstm, NetworkBuilder
+from softloc_core.tasks.base import STEADY_TRAINING, AudioTask
 from softloc_core.tasks.drums.classes import DRUM_CHANNELS
 from softloc_core.tasks.drums.enst import EnstSource, EnstWithMusicSource
 from softloc_core.tasks.drums.idmt import IdmtSource

@@ -1,1 +1,6 @@
 """Initial foot contacts in inertial signals: Mobilise-D recordings and rendered walking."""
+
+from softloc_core.tasks.gait.matlab import Trial, read_trials
+from softloc_core.tasks.gait.task import GaitTask
+
+__all__ = ["GaitTask", "Trial", "read_trials"]

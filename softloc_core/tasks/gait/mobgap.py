@@ -6,8 +6,15 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from softloc_core.errors import ConfigError, DataError
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.sources import Scan, SignalRecording, SplitNames, checked_split, read_all
+from softloc_core.tasks.base import (
+    DataRequest,
+    Scan,
+    SignalRecording,
+    SourceInfo,
+    SplitNames,
+    checked_split,
+    read_all,
+)
 from softloc_core.tasks.gait.matlab import SYSTEMS, Trial, read_trials
 from softloc_core.tasks.gait.stretches import Stretch, contact_runs, cut_stretch, gait_recording
 

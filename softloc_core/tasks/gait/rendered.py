@@ -7,9 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from softloc_core.tasks.base.contract import DataRequest
-from softloc_core.tasks.base.rendered import RenderedSource, generator_of, numbered_names, rendered_info
-from softloc_core.tasks.base.sources import SignalRecording, SplitNames
+from softloc_core.tasks.base import (
+    DataRequest,
+    RenderedSource,
+    SignalRecording,
+    SplitNames,
+    generator_of,
+    numbered_names,
+    rendered_info,
+)
 from softloc_core.tasks.gait.stretches import RATE_HZ, Stretch, gait_recording
 
 __all__ = ["SyntheticGait", "rendered_stretch"]

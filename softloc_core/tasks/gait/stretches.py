@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.events import EventList
-from softloc_core.tasks.base.sources import SignalRecording
+from softloc_core.tasks.base import SignalRecording
 
 __all__ = [
     "FRONT_ENDS",

@@ -8,11 +8,10 @@ from typing import Any
 
 from softloc_core.decoding import SPARSE_DECODING
 from softloc_core.events import EventList
-from softloc_core.losses.schedules import Ramp
+from softloc_core.losses import Ramp
 from softloc_core.metrics import Scores
 from softloc_core.networks import CompactNetwork, NetworkBuilder
-from softloc_core.tasks.base.contract import TaskData
-from softloc_core.tasks.base.source_task import SignalTask
+from softloc_core.tasks.base import SignalTask, TaskData
 from softloc_core.tasks.gait.mobgap import MobgapSource
 from softloc_core.tasks.gait.rendered import SyntheticGait
 from softloc_core.tasks.gait.stretches import FRONT_ENDS, GAIT_CHANNELS

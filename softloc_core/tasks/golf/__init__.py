@@ -1,1 +1,5 @@
 """Golf swing events in video features: GolfDB and rendered swings."""
+
+from softloc_core.tasks.golf.task import GolfTask
+
+__all__ = ["GolfTask"]

@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.sources import Scan, SignalRecording, SplitNames, checked_split, training_folds
+from softloc_core.tasks.base import (
+    DataRequest,
+    Scan,
+    SignalRecording,
+    SourceInfo,
+    SplitNames,
+    checked_split,
+    training_folds,
+)
 from softloc_core.tasks.golf.annotations import ANNOTATION_FILE, Swing, read_swings
 from softloc_core.tasks.golf.clips import FRAME_S, ClipFeatures, read_clips
 

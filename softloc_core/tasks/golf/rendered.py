@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from softloc_core.events import EventList
-from softloc_core.tasks.base.rendered import (
+from softloc_core.tasks.base import (
     RenderedSource,
+    SignalRecording,
     generator_of,
     key_of,
     numbered_names,
     rendered_info,
 )
-from softloc_core.tasks.base.sources import SignalRecording
 from softloc_core.tasks.golf.clips import FRAME_S
 from softloc_core.tasks.golf.golf_db import clip_tolerance_s
 from softloc_core.tasks.golf.swing import draw_swing

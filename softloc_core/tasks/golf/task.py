@@ -8,13 +8,10 @@ from functools import partial
 from typing import Any
 
 from softloc_core.events import EventList
-from softloc_core.losses.schedules import Ramp
+from softloc_core.losses import Ramp
 from softloc_core.metrics import Scores, correct_event_measures
-from softloc_core.networks import CompactNetwork, NetworkBuilder
-from softloc_core.networks.swingnet import SwingNetHead
-from softloc_core.tasks.base.contract import TaskData
-from softloc_core.tasks.base.defaults import STEADY_TRAINING
-from softloc_core.tasks.base.source_task import SignalTask
+from softloc_core.networks import CompactNetwork, NetworkBuilder, SwingNetHead
+from softloc_core.tasks.base import STEADY_TRAINING, SignalTask, TaskData
 from softloc_core.tasks.golf.annotations import GOLF_CHANNELS
 from softloc_core.tasks.golf.clips import FRAME_S
 from softloc_core.tasks.golf.golf_db import GolfDbSource

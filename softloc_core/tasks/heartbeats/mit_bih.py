@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.sources import (
+from softloc_core.tasks.base import (
+    DataRequest,
     Scan,
     SignalRecording,
+    SourceInfo,
     SplitNames,
     checked_split,
     scan_of,

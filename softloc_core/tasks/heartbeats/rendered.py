@@ -8,8 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from softloc_core.tasks.base.rendered import RenderedSource, generator_of, numbered_names, rendered_info
-from softloc_core.tasks.base.sources import SignalRecording
+from softloc_core.tasks.base import (
+    RenderedSource,
+    SignalRecording,
+    generator_of,
+    numbered_names,
+    rendered_info,
+)
 from softloc_core.tasks.heartbeats.signal import RATE_HZ, EcgRecord, ecg_recording
 
 __all__ = ["SyntheticHeartbeats", "rendered_ecg"]

@@ -13,7 +13,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
-from softloc_core.tasks.base.sources import SignalRecording
+from softloc_core.tasks.base import SignalRecording
 
 __all__ = ["FRONT_ENDS", "HEARTBEAT_CHANNELS", "RATE_HZ", "EcgRecord", "ecg_features", "ecg_recording"]
 

@@ -11,11 +11,10 @@ from torch import nn
 
 from softloc_core.decoding import SPARSE_DECODING
 from softloc_core.events import EventList
-from softloc_core.losses.schedules import Ramp
+from softloc_core.losses import Ramp
 from softloc_core.metrics import Scores
 from softloc_core.networks import CompactNetwork, InPieces, NetworkBuilder
-from softloc_core.tasks.base.contract import TaskData
-from softloc_core.tasks.base.source_task import SignalTask
+from softloc_core.tasks.base import SignalTask, TaskData
 from softloc_core.tasks.heartbeats.mit_bih import MitBihSource
 from softloc_core.tasks.heartbeats.rendered import SyntheticHeartbeats
 from softloc_core.tasks.heartbeats.signal import FRONT_ENDS, HEARTBEAT_CHANNELS

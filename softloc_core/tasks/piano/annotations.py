@@ -6,8 +6,7 @@ import math
 from pathlib import Path
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.base.annotation_lines import read_lines, validate_event_time
-from softloc_core.tasks.base.sources import TimedClass
+from softloc_core.tasks.base import TimedClass, read_lines, validate_event_time
 from softloc_core.tasks.piano.keys import HIGHEST_MIDI, LOWEST_MIDI, key_name
 
 __all__ = ["read_maps_annotation"]

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from softloc_core.errors import ConfigError, DataError
-from softloc_core.features.audio import AudioFile
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.sources import (
+from softloc_core.features import AudioFile
+from softloc_core.tasks.base import (
     AudioRecording,
+    DataRequest,
     Scan,
+    SourceInfo,
     SplitNames,
     checked_split,
     named_events,

@@ -10,9 +10,16 @@ import numpy as np
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.folders import AnnotatedFolder, FolderSource
-from softloc_core.tasks.base.sources import AudioRecording, Scan, SplitNames, checked_split
+from softloc_core.tasks.base import (
+    AnnotatedFolder,
+    AudioRecording,
+    DataRequest,
+    FolderSource,
+    Scan,
+    SourceInfo,
+    SplitNames,
+    checked_split,
+)
 from softloc_core.tasks.piano.annotations import read_maps_annotation
 from softloc_core.tasks.piano.keys import KEY_NAMES, LOWEST_MIDI
 

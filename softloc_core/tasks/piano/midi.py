@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from softloc_core.errors import ConfigError, DataError
-from softloc_core.tasks.base.sources import TimedClass
+from softloc_core.tasks.base import TimedClass
 from softloc_core.tasks.piano.keys import HIGHEST_MIDI, LOWEST_MIDI, key_name
 
 __all__ = ["read_midi_onsets"]

@@ -6,8 +6,15 @@ import numpy as np
 import scipy.signal
 from numpy.typing import NDArray
 
-from softloc_core.tasks.base.rendered import RenderedAudio, RenderedSource, numbered_names, rendered_info
-from softloc_core.tasks.base.sources import AudioRecording, TimedClass, named_events
+from softloc_core.tasks.base import (
+    AudioRecording,
+    RenderedAudio,
+    RenderedSource,
+    TimedClass,
+    named_events,
+    numbered_names,
+    rendered_info,
+)
 from softloc_core.tasks.piano.instrument import RATE_HZ, Piano, draw_piano
 from softloc_core.tasks.piano.keys import KEY_NAMES, key_name
 from softloc_core.tasks.piano.pieces import Note, draw_piece

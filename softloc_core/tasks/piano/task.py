@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from softloc_core.events import EventList
-from softloc_core.losses.schedules import Ramp
-from softloc_core.metrics import Scores
-from softloc_core.metrics.recording_means import mean_over_recordings
+from softloc_core.losses import Ramp
+from softloc_core.metrics import Scores, mean_over_recordings
 from softloc_core.networks import (
     HarmonicNetwork,
     NetworkBuilder,
@@ -18,9 +17,7 @@ from softloc_core.networks import (
     PianoConvLstmText,
     PianoCountConvLstm,
 )
-from softloc_core.tasks.base.contract import TaskData
-from softloc_core.tasks.base.defaults import STEADY_TRAINING
-from softloc_core.tasks.base.source_task import AudioTask
+from softloc_core.tasks.base import STEADY_TRAINING, AudioTask, TaskData
 from softloc_core.tasks.piano.keys import KEY_NAMES
 from softloc_core.tasks.piano.maestro import MaestroSource
 from softloc_core.tasks.piano.maps import MapsSource, PaperKeysMapsSource

@@ -1,1 +1,5 @@
 """Smoking puffs in wrist-sensor features: puffMarker and rendered sessions."""
+
+from softloc_core.tasks.puffs.task import PuffTask
+
+__all__ = ["PuffTask"]

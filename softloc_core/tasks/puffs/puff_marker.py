@@ -15,8 +15,15 @@ from numpy.typing import NDArray
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.sources import Scan, SignalRecording, SplitNames, checked_split, collect
+from softloc_core.tasks.base import (
+    DataRequest,
+    Scan,
+    SignalRecording,
+    SourceInfo,
+    SplitNames,
+    checked_split,
+    collect,
+)
 
 __all__ = ["STEP_S", "PuffMarkerSource", "breath_recording", "leave_one_out"]
 

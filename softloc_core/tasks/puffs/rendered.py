@@ -8,9 +8,14 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.rendered import RenderedSource, generator_of
-from softloc_core.tasks.base.sources import SignalRecording, SplitNames
+from softloc_core.tasks.base import (
+    DataRequest,
+    RenderedSource,
+    SignalRecording,
+    SourceInfo,
+    SplitNames,
+    generator_of,
+)
 from softloc_core.tasks.puffs.puff_marker import N_PEOPLE, breath_recording, leave_one_out
 
 __all__ = ["RenderedBreaths"]

@@ -7,13 +7,10 @@ from functools import partial
 from typing import Any
 
 from softloc_core.events import EventList
-from softloc_core.losses.schedules import Constant, Ramp
+from softloc_core.losses import Constant, Ramp
 from softloc_core.metrics import Scores, score_steps
-from softloc_core.networks import CompactNetwork, NetworkBuilder
-from softloc_core.networks.puff_lstm import PuffLstm
-from softloc_core.tasks.base.contract import TaskData
-from softloc_core.tasks.base.defaults import STEADY_TRAINING
-from softloc_core.tasks.base.source_task import SignalTask
+from softloc_core.networks import CompactNetwork, NetworkBuilder, PuffLstm
+from softloc_core.tasks.base import STEADY_TRAINING, SignalTask, TaskData
 from softloc_core.tasks.puffs.puff_marker import STEP_S, PuffMarkerSource
 from softloc_core.tasks.puffs.rendered import RenderedBreaths
 

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.events import SegmentList
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.sources import (
+from softloc_core.tasks.base import (
+    DataRequest,
     Scan,
     SignalRecording,
+    SourceInfo,
     SplitNames,
     checked_split,
     plain_features,

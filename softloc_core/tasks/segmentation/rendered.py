@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.events import SegmentList
-from softloc_core.tasks.base.rendered import (
+from softloc_core.tasks.base import (
     RenderedSource,
+    SignalRecording,
     generator_of,
     key_of,
     numbered_names,
     rendered_info,
 )
-from softloc_core.tasks.base.sources import SignalRecording
 
 __all__ = ["SYNTHETIC_NAMES", "SyntheticVideosSource"]
 

@@ -14,10 +14,11 @@ from scipy.io.matlab import MatReadError
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.events import SegmentList
-from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.sources import (
+from softloc_core.tasks.base import (
+    DataRequest,
     Scan,
     SignalRecording,
+    SourceInfo,
     SplitNames,
     checked_split,
     collect,

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from softloc_core.events import EventList
-from softloc_core.losses.schedules import Constant
+from softloc_core.losses import Constant
 from softloc_core.metrics import Scores, score_segments
 from softloc_core.networks import CompactTcn, EdTcn, NetworkBuilder
-from softloc_core.tasks.base.contract import TaskData
-from softloc_core.tasks.base.defaults import STEADY_TRAINING
-from softloc_core.tasks.base.source_task import SignalTask
+from softloc_core.tasks.base import STEADY_TRAINING, SignalTask, TaskData
 from softloc_core.tasks.segmentation.folders import GTEA_NAMES, SALADS_NAMES, FoldersSource
 from softloc_core.tasks.segmentation.rendered import SyntheticVideosSource
 from softloc_core.tasks.segmentation.svm_scores import EVAL_NAMES, MID_NAMES, SvmScoresSource

@@ -4,8 +4,7 @@ import mir_eval
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from analysis.errors import AnalysisError
 from analysis.reading.rescoring import match_counts, recording_counts, rescored, score_counts, tolerance_curve

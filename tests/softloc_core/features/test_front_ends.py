@@ -5,8 +5,7 @@ import dataclasses
 import librosa
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from numpy.typing import NDArray
 
 from softloc_core.errors import ConfigError

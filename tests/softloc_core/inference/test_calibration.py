@@ -4,15 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tiny_data import tiny_recording
+from hypothesis import given, settings, strategies as st
 
 from softloc_core.decoding import decoding_options
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
 from softloc_core.inference.calibration import calibrated_offset_s
 from softloc_core.trial.run import run_trial
+from tests.softloc_core.tiny_data import tiny_recording
 
 
 def events(time_s, channel=0, duration_s=60.0):

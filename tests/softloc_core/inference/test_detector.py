@@ -6,9 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tiny_data import HOP_S, tiny_recording
+from hypothesis import given, settings, strategies as st
 
 from softloc_core.decoding import FrameClass, LocalMass, OneEach, PeakPicking, decode
 from softloc_core.errors import ConfigError
@@ -18,6 +16,7 @@ from softloc_core.inference.ensemble import ENSEMBLE_OPTIONS, Ensemble, ensemble
 from softloc_core.inference.voting import VOTES
 from softloc_core.tasks import Recording, TaskData
 from softloc_core.trial.run import run_trial
+from tests.softloc_core.tiny_data import HOP_S, tiny_recording
 
 CPU = torch.device("cpu")
 ONE = ensemble_for({})

@@ -4,8 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from softloc_core.errors import ConfigError
 from softloc_core.features.front_ends import FRONT_ENDS

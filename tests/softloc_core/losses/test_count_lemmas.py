@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from softloc_core.losses import count_pmf, poisson_binomial_log_prob

@@ -4,8 +4,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from softloc_core.errors import ConfigError
 from softloc_core.losses import SoftLocLoss, smooth, soft_localization_loss

@@ -5,8 +5,7 @@ from itertools import permutations
 import mir_eval
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from softloc_core.events import EventList
 from softloc_core.metrics import f_measure, score_events

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from softloc_core.events import EventList, SegmentList
 from softloc_core.metrics.segments import edit_score, frame_accuracy, score_segments, segment_f_measure

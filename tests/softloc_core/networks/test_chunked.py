@@ -1,8 +1,7 @@
 """A recording scored in pieces is scored as a whole."""
 
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from softloc_core.networks import CompactNetwork, InPieces

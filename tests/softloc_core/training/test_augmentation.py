@@ -5,9 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from tiny_data import HOP_S, tiny_data, tiny_recording
+from hypothesis import given, settings, strategies as st
 
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList, FrameGrid, SegmentList
@@ -16,6 +14,7 @@ from softloc_core.tasks import TASKS, Recording
 from softloc_core.training.augmentation import Augmentation, AugmentedSet, judge_augmentation
 from softloc_core.training.excerpts import TrainingSet
 from softloc_core.trial.run import run_trial
+from tests.softloc_core.tiny_data import HOP_S, tiny_data, tiny_recording
 
 CPU = torch.device("cpu")
 PLAIN = Augmentation(

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny_data import TRAINING, tiny_data, tiny_recording
 
 from softloc_core.errors import ConfigError
 from softloc_core.training.excerpts import TrainingSet
 from softloc_core.training.loop import fit
 from softloc_core.training.optimisation import LEARNING_RATE_SCHEDULES, Optimisation, TrainingError
+from tests.softloc_core.tiny_data import TRAINING, tiny_data, tiny_recording
 
 CPU = torch.device("cpu")
 SETTINGS = {**TRAINING, "learning_rate_schedule": "constant", "iterations": 7, "batch_size": 4}

@@ -4,14 +4,13 @@ import math
 from dataclasses import fields, replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tiny_data import tiny_data
+from hypothesis import given, strategies as st
 
 from softloc_core.errors import ConfigError
 from softloc_core.losses import LOSSES
 from softloc_core.losses.schedules import Constant
 from softloc_core.trial.run import TrialConfig, run_trial, trial_id
+from tests.softloc_core.tiny_data import tiny_data
 
 CHANGED = {
     "loss_options": (("beta", 0.5),),

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_data import tiny_data, tiny_recording
 
 from softloc_core.errors import ConfigError
 from softloc_core.trial.run import TrialRun, run_trial
+from tests.softloc_core.tiny_data import tiny_data, tiny_recording
 
 ITERATIONS = 23
 

@@ -6,12 +6,16 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from softloc_core.errors import ConfigError
-from sweeps.designs.fixed import DESIGN_TYPES, MULTI_OBJECTIVE, ONE_OBJECTIVE, Design
-from sweeps.designs.fixed import make_design as make_design_of
+from sweeps.designs.fixed import (
+    DESIGN_TYPES,
+    MULTI_OBJECTIVE,
+    ONE_OBJECTIVE,
+    Design,
+    make_design as make_design_of,
+)
 from sweeps.designs.space import Parameter, active_part
 
 SPACE = {

@@ -4,7 +4,7 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.reading.results import Study
-from sweeps.inspection.importance import importance
+from sweeps.inspection.importance import parameter_importance
 
 
 def study(n=60, **columns):
@@ -24,17 +24,17 @@ def study(n=60, **columns):
 
 
 def test_finds_what_matters():
-    shares = importance(study())
+    shares = parameter_importance(study())
     assert next(iter(shares)) == "label noise (ms)" and shares["label noise (ms)"] > 0.8
     assert set(shares) == {"label noise (ms)", "softness (ms)", "loss"}
     assert sum(shares.values()) == pytest.approx(1.0)
-    assert importance(study()) == shares
+    assert parameter_importance(study()) == shares
 
 
 def test_infinite_softness_is_left_out():
     trials = study().trials
     trials.loc[:4, "softness_s"] = np.inf
-    assert "softness (ms)" in importance(Study("here", "simulated", trials, {}))
+    assert "softness (ms)" in parameter_importance(Study("here", "simulated", trials, {}))
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_infinite_softness_is_left_out():
 )
 def test_refused(few):
     with pytest.raises(AnalysisError, match="needs 2 parameters that vary and 10 trials, but here has"):
-        importance(few)
+        parameter_importance(few)

@@ -3,8 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from softloc_core.errors import ConfigError
 from sweeps.study.units import Duration, TimeBase, parse_duration

@@ -1,21 +1,22 @@
 """GolfDB: its layout as published, splits that keep videos whole, and every message for what is wrong."""
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks import TASKS, DataRequest
 from softloc_core.tasks.golf.annotations import GOLF_CHANNELS
 from softloc_core.tasks.golf.golf_db import clip_tolerance_s
-
-sys.path.insert(0, str(Path(__file__).parent))
-from golf_files import event_row, write_annotations, write_features, write_golfdb
+from tests.softloc_core.tasks.golf.golf_files import (
+    event_row,
+    write_annotations,
+    write_features,
+    write_golfdb,
+)
 
 GOLF = TASKS.get("golf")
 HOP_S = 1 / 30

@@ -3,8 +3,7 @@
 import mir_eval
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from softloc_core.events import EventList
 from softloc_core.metrics.recording_means import mean_over_recordings

@@ -1,0 +1,24 @@
+from .checkpoints import Checkpoints as Checkpoints, Origin as Origin, pack as pack, unpack as unpack
+from .counts import StoredCounts as StoredCounts, stored_counts as stored_counts
+from .environment import (
+    environment_at as environment_at,
+    read_environments as read_environments,
+    remember_environment as remember_environment,
+)
+from .export import export_study as export_study
+from .folder import StudyFolder as StudyFolder, inside as inside
+from .lock import study_lock as study_lock
+from .log import driver_log as driver_log
+from .records import (
+    Provenance as Provenance,
+    Reached as Reached,
+    RunTrial as RunTrial,
+    TrialRecord as TrialRecord,
+    completed_record as completed_record,
+    failed_record as failed_record,
+    not_finite as not_finite,
+    source_provenance as source_provenance,
+)
+from .schema import TABLES as TABLES
+from .store import Row as Row, StoredTrial as StoredTrial, TrialStore as TrialStore
+from .weights import kept_weights as kept_weights, weights_file as weights_file, weights_name as weights_name

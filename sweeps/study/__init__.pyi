@@ -1,0 +1,24 @@
+from .checkpoint_rule import CheckpointRule as CheckpointRule
+from .conditions import known_conditions as known_conditions
+from .early_stopping import (
+    EarlyStopping as EarlyStopping,
+    require_scored_recordings as require_scored_recordings,
+)
+from .fields import FIELDS as FIELDS, Field as Field
+from .located_yaml import Located as Located
+from .objectives import (
+    Objective as Objective,
+    mean_value as mean_value,
+    objective as objective,
+    parse_objectives as parse_objectives,
+    value_of as value_of,
+)
+from .parameters import validate_range as validate_range
+from .reading import (
+    Resources as Resources,
+    Study as Study,
+    load_study as load_study,
+    shipped_studies as shipped_studies,
+    study_from_yaml as study_from_yaml,
+)
+from .units import Duration as Duration, TimeBase as TimeBase, parse_duration as parse_duration
