@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from softloc_core.events import EventList
 from softloc_core.features import FRONT_ENDS
 from softloc_core.losses import schedule_from_spec
-from softloc_core.events import EventList
 from softloc_core.tasks import DataRequest, Recording, TaskData
 from softloc_core.trial import OPTION_FIELDS, TrialConfig, trial_id
 from sweeps.planning import make_planner
