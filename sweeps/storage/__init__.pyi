@@ -21,4 +21,9 @@ from .records import (
 )
 from .schema import TABLES as TABLES
 from .store import Row as Row, StoredTrial as StoredTrial, TrialStore as TrialStore
-from .weights import kept_weights as kept_weights, weights_file as weights_file, weights_name as weights_name
+from .weights import (
+    kept_weights as kept_weights,
+    load_weights as load_weights,
+    weights_file as weights_file,
+    weights_name as weights_name,
+)
