@@ -28,4 +28,9 @@ from .records import (
 )
 from .schema import TABLES as TABLES, Row as Row
 from .store import StoredTrial as StoredTrial, TrialStore as TrialStore
-from .weights import kept_weights as kept_weights, weights_file as weights_file, weights_name as weights_name
+from .weights import (
+    kept_weights as kept_weights,
+    load_weights as load_weights,
+    weights_file as weights_file,
+    weights_name as weights_name,
+)
