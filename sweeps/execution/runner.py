@@ -29,8 +29,8 @@ from sweeps.planning import (
     BudgetedSource,
     DataRoots,
     Planner,
+    checked_planner,
     load_data,
-    make_planner,
     resolved_study,
     trial_source,
     validate_same_study,
@@ -47,7 +47,7 @@ from sweeps.storage import (
     study_lock,
     write_definition,
 )
-from sweeps.study import Study, require_scored_recordings
+from sweeps.study import Study
 
 __all__ = ["Outcome", "RunOptions", "run_study", "study_folder"]
 
@@ -123,9 +123,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
         UserError: A study, data or folder that cannot be run; nothing was started.
     """
     data = load_data(study, data_root=options.data_root, cache_dir=options.cache_dir)
-    planner = make_planner(study, data)
-    planner.check()
-    require_scored_recordings(study, data)
+    planner = checked_planner(study, data)
     _validate_resources(study, options)
     if options.tracking_uri is not None:
         validate_tracking_uri(options.tracking_uri)
@@ -146,7 +144,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
             at_most=options.budget.max_trials,
         )
         say_start(study, planner, store, progress)
-        write_definition(folder, resolved_study(planner))
+        write_definition(folder, resolved_study(study))
         remember_environment(folder)
         for loaded in data.values():
             store.write_references(loaded)

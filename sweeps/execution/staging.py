@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sweeps.execution.pauses import BeginTrial, Stages
-from sweeps.planning import stands
+from sweeps.planning import is_final
 from sweeps.storage import Checkpoints, Origin, Row, StoredTrial, StudyFolder, source_provenance
 from sweeps.study import Study
 
@@ -61,7 +61,7 @@ def staging_of(
         stored: The trials that are there.
     """
     checkpoints = Checkpoints(folder, Origin(*source_provenance(), device_of(study)))
-    checkpoints.drop_of(identity for identity, trial in stored.items() if stands(trial, study))
+    checkpoints.drop_of(identity for identity, trial in stored.items() if is_final(trial, study))
     if study.stop_early is None and study.checkpoint is None and not study.keep_weights:
         return Staging(study)
     stages = Stages(

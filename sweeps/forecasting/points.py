@@ -11,38 +11,16 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures import plot_design, save_figure, text_design
-from sweeps.planning import POINTS_FILE, PlannedTrial, Planner, TrialSource, stands
+from sweeps.planning import PlannedTrial, Planner, is_final
 from sweeps.storage import StoredTrial, StudyFolder
 from sweeps.study import FIELDS, Study
 
-__all__ = ["draw_points", "is_there", "known_trials"]
-
-
-def known_trials(
-    planner: Planner, folder: StudyFolder, source: TrialSource, at_once: int
-) -> list[PlannedTrial]:
-    """All trials of a fixed design; of one that learns, those it gave, or else its first batch.
-
-    Args:
-        planner: The study.
-        folder: Where the points stand that a design gave.
-        source: What is to be run.
-        at_once: Trials that run at a time, which make a batch.
-    """
-    if not source.is_sequential:
-        return planner.all_trials()
-    content = folder.read(POINTS_FILE)
-    points = json.loads(content) if content else []
-    if not points:
-        design = planner.design()
-        batch = (design.ask() for _ in range(max(1, -(-at_once // planner.runs_a_point))))
-        points = [point for point in batch if point is not None]
-    return list({trial.trial_id: trial for point in points for trial in planner.trials(point)}.values())
+__all__ = ["draw_points", "is_there"]
 
 
 def is_there(trial: PlannedTrial, stored: Mapping[str, StoredTrial], study: Study) -> bool:
     """Whether a trial is stored and will not be run again."""
-    return trial.trial_id in stored and stands(stored[trial.trial_id], study)
+    return trial.trial_id in stored and is_final(stored[trial.trial_id], study)
 
 
 def draw_points(

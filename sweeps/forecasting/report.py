@@ -17,19 +17,20 @@ from softloc_core.trial import TrialConfig, run_trial
 from sweeps.execution import available_cpus, duration_text, study_folder
 from sweeps.forecasting.forecast import Forecast, Spread, forecast, trial_spread, trials_at_once
 from sweeps.forecasting.pilot import Kind, Timing, kind_of, measured_kinds, run_pilots
-from sweeps.forecasting.points import draw_points, is_there, known_trials
+from sweeps.forecasting.points import draw_points, is_there
 from sweeps.planning import (
     DataRoots,
     PlannedTrial,
     Planner,
     TrialSource,
+    checked_planner,
+    known_trials,
     load_data,
-    make_planner,
     trial_source,
     validate_same_study,
 )
 from sweeps.storage import RunTrial, StoredTrial, TrialStore
-from sweeps.study import Study, require_scored_recordings
+from sweeps.study import Study
 
 __all__ = ["PlanOptions", "PlanReport", "plan_study"]
 
@@ -101,15 +102,13 @@ def plan_study(study: Study, options: PlanOptions) -> PlanReport:
     started = time.perf_counter()
     data = load_data(study, data_root=options.data_root, cache_dir=options.cache_dir)
     data_s = time.perf_counter() - started
-    planner = make_planner(study, data)
-    planner.check()
-    require_scored_recordings(study, data)
+    planner = checked_planner(study, data)
     folder = study_folder(study, out=options.out)
     validate_same_study(study, folder)
     at_once = _at_once(study, options)
     stored = TrialStore(folder).load() if folder.exists() else {}
     source = trial_source(planner, stored, folder)
-    known = known_trials(planner, folder, source, at_once)
+    known = known_trials(planner, folder, at_once=at_once)
     lines = [_counted(planner, source), _known_text(study, source, known)]
     picture, drawn = draw_points(planner, known, stored, folder)
     lines += [drawn, f"data: read and made ready in {data_s:.1f} s (kept in the cache)"]

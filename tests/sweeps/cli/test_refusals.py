@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.cli import app as cli
-from sweeps.planning.data_roots import DataRoots
+from sweeps.planning.data import DataRoots
 
 GOOD = """\
 name: mine

@@ -19,7 +19,8 @@ from sweeps.execution.progress import Counts
 from sweeps.execution.recorder import Recorder
 from sweeps.execution.staging import staging_of
 from sweeps.execution.time_limit import TrialTimeoutError, time_limit
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.data import load_data
+from sweeps.planning.planner import TaskPlanner
 from sweeps.planning.source import trial_source
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder
@@ -44,7 +45,7 @@ def stages(begin: Callable[..., Any], **changed: Any) -> Stages:
 
 
 def planned(study: Study, number: int = 0) -> tuple[TrialConfig, TaskData]:
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     config = plan.all_trials()[number].config
     return config, plan.data_of(config)
 
@@ -236,7 +237,7 @@ def test_stopped_trials_stand_for_a_study_that_stops_early_and_no_other(
 
     def source(stored: Mapping[str, StoredTrial], *overrides: str) -> Any:
         study = make_study(f"design={design}", "trials=6", *overrides)
-        plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+        plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
         return trial_source(plan, stored, folder)
 
     first = source({})

@@ -24,7 +24,8 @@ from sweeps.execution.recorder import Recorder
 from sweeps.execution.status_file import StatusFile
 from sweeps.inspection import status
 from sweeps.inspection.status import status_text, watch_status
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.data import load_data
+from sweeps.planning.planner import TaskPlanner
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
@@ -51,7 +52,9 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
     """Eight completed trials and two failed ones, of two machines."""
-    plan = Planner(make_study("trials=10"), load_data(make_study(), data_root=None, cache_dir=Path("unused")))
+    plan = TaskPlanner(
+        make_study("trials=10"), load_data(make_study(), data_root=None, cache_dir=Path("unused"))
+    )
     provenance, records = Provenance("sim", "0.1.0", "abc"), []
     for number, trial in enumerate(plan.all_trials()):
         data = plan.data_of(trial.config)

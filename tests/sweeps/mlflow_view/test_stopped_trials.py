@@ -20,7 +20,8 @@ from sweeps.forecasting.report import PlanOptions, plan_study
 from sweeps.inspection.status import status_text
 from sweeps.mlflow_view.picture import study_view
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.data import load_data
+from sweeps.planning.planner import TaskPlanner
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, Reached, completed_record
@@ -38,7 +39,7 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 def reach(store: TrialStore, study: Study, iterations: int, *, number: int) -> str:
     """One of the study's trials as it stands after so many of its 20 iterations; its identity."""
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     config = plan.all_trials()[number].config
     data = plan.data_of(config)
     run = SimulatedTrial().begin(config, data)

@@ -25,7 +25,8 @@ from sweeps.mlflow_view.database import study_database
 from sweeps.mlflow_view.picture import StudyView
 from sweeps.mlflow_view.thread import TrackerThread
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.data import load_data
+from sweeps.planning.planner import TaskPlanner
 from sweeps.storage.environment import driver_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
@@ -62,7 +63,7 @@ def store(tmp_path: Path, make_study: Callable[..., Study], empty_database: Path
     (tmp_path / "sim").mkdir()
     shutil.copy(empty_database, tmp_path / "sim" / "mlflow.db")
     study = make_study("trials=3")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     store = TrialStore(StudyFolder(tmp_path / "sim"))
     store.folder.write("study.yaml", b"name: sim")
     store.folder.append(

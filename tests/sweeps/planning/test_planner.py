@@ -12,7 +12,8 @@ from softloc_core.errors import ConfigError
 from softloc_core.losses import Constant, Ramp
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial.run import TrialConfig, trial_id
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.data import load_data
+from sweeps.planning.planner import TaskPlanner
 from sweeps.study.reading import Study
 
 MakeStudy = Callable[..., Study]
@@ -22,8 +23,8 @@ def data_for(study: Study) -> Mapping[DataRequest, TaskData]:
     return load_data(study, data_root=None, cache_dir=Path("unused"))
 
 
-def planner(study: Study) -> Planner:
-    return Planner(study, data_for(study))
+def planner(study: Study) -> TaskPlanner:
+    return TaskPlanner(study, data_for(study))
 
 
 def test_a_random_study_has_its_number_of_trials(make_study: MakeStudy) -> None:
@@ -188,7 +189,7 @@ def test_written_defaults_read_back_as_the_same_trials(make_study: MakeStudy) ->
     from sweeps.study.reading import study_from_yaml
 
     plan = planner(make_study())
-    again = planner(study_from_yaml(resolved_study(plan), name="again"))
+    again = planner(study_from_yaml(resolved_study(plan.study), name="again"))
     assert [t.trial_id for t in again.all_trials()] == [t.trial_id for t in plan.all_trials()]
 
 

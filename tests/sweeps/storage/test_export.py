@@ -13,7 +13,8 @@ import pytest
 
 from analysis.reading.results import load_study, load_table
 from softloc_core.errors import ConfigError
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.data import load_data
+from sweeps.planning.planner import TaskPlanner
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
@@ -29,7 +30,7 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 def study_folder(tmp_path: Path, make_study: Callable[..., Study]) -> Path:
     """A study of four trials."""
     study = make_study("trials=4")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     folder = StudyFolder(tmp_path / "study")
     folder.write("study.yaml", study.to_yaml().encode())
     store = TrialStore(folder)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from analysis.reading.results import load_study, load_table
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.data import load_data
+from sweeps.planning.planner import TaskPlanner
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock
@@ -53,7 +54,9 @@ def out(request: pytest.FixtureRequest, server: str, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
     """Four completed trials."""
-    plan = Planner(make_study("trials=4"), load_data(make_study(), data_root=None, cache_dir=Path("unused")))
+    plan = TaskPlanner(
+        make_study("trials=4"), load_data(make_study(), data_root=None, cache_dir=Path("unused"))
+    )
     return [
         completed_record(
             SimulatedTrial()(trial.config, plan.data_of(trial.config)),

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from softloc_core.errors import ConfigError
+from sweeps.planning.data import load_data
 from sweeps.planning.identity import resolved_study
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.planner import TaskPlanner
 from sweeps.study.reading import Study, study_from_yaml
 
 MakeStudy = Callable[..., Study]
 
 
-def planner(study: Study) -> Planner:
-    return Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+def planner(study: Study) -> TaskPlanner:
+    return TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
 
 
 def drawn(study: Study) -> list[dict[str, object]]:
@@ -95,7 +96,7 @@ def test_a_condition_of_the_study_file(make_study: MakeStudy) -> None:
     for trial in planner(study).all_trials():
         rate = trial.config.learning_rate
         assert 1e-4 <= rate <= 1e-2 if trial.config.loss == "count" else rate == 0.5
-    again = study_from_yaml(resolved_study(planner(study)), name="z")
+    again = study_from_yaml(resolved_study(study), name="z")
     assert [t.trial_id for t in planner(again).all_trials()] == [
         t.trial_id for t in planner(study).all_trials()
     ]

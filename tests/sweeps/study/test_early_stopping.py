@@ -14,7 +14,8 @@ from hypothesis import given, strategies as st
 
 from softloc_core.errors import ConfigError
 from sweeps.execution.pauses import StagedTrial, Stages
-from sweeps.planning.planner import PlannedTrial, Planner, load_data
+from sweeps.planning.data import load_data
+from sweeps.planning.planner import PlannedTrial, TaskPlanner
 from sweeps.study.early_stopping import RULES, EarlyStopping, require_scored_recordings
 from sweeps.study.reading import Study, study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial
@@ -177,7 +178,7 @@ def sweep(study: Study, scheduler: Any, *, workers: int = 4, fail: frozenset[str
     from sweeps.execution.schedulers import no_report, report
 
     assert study.stop_early is not None
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     stages = Stages(
         begin=SimulatedTrial().begin,
         stopping=study.stop_early,
@@ -217,7 +218,7 @@ def sweep(study: Study, scheduler: Any, *, workers: int = 4, fail: frozenset[str
 
 
 def final_f1(study: Study) -> dict[str, float]:
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     return {
         trial.trial_id: SimulatedTrial().f1(trial.config, plan.data_of(trial.config))
         for trial in plan.all_trials()

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from softloc_core.errors import ConfigError
+from sweeps.planning.data import load_data
 from sweeps.planning.identity import resolved_study, validate_same_study
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning.planner import TaskPlanner
 from sweeps.storage.folder import StudyFolder
 from sweeps.study import points as explicit_points
 from sweeps.study.reading import Study, load_study, study_from_yaml
@@ -37,8 +38,8 @@ def read(text: str, *overrides: str) -> Study:
     return study_from_yaml(text, name="studies/x.yaml", overrides=overrides)
 
 
-def planner(study: Study) -> Planner:
-    return Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+def planner(study: Study) -> TaskPlanner:
+    return TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
 
 
 def settings(study: Study) -> list[tuple[Any, ...]]:
@@ -62,7 +63,7 @@ def test_each_listed_point_is_a_trial_and_what_it_lacks_is_the_tasks() -> None:
 def test_what_a_study_of_points_writes_it_reads_back() -> None:
     study = read(STUDY)
     assert study_from_yaml(study.to_yaml(), name="again") == study
-    again = study_from_yaml(resolved_study(planner(study)), name="again")
+    again = study_from_yaml(resolved_study(study), name="again")
     assert settings(again) == settings(study)
 
 
@@ -185,7 +186,7 @@ def test_a_table_that_is_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_list_may_grow_but_not_change(tmp_path: Path, make_study: Callable[..., Study]) -> None:
     folder = StudyFolder(tmp_path)
-    folder.write("study.yaml", resolved_study(planner(read(STUDY))).encode())
+    folder.write("study.yaml", resolved_study(read(STUDY)).encode())
     longer = STUDY.replace("fixed:\n", "  - {label_noise: 90ms}\nfixed:\n")
     validate_same_study(read(longer), folder)
     with pytest.raises(ConfigError, match="must hold the same study, but `points` is"):

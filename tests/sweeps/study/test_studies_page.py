@@ -9,9 +9,8 @@ import pytest
 
 from sweeps.designs.registry import DESIGN_OPTIONS
 from sweeps.designs.space import KINDS
-from sweeps.planning.data import data_requests
-from sweeps.planning.planner import load_data
-from sweeps.planning.several_tasks import make_planner
+from sweeps.planning.data import data_requests, load_data
+from sweeps.planning.planner import make_planner
 from sweeps.study.fields import FIELDS
 from sweeps.study.objectives import METRICS
 from sweeps.study.points import MAX_POINTS
