@@ -33,7 +33,7 @@ def test_its_studies_can_be_planned(text: str) -> None:
     requests = [request for part in study.parts() for request in data_requests(part)]
     planner = make_planner(study, dict.fromkeys(requests, data))
     planner.check()
-    assert planner.design().ask() is not None
+    assert planner.n_points >= 1
 
 
 def test_there_are_studies_on_the_page() -> None:
