@@ -25,10 +25,10 @@ from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, Reached, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import StoredTrial, TrialStore
+from sweeps.study import Study
 from sweeps.study.checkpoint_rule import CheckpointRule
 from sweeps.study.early_stopping import RULES, EarlyStopping
 from sweeps.study.objectives import F1
-from sweeps.study.reading import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings(

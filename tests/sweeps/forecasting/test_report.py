@@ -24,7 +24,7 @@ from sweeps.planning.planner import Planner, load_data
 from sweeps.planning.source import POINTS_FILE
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Resources, Study
+from sweeps.study import Resources, Study
 from sweeps.testing.simulation import SimulatedTrial
 
 MakeStudy = Callable[..., Study]

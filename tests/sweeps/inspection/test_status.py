@@ -28,7 +28,7 @@ from sweeps.planning.planner import Planner, load_data
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 LOCATION = "memory://bucket/sim"

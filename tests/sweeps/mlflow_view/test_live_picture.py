@@ -24,7 +24,7 @@ from sweeps.planning.planner import Planner, load_data
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 AT_ONCE = Pace(first_trials=1, every_s=0.0, growth=0.0)

@@ -26,7 +26,7 @@ from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, Reached, completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.storage.weights import load_weights, weights_file, weights_name
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings(

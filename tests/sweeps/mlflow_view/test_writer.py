@@ -30,7 +30,7 @@ from sweeps.storage.environment import driver_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 # MLflow uses deprecated parts of SQLAlchemy, and both leave connections to the garbage collector.

@@ -17,8 +17,8 @@ from softloc_core.errors import ConfigError, UserError
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack, unpack
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.weights import load_weights, weights_file, weights_name
+from sweeps.study import Study
 from sweeps.study.checkpoint_rule import CheckpointRule
-from sweeps.study.reading import Study
 
 ORIGIN = Origin("0.1.0", "abc", "cpu")
 STATE = {"run": {"weight": torch.arange(3.0)}, "scores": {5: 0.25}}

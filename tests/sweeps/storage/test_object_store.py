@@ -17,7 +17,7 @@ from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock
 from sweeps.storage.records import Provenance, TrialRecord, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")

@@ -21,7 +21,7 @@ from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record, not_finite
 from sweeps.storage.schema import SCHEMA_VERSION, TABLES, arrow_schema, markdown
 from sweeps.storage.store import NewerSchemaError, TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 PROVENANCE = Provenance("sim", "0.1.0", "abc")
