@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sweeps.mlflow_view.picture import StudyView
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.environment import remember_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record

@@ -12,7 +12,7 @@ from pathlib import Path
 from softloc_core.errors import UserError
 from sweeps.execution.progress import Counts
 from sweeps.execution.recorder import Recorder
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.planning.source import trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.lock import study_lock

@@ -19,7 +19,7 @@ from sweeps.execution.progress import Counts
 from sweeps.execution.recorder import Recorder
 from sweeps.execution.staging import staging_of
 from sweeps.execution.time_limit import TrialTimeoutError, time_limit
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.planning.source import trial_source
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder

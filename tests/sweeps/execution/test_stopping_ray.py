@@ -20,7 +20,7 @@ import pytest
 import torch
 
 from softloc_core.trial.run import TrialRun
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.weights import load_weights
 from sweeps.study import Study
 from sweeps.study.early_stopping import RULES

@@ -20,7 +20,7 @@ from sweeps.forecasting.report import PlanOptions, plan_study
 from sweeps.inspection.status import status_text
 from sweeps.mlflow_view.picture import study_view
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, Reached, completed_record

@@ -25,7 +25,7 @@ from sweeps.mlflow_view.database import study_database
 from sweeps.mlflow_view.picture import StudyView
 from sweeps.mlflow_view.thread import TrackerThread
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.environment import driver_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record

@@ -12,7 +12,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.losses import Constant, Ramp
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial.run import TrialConfig, trial_id
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.study import Study
 
 MakeStudy = Callable[..., Study]

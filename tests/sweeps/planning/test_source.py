@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from softloc_core.errors import ConfigError
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.planning.source import POINTS_FILE, trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record

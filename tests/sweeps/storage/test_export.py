@@ -13,7 +13,7 @@ import pytest
 
 from analysis.reading.results import load_results, load_table
 from softloc_core.errors import ConfigError
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record

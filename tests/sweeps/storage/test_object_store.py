@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from analysis.reading.results import load_results, load_table
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock

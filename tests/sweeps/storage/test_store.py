@@ -15,7 +15,7 @@ import pytest
 
 from softloc_core.tasks import TASKS, TaskData
 from softloc_core.trial.run import TrialConfig
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage import folder as folder_module
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record, not_finite
