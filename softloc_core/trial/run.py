@@ -12,7 +12,7 @@ import torch
 from softloc_core.decoding import decoder_for
 from softloc_core.events import EventList
 from softloc_core.inference import Detector, ensemble_for, estimated_events, require_validation
-from softloc_core.losses import LOSSES
+from softloc_core.losses import get_loss
 from softloc_core.metrics import Scores
 from softloc_core.tasks import TASKS, TaskData
 from softloc_core.training import HistoryPoint
@@ -169,7 +169,7 @@ def detector_of(config: TrialConfig, *, hop_s: float) -> Detector:
     options = dict(config.decoding_options)
     decoder = decoder_for(
         config.decoding,
-        prediction=LOSSES[config.loss].prediction,
+        prediction=get_loss(config.loss).prediction,
         softness_frames=config.softness_s / hop_s,
         auto=TASKS.get(config.task).auto_decoding,
         options=options,
