@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from softloc_core.decoding import decoder_for
-from softloc_core.events import EventList
+from softloc_core.events import EventList, seconds_to_frames
 from softloc_core.inference import Detector, ensemble_for, estimated_events, require_validation
 from softloc_core.losses import get_loss
 from softloc_core.metrics import Scores
@@ -170,7 +170,7 @@ def detector_of(config: TrialConfig, *, hop_s: float) -> Detector:
     decoder = decoder_for(
         config.decoding,
         prediction=get_loss(config.loss).prediction,
-        softness_frames=config.softness_s / hop_s,
+        softness_frames=seconds_to_frames(config.softness_s, hop_s=hop_s),
         auto=TASKS.get(config.task).auto_decoding,
         options=options,
     )
