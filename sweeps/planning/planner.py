@@ -13,15 +13,14 @@ from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial import TrialConfig, trial_id
 from sweeps.designs import Design, GridDesign, Parameter, Point, active_part, make_design
 from sweeps.planning.config_values import canonical_values, judge_names, names_of, set_option
-from sweeps.planning.data import task_defaults
+from sweeps.planning.data import require_scored_recordings, task_defaults
 from sweeps.study import (
     FIELDS,
-    Duration,
     Located,
     Study,
     TimeBase,
+    in_seconds,
     known_conditions,
-    require_scored_recordings,
     validate_range,
 )
 
@@ -131,7 +130,7 @@ class TaskPlanner:
         options = dict(study.design_options)
         if study.design == "explicit":
             options["points"] = [
-                {key: self._seconds(value) for key, value in point.items()} for point in study.points
+                {key: in_seconds(value, self._base) for key, value in point.items()} for point in study.points
             ]
         return make_design(
             study.design,
@@ -203,7 +202,7 @@ class TaskPlanner:
         given = {key: value for key, value in point.items() if "." not in key}
         values = task_defaults(study, {**study.fixed, **given})
         for key, value in (*study.fixed.items(), *given.items()):
-            values[FIELDS[key].config_name] = self._seconds(value)
+            values[FIELDS[key].config_name] = in_seconds(value, self._base)
         for key, value in point.items():
             if "." in key:
                 set_option(values, key, value)
@@ -261,13 +260,9 @@ class TaskPlanner:
         listed = {key: value for key, value in full.items() if key not in self._space}
         return {**listed, **active_part(self._space, full)}
 
-    def _seconds(self, value: Any) -> Any:
-        """Return a duration in seconds, and any other value unchanged."""
-        return value.seconds(self._base) if isinstance(value, Duration) else value
-
     def _resolved(self, key: str, parameter: Parameter) -> Parameter:
         """Return a parameter in plain numbers, after checking its range."""
-        resolved = parameter.mapped(self._seconds)
+        resolved = parameter.mapped(lambda value: in_seconds(value, self._base))
         written = [str(value) for value in parameter.values]
         place = self.study.places.get(f"space.{key}", self.study.name)
         validate_range(resolved, Located(f"[{', '.join(written)}]", f"space.{key}", place))

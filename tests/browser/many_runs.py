@@ -12,13 +12,12 @@ from pathlib import Path
 
 from sweeps.mlflow_view.picture import StudyView
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
+from sweeps.planning import load_data, make_planner
 from sweeps.storage.environment import remember_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import study_from_yaml
+from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
 
 STUDY = """\
@@ -38,7 +37,7 @@ def fill(folder: Path, n_trials: int) -> float:
     """Write the trials; seconds a trial."""
     register_simulated_task()
     study = study_from_yaml(STUDY.format(n_trials=n_trials), name="many.yaml")
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     store = TrialStore(StudyFolder(folder))
     store.folder.write("study.yaml", study.to_yaml().encode())
     remember_environment(store.folder)

@@ -18,9 +18,8 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
-from sweeps.study.reading import Study, study_from_yaml
+from sweeps.planning import load_data, make_planner
+from sweeps.study import Study, study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial
 
 DRIVER = Path(__file__).parents[1] / "sweeps" / "execution" / "simulated_driver.py"
@@ -219,7 +218,7 @@ def expected(study: Study) -> dict[str, dict[str, Any]]:
 
     from sweeps.storage.records import Provenance, completed_record
 
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     found = {}
     for trial in plan.all_trials():
         data = plan.data_of(trial.config)

@@ -17,9 +17,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
-from sweeps.study.reading import Study
+from sweeps.planning import load_data, make_planner
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.ray
@@ -103,7 +102,7 @@ def wait_until_gone(processes: list[psutil.Process], *, timeout_s: float) -> lis
 
 def expected_metrics(study: Study) -> dict[str, float]:
     """F1 of every trial, computed here."""
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     return {
         trial.trial_id: SimulatedTrial()(trial.config, plan.data_of(trial.config)).scores.f1
         for trial in plan.all_trials()

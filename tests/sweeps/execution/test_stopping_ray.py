@@ -20,11 +20,10 @@ import pytest
 import torch
 
 from softloc_core.trial.run import TrialRun
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
+from sweeps.planning import load_data, make_planner
 from sweeps.storage.weights import load_weights
+from sweeps.study import Study
 from sweeps.study.early_stopping import RULES
-from sweeps.study.reading import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -107,7 +106,7 @@ def make_runs(tmp_path: Path, make_study: Callable[..., Study]) -> Iterator[Call
 
 
 def finals(study: Study) -> dict[str, float]:
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     return {
         trial.trial_id: SimulatedTrial().f1(trial.config, plan.data_of(trial.config))
         for trial in plan.all_trials()
@@ -212,7 +211,7 @@ def test_a_killed_training_gives_what_it_gives_undisturbed_bit_for_bit(
     assert (process.returncode, err) == (0, ""), out
     assert json.loads((runs.results / "status.json").read_text())["retried"] == 1
     assert "goes on from its checkpoint" in (runs.results / "logs" / "driver.log").read_text()
-    plan = TaskPlanner(runs.study, load_data(runs.study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(runs.study, load_data(runs.study, data_root=None, cache_dir=Path("unused")))
     [trial] = plan.all_trials()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

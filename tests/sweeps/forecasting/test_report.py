@@ -20,12 +20,11 @@ from sweeps.forecasting import report as plan_report
 from sweeps.forecasting.forecast import Spread, forecast, makespan_s, trial_spread, trials_at_once
 from sweeps.forecasting.pilot import Timing, kind_of, measured_kinds, run_pilots, timings_of
 from sweeps.forecasting.report import PlanOptions, PlanReport, plan_study
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
+from sweeps.planning import Planner, load_data, make_planner
 from sweeps.planning.source import POINTS_FILE
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Resources, Study
+from sweeps.study import Resources, Study
 from sweeps.testing.simulation import SimulatedTrial
 
 MakeStudy = Callable[..., Study]
@@ -44,7 +43,7 @@ def plan(make_study: MakeStudy, tmp_path: Path) -> Callable[..., PlanReport]:
 
 def a_trial(make_study: MakeStudy, *overrides: str) -> tuple[TrialConfig, TaskData]:
     study = make_study(*overrides)
-    planner = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     config = planner.all_trials()[0].config
     return config, planner.data_of(config)
 
@@ -99,7 +98,7 @@ class TestReport:
         point = {"label_noise": 0.05, "softness": 0.1}
         (tmp_path / "sim" / POINTS_FILE).write_text(json.dumps([point]))
         study = make_study("design=tpe")
-        planner = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+        planner = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
         _store_trials(planner, planner.trials(point), tmp_path)
         report = plan("design=tpe")
         assert "only what it gave so far is known (1 trials)" in report.text
@@ -164,11 +163,11 @@ def _data_line(report: PlanReport) -> str:
 
 
 def _store(study: Study, out: Path, count: int) -> None:
-    planner = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     _store_trials(planner, planner.all_trials()[:count], out)
 
 
-def _store_trials(planner: TaskPlanner, trials: list[Any], out: Path) -> None:
+def _store_trials(planner: Planner, trials: list[Any], out: Path) -> None:
     from datetime import UTC, datetime
 
     from sweeps.storage.records import Provenance, completed_record

@@ -24,12 +24,11 @@ from sweeps.execution.recorder import Recorder
 from sweeps.execution.status_file import StatusFile
 from sweeps.inspection import status
 from sweeps.inspection.status import status_text, watch_status
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
+from sweeps.planning import load_data, make_planner
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 LOCATION = "memory://bucket/sim"
@@ -52,7 +51,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
     """Eight completed trials and two failed ones, of two machines."""
-    plan = TaskPlanner(
+    plan = make_planner(
         make_study("trials=10"), load_data(make_study(), data_root=None, cache_dir=Path("unused"))
     )
     provenance, records = Provenance("sim", "0.1.0", "abc"), []

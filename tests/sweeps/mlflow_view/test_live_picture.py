@@ -20,12 +20,11 @@ from analysis.reading.results import load_results
 from sweeps.mlflow_view import live_picture as live_view
 from sweeps.mlflow_view.live_picture import LiveView, Pace
 from sweeps.mlflow_view.picture import StudyView, study_view, summary_table
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
+from sweeps.planning import load_data, make_planner
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 AT_ONCE = Pace(first_trials=1, every_s=0.0, growth=0.0)
@@ -34,7 +33,7 @@ AT_ONCE = Pace(first_trials=1, every_s=0.0, growth=0.0)
 @pytest.fixture
 def study(tmp_path: Path, make_study: Callable[..., Study]) -> str:
     """Twelve completed trials."""
-    plan = TaskPlanner(make_study(), load_data(make_study(), data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(make_study(), load_data(make_study(), data_root=None, cache_dir=Path("unused")))
     store = TrialStore(StudyFolder(tmp_path / "sim"))
     for trial in plan.all_trials():
         record = completed_record(

@@ -25,13 +25,12 @@ from sweeps.mlflow_view.database import study_database
 from sweeps.mlflow_view.picture import StudyView
 from sweeps.mlflow_view.thread import TrackerThread
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
+from sweeps.planning import load_data, make_planner
 from sweeps.storage.environment import driver_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 # MLflow uses deprecated parts of SQLAlchemy, and both leave connections to the garbage collector.
@@ -63,7 +62,7 @@ def store(tmp_path: Path, make_study: Callable[..., Study], empty_database: Path
     (tmp_path / "sim").mkdir()
     shutil.copy(empty_database, tmp_path / "sim" / "mlflow.db")
     study = make_study("trials=3")
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     store = TrialStore(StudyFolder(tmp_path / "sim"))
     store.folder.write("study.yaml", b"name: sim")
     store.folder.append(

@@ -21,9 +21,9 @@ from softloc_core.inference.voting import VOTES
 from softloc_core.losses import Ramp
 from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
 from softloc_core.trial.run import TrialConfig, detector_of, run_trial
-from sweeps.planning.data import data_requests, load_data
-from sweeps.planning.planner import TaskPlanner
-from sweeps.study.reading import load_study, shipped_studies
+from sweeps.planning import Planner, load_data, make_planner
+from sweeps.planning.data import data_requests
+from sweeps.study import load_study, shipped_studies
 
 EMBEDDED = {
     "drums": ("data=synthetic",),
@@ -60,9 +60,9 @@ def made_up(request: DataRequest) -> TaskData:
     return TaskData(request.task, request.source, names, hop_s, **parts, fingerprint="made up")
 
 
-def planner_of(name: str, *overrides: str) -> TaskPlanner:
+def planner_of(name: str, *overrides: str) -> Planner:
     study = load_study(name, overrides=overrides)
-    return TaskPlanner(study, {request: made_up(request) for request in data_requests(study)})
+    return make_planner(study, {request: made_up(request) for request in data_requests(study)})
 
 
 def configs(name: str, *overrides: str) -> list[TrialConfig]:
@@ -123,7 +123,7 @@ def test_a_step_of_each_runs_on_the_embedded_source(name: str, tmp_path: Path) -
     study = load_study(name, overrides=EMBEDDED[load_study(name, overrides=()).task])
     data = load_data(study, data_root=None, cache_dir=tmp_path)
     for config in {
-        trial.config.loss: trial.config for trial in TaskPlanner(study, data).all_trials()
+        trial.config.loss: trial.config for trial in make_planner(study, data).all_trials()
     }.values():
         loaded = data[config.data_request()]
         cut = replace(loaded, train=loaded.train[:2], test=tuple(_cut(r) for r in loaded.test[:1]))

@@ -12,9 +12,8 @@ from softloc_core.errors import ConfigError
 from softloc_core.losses import Constant, Ramp
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial.run import TrialConfig, trial_id
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
-from sweeps.study.reading import Study
+from sweeps.planning import Planner, load_data, make_planner
+from sweeps.study import Study
 
 MakeStudy = Callable[..., Study]
 
@@ -23,8 +22,8 @@ def data_for(study: Study) -> Mapping[DataRequest, TaskData]:
     return load_data(study, data_root=None, cache_dir=Path("unused"))
 
 
-def planner(study: Study) -> TaskPlanner:
-    return TaskPlanner(study, data_for(study))
+def planner(study: Study) -> Planner:
+    return make_planner(study, data_for(study))
 
 
 def test_a_random_study_has_its_number_of_trials(make_study: MakeStudy) -> None:
@@ -186,7 +185,7 @@ def test_a_source_that_needs_a_data_root(
 
 def test_written_defaults_read_back_as_the_same_trials(make_study: MakeStudy) -> None:
     from sweeps.planning.identity import resolved_study
-    from sweeps.study.reading import study_from_yaml
+    from sweeps.study import study_from_yaml
 
     plan = planner(make_study())
     again = planner(study_from_yaml(resolved_study(plan.study), name="again"))

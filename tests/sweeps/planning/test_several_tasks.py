@@ -12,9 +12,8 @@ import pytest
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS, DataRequest, SourceInfo, TaskData
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import Planner, make_planner
-from sweeps.study.reading import Study, study_from_yaml
+from sweeps.planning import Planner, load_data, make_planner
+from sweeps.study import Study, study_from_yaml
 from sweeps.testing.simulation import SimulatedTask
 
 TEXT = """\

@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 
 from softloc_core.errors import ConfigError
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
+from sweeps.planning import load_data, make_planner
 from sweeps.planning.source import POINTS_FILE, trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings(
@@ -26,7 +25,7 @@ PROVENANCE = Provenance("sim", "0.1.0", "abc")
 
 def run_some(study: Study, folder: StudyFolder, count: int, *, lose_last: int = 0) -> int:
     """What a driver does until it is killed: how many trials it was given."""
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     store = TrialStore(folder)
     source = trial_source(plan, store.load(), folder)
     given = []
@@ -73,7 +72,7 @@ def test_several_objectives_are_told_together_larger_being_better(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study("design=nsga2", "trials=1", "objectives=[f1, train_s]")
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     source = trial_source(plan, {}, StudyFolder(tmp_path))
     told: list[object] = []
     source._design.tell = lambda point, value: told.append(value)  # type: ignore[attr-defined]
@@ -87,7 +86,7 @@ def test_a_design_that_learns_hears_the_mean_of_the_replicates(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study("design=tpe", "replicates=2", "trials=4")
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     source = trial_source(plan, {}, StudyFolder(tmp_path))
     told: list[float | None] = []
     source._design.tell = lambda point, value: told.append(value)  # type: ignore[attr-defined]
@@ -114,7 +113,7 @@ def test_a_surface_that_is_known_ends_the_study_early_and_says_what_that_saved(
     folder = StudyFolder(tmp_path)
     n_run = run_some(study, folder, 100)
     assert 24 <= n_run < 60
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     again = trial_source(plan, TrialStore(folder).load(), folder)
     assert again.n_left == 0 and again.next() is None
     assert f"adaptive: used {n_run} of the study's 60 trials" in str(again.summary)
@@ -125,7 +124,7 @@ def test_a_design_that_does_not_learn_has_nothing_to_say(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study()
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     assert trial_source(plan, {}, StudyFolder(tmp_path)).summary is None
 
 
@@ -149,7 +148,7 @@ def test_a_folder_that_is_full_for_a_while_loses_no_point(
 ) -> None:
     monkeypatch.setattr("sweeps.planning.source._RETRY_S", 0.0)
     study = make_study("design=tpe", "trials=3")
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     folder, said, refused = StudyFolder(tmp_path), [], []
     write = folder.write
 

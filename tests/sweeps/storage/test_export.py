@@ -13,14 +13,13 @@ import pytest
 
 from analysis.reading.results import load_results, load_table
 from softloc_core.errors import ConfigError
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
+from sweeps.planning import load_data, make_planner
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.schema import ADDED
 from sweeps.storage.store import GATHERED, TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -30,7 +29,7 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 def study_folder(tmp_path: Path, make_study: Callable[..., Study]) -> Path:
     """A study of four trials."""
     study = make_study("trials=4")
-    plan = TaskPlanner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    plan = make_planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     folder = StudyFolder(tmp_path / "study")
     folder.write("study.yaml", study.to_yaml().encode())
     store = TrialStore(folder)

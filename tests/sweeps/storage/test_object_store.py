@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 
 from analysis.reading.results import load_results, load_table
-from sweeps.planning.data import load_data
-from sweeps.planning.planner import TaskPlanner
+from sweeps.planning import load_data, make_planner
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock
 from sweeps.storage.records import Provenance, TrialRecord, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -54,7 +53,7 @@ def out(request: pytest.FixtureRequest, server: str, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
     """Four completed trials."""
-    plan = TaskPlanner(
+    plan = make_planner(
         make_study("trials=4"), load_data(make_study(), data_root=None, cache_dir=Path("unused"))
     )
     return [
