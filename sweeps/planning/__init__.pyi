@@ -1,5 +1,10 @@
 from .budget import UNLIMITED as UNLIMITED, Budget as Budget, BudgetedSource as BudgetedSource
-from .data import DataRoots as DataRoots, load_data as load_data, parse_data_roots as parse_data_roots
+from .data import (
+    DataRoots as DataRoots,
+    load_data as load_data,
+    parse_data_roots as parse_data_roots,
+    require_scored_recordings as require_scored_recordings,
+)
 from .identity import resolved_study as resolved_study, validate_same_study as validate_same_study
 from .planner import (
     PlannedTrial as PlannedTrial,
