@@ -19,6 +19,7 @@ from softloc_core.options import Option, OptionValue
 __all__ = [
     "AUTO_DECODING",
     "DECODERS",
+    "SPARSE_DECODING",
     "AnyDecoder",
     "Decoder",
     "FrameClass",

@@ -21,7 +21,7 @@ from softloc_core.networks.layers import Exclusive
 from softloc_core.networks.onsets_frames import OnsetsNetwork
 from softloc_core.networks.puff_lstm import PuffLstm
 from softloc_core.networks.recurrent import REVIEWED_DRUM_NETWORKS
-from softloc_core.networks.swingnet import SwingNetHead
+from softloc_core.networks.swingnet import SwingNet, SwingNetHead
 from softloc_core.networks.window_lstm import CompactWindows, VggWindows
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "PianoConvLstmText",
     "PianoCountConvLstm",
     "PuffLstm",
+    "SwingNet",
     "SwingNetHead",
     "VggWindows",
 ]

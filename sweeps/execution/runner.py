@@ -45,6 +45,7 @@ from sweeps.storage import (
     remember_environment,
     source_provenance,
     study_lock,
+    write_definition,
 )
 from sweeps.study import Study, require_scored_recordings
 
@@ -145,7 +146,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
             at_most=options.budget.max_trials,
         )
         say_start(study, planner, store, progress)
-        folder.write("study.yaml", resolved_study(planner).encode())
+        write_definition(folder, resolved_study(planner))
         remember_environment(folder)
         for loaded in data.values():
             store.write_references(loaded)

@@ -51,7 +51,7 @@ class Study:
         objectives: What the study looks for; a design that learns learns from these.
         fixed: Given fields by key, for every point that does not give them; what neither gives comes from
             the task's defaults.
-        design_options: The design's own options, see `sweeps.designs.fixed.DESIGN_OPTIONS`.
+        design_options: The design's own options, see `sweeps.designs.DESIGN_OPTIONS`.
         resources: What one trial takes.
         time_limit: Longest time a trial may take, or None.
         retries: How often a trial is started again after its worker died.

@@ -16,7 +16,7 @@ from softloc_core.events import EventList, FrameGrid
 from softloc_core.metrics import Scores
 from softloc_core.networks import NetworkBuilder
 
-__all__ = ["DataRequest", "FeatureSum", "Recording", "SourceInfo", "Task", "TaskData"]
+__all__ = ["DataRequest", "FeatureSum", "Recording", "SourceInfo", "Task", "TaskData", "TaskRegistry"]
 
 FeatureSum = Callable[[Tensor, Tensor], Tensor]
 """Features of two recordings at once, [*, band], from the features of each."""

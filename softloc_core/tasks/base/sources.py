@@ -17,6 +17,7 @@ from softloc_core.tasks.base.contract import DataRequest, SourceInfo
 
 __all__ = [
     "AudioRecording",
+    "Found",
     "FoundRecording",
     "Scan",
     "SignalRecording",

@@ -25,7 +25,7 @@ from softloc_core.tasks.base import (
     collect,
 )
 
-__all__ = ["STEP_S", "PuffMarkerSource", "breath_recording", "leave_one_out"]
+__all__ = ["N_PEOPLE", "STEP_S", "PuffMarkerSource", "breath_recording", "leave_one_out"]
 
 STEP_S = 1.0
 """Seconds that a breath counts as: its true length plays no part, only its place in the sequence."""

@@ -126,9 +126,9 @@ def test_a_damaged_part_is_set_aside_counted_and_said(
     assert not path.exists()
     assert path.with_name(f"{path.name}.corrupt").exists()
     # And the analysis, which reads trials/*.parquet, can read what is left.
-    from analysis.reading.results import load_study
+    from analysis.reading.results import load_results
 
-    assert len(load_study(str(store.folder)).trials) == 2
+    assert len(load_results(str(store.folder)).trials) == 2
 
 
 def test_a_damaged_history_is_no_rows(store: TrialStore, records: list[TrialRecord]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.designs.fixed import DESIGN_OPTIONS
+from sweeps.designs.registry import DESIGN_OPTIONS
 from sweeps.designs.space import KINDS
 from sweeps.planning.data import data_requests
 from sweeps.planning.planner import load_data
