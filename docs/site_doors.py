@@ -1,4 +1,4 @@
-"""A Griffe extension: the packages of sweeps load lazily and list their public names in a stub, `__init__.pyi`."""
+"""A Griffe extension for the packages of sweeps, which list their public names in a stub, `__init__.pyi`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A hook of mkdocs.yml: adds the pages that are outside docs/, and checks that public names are documented.
+"""A hook of mkdocs.yml: adds the pages outside docs/ and checks that public names are documented.
 
-README.md is the front page. Links are written for the repository, where `docs/losses.md` is next to README.md. The hook
-rewrites them for the site, so the same link works in both places.
+README.md is the front page. Links are written for the repository, where `docs/losses.md` is next to it, and
+rewritten for the site, so the same link works in both places.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def loaded(package: str) -> griffe.Module:
 
 
 def undocumented_names(name: str) -> Iterator[str]:
-    """Yield the module, its exported functions and classes, and their public methods that have no docstring."""
+    """Yield the name of the module, and of its functions, classes and methods, if it has no docstring."""
     package, *inner = name.split(".")
     module: Any = loaded(package)
     for part in inner:
@@ -85,15 +85,14 @@ def undocumented_names(name: str) -> Iterator[str]:
         yield name
     for exported in sorted(module.exports or ()):
         member = module.members[exported]
-        if member.is_function or member.is_class:
-            if not member.has_docstring:
-                yield f"{name}.{exported}"
+        if (member.is_function or member.is_class) and not member.has_docstring:
+            yield f"{name}.{exported}"
         if member.is_class:
             yield from (f"{name}.{exported}.{method}" for method in undocumented_methods(member))
 
 
 def undocumented_methods(cls: Any) -> Iterator[str]:
-    """Yield the methods and properties of a class that have no docstring, without private and special ones."""
+    """Yield the public methods and properties of a class that have no docstring."""
     for name, member in cls.members.items():
         is_method = member.is_function or "property" in member.labels
         if is_method and not name.startswith("_") and not member.has_docstring:
