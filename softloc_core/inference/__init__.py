@@ -1,4 +1,4 @@
-"""Turn a trained network's output into events: detection, ensembles of versions, offset calibration."""
+"""From a trained network's output to events: detection, ensembles of versions, offset calibration."""
 
 from softloc_core.inference.calibration import require_validation
 from softloc_core.inference.detector import Detector, estimated_events

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import nn
 
-from softloc_core.networks.chunked import InPieces
+from softloc_core.networks.chunked import ChunkedNetwork
 from softloc_core.networks.compact import CompactNetwork
 from softloc_core.networks.compact_tcn import CompactTcn
 from softloc_core.networks.conv_lstm import (
@@ -26,6 +26,7 @@ from softloc_core.networks.window_lstm import CompactWindows, VggWindows
 
 __all__ = [
     "REVIEWED_DRUM_NETWORKS",
+    "ChunkedNetwork",
     "CompactNetwork",
     "CompactTcn",
     "CompactWindows",
@@ -33,7 +34,6 @@ __all__ = [
     "EdTcn",
     "Exclusive",
     "HarmonicNetwork",
-    "InPieces",
     "NetworkBuilder",
     "OnsetsNetwork",
     "PianoConvLstm",

@@ -13,7 +13,7 @@ from softloc_core.decoding import SPARSE_DECODING
 from softloc_core.events import EventList
 from softloc_core.losses import Ramp
 from softloc_core.metrics import Scores
-from softloc_core.networks import CompactNetwork, InPieces, NetworkBuilder
+from softloc_core.networks import ChunkedNetwork, CompactNetwork, NetworkBuilder
 from softloc_core.tasks.base import SignalTask, TaskData
 from softloc_core.tasks.heartbeats.mit_bih import MitBihSource
 from softloc_core.tasks.heartbeats.rendered import SyntheticHeartbeats
@@ -37,7 +37,7 @@ _DEFAULTS: Mapping[str, Any] = {
 }
 
 
-def _in_pieces(
+def _chunked(
     *, n_bands: int, n_channels: int, initial_logit: float, bidirectional: bool = True, **sizes: int
 ) -> nn.Module:
     """The compact network, which scores half an hour in pieces of 20 s with 2 s on either side."""
@@ -48,7 +48,7 @@ def _in_pieces(
         bidirectional=bidirectional,
         **sizes,
     )
-    return InPieces(network, piece_frames=1_200, margin_frames=120)
+    return ChunkedNetwork(network, chunk_frames=1_200, margin_frames=120)
 
 
 class HeartbeatTask(SignalTask):
@@ -63,8 +63,8 @@ class HeartbeatTask(SignalTask):
     tolerance_s = 0.05
     front_ends = FRONT_ENDS
     networks: Mapping[str, NetworkBuilder] = {
-        "compact": _in_pieces,
-        "compact_causal": partial(_in_pieces, bidirectional=False),
+        "compact": _chunked,
+        "compact_causal": partial(_chunked, bidirectional=False),
     }
     auto_decoding = SPARSE_DECODING
     shared_defaults = _DEFAULTS

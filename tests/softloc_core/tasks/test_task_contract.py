@@ -6,7 +6,7 @@ import pytest
 
 from softloc_core.decoding import AUTO_DECODING, DECODERS
 from softloc_core.errors import ConfigError
-from softloc_core.features.cache import FRONT_ENDS
+from softloc_core.features import FRONT_ENDS
 from softloc_core.tasks import TASKS, Task
 from softloc_core.tasks.base.contract import TaskRegistry
 from softloc_core.trial.run import TrialConfig

@@ -24,11 +24,11 @@ from sweeps.execution.recorder import Recorder
 from sweeps.execution.status_file import StatusFile
 from sweeps.inspection import status
 from sweeps.inspection.status import status_text, watch_status
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 LOCATION = "memory://bucket/sim"

@@ -20,11 +20,11 @@ from analysis.reading.results import load_results
 from sweeps.mlflow_view import live_picture as live_view
 from sweeps.mlflow_view.live_picture import LiveView, Pace
 from sweeps.mlflow_view.picture import StudyView, study_view, summary_table
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 AT_ONCE = Pace(first_trials=1, every_s=0.0, growth=0.0)

@@ -20,13 +20,13 @@ from sweeps.forecasting.report import PlanOptions, plan_study
 from sweeps.inspection.status import status_text
 from sweeps.mlflow_view.picture import study_view
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, Reached, completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.storage.weights import load_weights, weights_file, weights_name
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings(

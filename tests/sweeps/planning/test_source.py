@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from softloc_core.errors import ConfigError
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.planning.source import POINTS_FILE, trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings(

@@ -13,13 +13,13 @@ import pytest
 
 from analysis.reading.results import load_results, load_table
 from softloc_core.errors import ConfigError
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.schema import ADDED
 from sweeps.storage.store import GATHERED, TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)

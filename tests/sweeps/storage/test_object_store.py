@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from analysis.reading.results import load_results, load_table
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock
 from sweeps.storage.records import Provenance, TrialRecord, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
