@@ -9,12 +9,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import TrialConfig, run_trial
-from sweeps.execution import available_cpus, duration_text, study_folder
+from sweeps.execution import (
+    RunTrial,
+    available_cpus,
+    available_gpus,
+    duration_text,
+    study_folder,
+    trial_device,
+)
 from sweeps.forecasting.forecast import Forecast, Spread, forecast, trial_spread, trials_at_once
 from sweeps.forecasting.pilot import Kind, Timing, kind_of, measured_kinds, run_pilots
 from sweeps.forecasting.points import draw_points, is_there
@@ -29,7 +34,7 @@ from sweeps.planning import (
     trial_source,
     validate_same_study,
 )
-from sweeps.storage import RunTrial, StoredTrial, TrialStore
+from sweeps.storage import StoredTrial, TrialStore
 from sweeps.study import Study
 
 __all__ = ["PlanOptions", "PlanReport", "plan_study"]
@@ -133,11 +138,6 @@ def _at_once(study: Study, options: PlanOptions) -> int:
     return at_once
 
 
-def available_gpus() -> int:
-    """GPUs of this machine."""
-    return int(torch.cuda.device_count())
-
-
 def _counted(planner: Planner, source: TrialSource) -> str:
     """How many trials there are and are left."""
     at_most = "at most " if source.is_sequential else ""
@@ -208,7 +208,7 @@ def _pilots(
     here = trials_at_once(study.resources, cpus=available_cpus(), gpus=available_gpus())
     n_processes = max(1, min(at_once, here, len(sample)))
     configs = measured_kinds(sample)
-    device = "cuda" if study.resources.gpus else "cpu"
+    device = trial_device(study.resources)
     timings = run_pilots(
         options.run_trial,
         configs,

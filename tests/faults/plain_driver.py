@@ -16,7 +16,8 @@ from sweeps.planning import Planner, load_data, make_planner
 from sweeps.planning.source import trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.lock import study_lock
-from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task

@@ -26,7 +26,8 @@ from sweeps.inspection import status
 from sweeps.inspection.status import status_text, watch_status
 from sweeps.planning import load_data, make_planner
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial

@@ -22,7 +22,8 @@ from sweeps.mlflow_view.live_picture import LiveView, Pace
 from sweeps.mlflow_view.picture import StudyView, study_view, summary_table
 from sweeps.planning import load_data, make_planner
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial

@@ -12,7 +12,8 @@ from softloc_core.errors import ConfigError
 from sweeps.planning import load_data, make_planner
 from sweeps.planning.source import POINTS_FILE, trial_source
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
