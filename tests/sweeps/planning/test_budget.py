@@ -80,7 +80,7 @@ def test_no_trial_begins_after_the_hours_are_over(source_of: Callable[..., Trial
     assert source.next() is not None
     now_s += 1
     assert source.next() is None
-    assert source.spent == "0.5 hours are over (--max-hours 0.5)"
+    assert source.spent == "0.5 hours have passed (--max-hours 0.5)"
     assert source.n_left == 11
 
 
