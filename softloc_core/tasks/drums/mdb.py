@@ -11,11 +11,18 @@ from softloc_core.tasks.base import (
     FolderSource,
     SourceInfo,
     SplitNames,
+    TimedClass,
+    read_lines,
     training_folds,
+    validate_class,
+    validate_event_time,
 )
-from softloc_core.tasks.drums.classes import DRUM_CHANNELS, read_mdb_annotation
+from softloc_core.tasks.drums.classes import DRUM_CHANNELS
 
-__all__ = ["MdbSource"]
+__all__ = ["MDB_CLASSES", "TEST_TRACKS", "TRAIN_TRACKS", "MdbSource", "read_mdb_annotation"]
+
+MDB_CLASSES = (*DRUM_CHANNELS, "CY", "OT", "TT")
+"""All classes of MDB Drums: also cymbals, others and toms, which the task leaves out."""
 
 # MIREX 2017's split of the drum transcription task, as MDB Drums' repository lists it (there "Zepplin").
 TRAIN_TRACKS = (
@@ -27,6 +34,28 @@ TEST_TRACKS = (
     "SpeedMetal", "SwingJazz",
 )  # fmt: skip
 N_TRAINING_FOLDS = 3
+
+
+def read_mdb_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
+    """Events of an MDB Drums class annotation, `seconds <tab> class` a line; blank lines are skipped.
+
+    Args:
+        path: The text file.
+        duration_s: Length of its recording in seconds; no event may lie beyond.
+
+    Returns:
+        Events of all six classes in the file's order, and one error for each line that cannot be used.
+    """
+    return read_lines(path, _mdb_event, duration_s=duration_s)
+
+
+def _mdb_event(line: str, *, where: str, duration_s: float) -> TimedClass:
+    """One line's time and class."""
+    fields = line.split()
+    if len(fields) != 2:
+        raise DataError(f"a line must hold seconds and a class, but got {line.strip()!r} in {where}")
+    time_s = validate_event_time(fields[0], where=where, duration_s=duration_s)
+    return time_s, validate_class(fields[1], allowed=MDB_CLASSES, where=where)
 
 
 def _track(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +19,14 @@ from softloc_core.tasks.base import (
     Scan,
     SourceInfo,
     SplitNames,
+    TimedClass,
     checked_split,
+    read_lines,
+    validate_event_time,
 )
-from softloc_core.tasks.piano.annotations import read_maps_annotation
-from softloc_core.tasks.piano.keys import KEY_NAMES, LOWEST_MIDI
+from softloc_core.tasks.piano.keys import HIGHEST_MIDI, KEY_NAMES, LOWEST_MIDI, key_name
 
-__all__ = ["MAPS_INSTRUMENTS", "MapsSource", "PaperKeysMapsSource"]
+__all__ = ["MAPS_INSTRUMENTS", "MapsSource", "PaperKeysMapsSource", "read_maps_annotation"]
 
 SYNTHESISED = ("AkPnBcht", "AkPnBsdf", "AkPnCGdD", "AkPnStgb", "SptkBGAm", "SptkBGCl", "StbgTGd2")
 DISKLAVIER = ("ENSTDkAm", "ENSTDkCl")
@@ -32,6 +35,42 @@ MAPS_INSTRUMENTS = (*SYNTHESISED, *DISKLAVIER)
 N_TRAINING_FOLDS = 3
 PAPER_KEYS = range(30, 100)
 """MIDI numbers of the keys that the papers' piano network looks for."""
+_HEADER = ("OnsetTime", "OffsetTime", "MidiPitch")
+
+
+def read_maps_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
+    """Onsets of a MAPS annotation: a header line, then onset, offset, MIDI pitch; blank lines are skipped.
+
+    Args:
+        path: The text file.
+        duration_s: Length of its recording in seconds; no onset may lie beyond.
+
+    Returns:
+        Onsets of all keys in the file's order, and one error for each line that cannot be used.
+    """
+    return read_lines(path, _maps_onset, duration_s=duration_s, header=_HEADER)
+
+
+def _maps_onset(line: str, *, where: str, duration_s: float) -> TimedClass:
+    """One line's onset and key."""
+    fields = line.split()
+    if len(fields) != len(_HEADER):
+        raise DataError(f"a line must hold onset, offset and MIDI pitch, but got {line.strip()!r} in {where}")
+    onset_s = validate_event_time(fields[0], where=where, duration_s=duration_s)
+    # Releases are no part of the task; one before its onset tells of columns that were exchanged.
+    if validate_event_time(fields[1], where=where, duration_s=math.inf) < onset_s:
+        raise DataError(f"an offset must not be before its onset {fields[0]}, but got {fields[1]} in {where}")
+    return onset_s, key_name(_midi(fields[2], where=where))
+
+
+def _midi(text: str, *, where: str) -> int:
+    """A key's MIDI number."""
+    if not text.isascii() or not text.isdigit() or not LOWEST_MIDI <= int(text) <= HIGHEST_MIDI:
+        raise DataError(
+            f"a MIDI pitch must be a whole number from {LOWEST_MIDI} to {HIGHEST_MIDI}, "
+            f"but got {text} in {where}"
+        )
+    return int(text)
 
 
 def _instrument(name: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks import TASKS, DataRequest, TaskData, check_source
-from softloc_core.tasks.piano.midi import read_midi_onsets
+from softloc_core.tasks.piano.maestro import read_midi_onsets
 from tests.softloc_core.tasks.conftest import write_clicks
 
 mido = pytest.importorskip("mido", reason="reading MAESTRO needs mido")
