@@ -10,7 +10,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from softloc_core.tasks.drums.kit import RATE_HZ, Kit
-from softloc_core.tasks.drums.patterns import CHANNEL_OF_VOICE, DrumPart, Hit
+from softloc_core.tasks.drums.patterns import CHANNEL_OF_VOICE, DrumPart, Stroke
 
 __all__ = ["rendered_mix"]
 
@@ -29,7 +29,7 @@ def rendered_mix(
         duration_s: Length in seconds.
         rng: Source of every choice.
     """
-    drums = _drums(part.hits, kit, n_samples=round(duration_s * RATE_HZ), rng=rng)
+    drums = _drums(part.strokes, kit, n_samples=round(duration_s * RATE_HZ), rng=rng)
     drums /= np.sqrt(np.mean(drums**2))
     drums = _in_a_room(drums, rng)
     band = _band(part.beat_s, n_samples=len(drums), rng=rng)
@@ -37,21 +37,23 @@ def rendered_mix(
     return _through_a_desk(drums + band + hiss, rng)
 
 
-def _drums(hits: tuple[Hit, ...], kit: Kit, *, n_samples: int, rng: np.random.Generator) -> Samples:
+def _drums(strokes: tuple[Stroke, ...], kit: Kit, *, n_samples: int, rng: np.random.Generator) -> Samples:
     """All strokes; a hi-hat's ends where the next one begins."""
     mix = np.zeros(n_samples)
     buzz = 10 ** (rng.uniform(-38, -26) / 20)
-    hat_start = [round(hit.time_s * RATE_HZ) for hit in hits if CHANNEL_OF_VOICE.get(hit.voice) == "HH"]
-    for hit in hits:
-        start = round(hit.time_s * RATE_HZ)
-        sound = kit.stroke(hit.voice, hit.velocity, rng)
-        if hit.voice == "open_hat":
+    hat_start = [
+        round(stroke.time_s * RATE_HZ) for stroke in strokes if CHANNEL_OF_VOICE.get(stroke.voice) == "HH"
+    ]
+    for stroke in strokes:
+        start = round(stroke.time_s * RATE_HZ)
+        sound = kit.stroke(stroke.voice, stroke.velocity, rng)
+        if stroke.voice == "open_hat":
             sound = _choked(
                 sound, min((later - start for later in hat_start if later > start), default=n_samples)
             )
         _add(mix, sound, start)
-        if hit.voice in ("kick", "low_tom", "high_tom"):
-            _add(mix, buzz * hit.velocity * kit.stroke("clap", 1.0, rng), start)
+        if stroke.voice in ("kick", "low_tom", "high_tom"):
+            _add(mix, buzz * stroke.velocity * kit.stroke("clap", 1.0, rng), start)
     return mix
 
 

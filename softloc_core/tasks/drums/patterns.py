@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["CHANNEL_OF_VOICE", "STYLES", "DrumPart", "Hit", "Style", "draw_part"]
+__all__ = ["CHANNEL_OF_VOICE", "STYLES", "DrumPart", "Stroke", "Style", "draw_part"]
 
 CHANNEL_OF_VOICE: Mapping[str, str] = {
     "closed_hat": "HH",
@@ -26,7 +26,7 @@ _SMALLEST_GAP_S = 0.045
 
 
 @dataclass(frozen=True)
-class Hit:
+class Stroke:
     """One stroke.
 
     Attributes:
@@ -44,7 +44,7 @@ class Hit:
 class DrumPart:
     """A whole recording's strokes, and the beat that they follow."""
 
-    hits: tuple[Hit, ...]
+    strokes: tuple[Stroke, ...]
     beat_s: float
 
 
@@ -96,18 +96,22 @@ def draw_part(style: Style, *, duration_s: float, rng: np.random.Generator) -> D
 
     Args:
         style: What to draw from.
-        duration_s: Length in seconds; no hit starts within its last quarter of a second.
+        duration_s: Length in seconds; no stroke starts within its last quarter of a second.
         rng: Source of every choice.
     """
     beat_s = 60.0 / rng.uniform(*style.tempo_bpm)
     step_s = beat_s / style.steps_per_beat
     feel = _Feel.draw(rng, step_s=step_s, straight=style.steps_per_beat == 4)
-    hits = [
-        Hit(feel.time_s(step, voice, rng), voice, feel.velocity(velocity * (1 - style.softness), rng))
-        for step, voice, velocity in _strokes(style, n_bars=int(duration_s / beat_s / 4) + 1, rng=rng)
+    strokes = [
+        Stroke(feel.time_s(step, voice, rng), voice, feel.velocity(velocity * (1 - style.softness), rng))
+        for step, voice, velocity in _grid_strokes(style, n_bars=int(duration_s / beat_s / 4) + 1, rng=rng)
     ]
-    within = [hit for hit in sorted(hits, key=lambda hit: hit.time_s) if 0 <= hit.time_s < duration_s - 0.25]
-    return DrumPart(hits=tuple(_without_doubles(within)), beat_s=beat_s)
+    within = [
+        stroke
+        for stroke in sorted(strokes, key=lambda stroke: stroke.time_s)
+        if 0 <= stroke.time_s < duration_s - 0.25
+    ]
+    return DrumPart(strokes=tuple(_without_doubles(within)), beat_s=beat_s)
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,9 @@ class _Feel:
         return float(np.clip(velocity * (1 + self.spread * rng.standard_normal()), 0.08, 1.0))
 
 
-def _strokes(style: Style, *, n_bars: int, rng: np.random.Generator) -> Iterator[tuple[float, str, float]]:
+def _grid_strokes(
+    style: Style, *, n_bars: int, rng: np.random.Generator
+) -> Iterator[tuple[float, str, float]]:
     """Step, voice and velocity of each stroke of the part."""
     bar_steps = 4 * style.steps_per_beat
     habit = {name: _habit(getattr(style, name), rng) for name in ("kick", "snare", "hat", "ride")}
@@ -198,11 +204,11 @@ def _percussion(bar_steps: int, rng: np.random.Generator) -> list[tuple[int, str
     return [(step, voice, rng.uniform(0.3, 0.8)) for step in range(bar_steps) if rng.random() < chance]
 
 
-def _without_doubles(hits: list[Hit]) -> Iterator[Hit]:
+def _without_doubles(strokes: list[Stroke]) -> Iterator[Stroke]:
     """Strokes of one class that follow each other too closely for one drummer are left out."""
     last_s: dict[str, float] = {}
-    for hit in hits:
-        line = CHANNEL_OF_VOICE.get(hit.voice, hit.voice)
-        if hit.time_s - last_s.get(line, -1.0) >= _SMALLEST_GAP_S:
-            last_s[line] = hit.time_s
-            yield hit
+    for stroke in strokes:
+        line = CHANNEL_OF_VOICE.get(stroke.voice, stroke.voice)
+        if stroke.time_s - last_s.get(line, -1.0) >= _SMALLEST_GAP_S:
+            last_s[line] = stroke.time_s
+            yield stroke

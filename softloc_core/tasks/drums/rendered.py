@@ -19,7 +19,7 @@ from softloc_core.tasks.drums.kit import RATE_HZ, draw_kit
 from softloc_core.tasks.drums.mix import rendered_mix
 from softloc_core.tasks.drums.patterns import CHANNEL_OF_VOICE, STYLES, DrumPart, draw_part
 
-__all__ = ["RenderedDrums", "SyntheticSource"]
+__all__ = ["RenderedDrums", "RenderedDrumsSource"]
 
 RENDERING_VERSION = 1
 DURATION_S = 20.0
@@ -49,7 +49,7 @@ class RenderedDrums(RenderedAudio):
         return mix, RATE_HZ
 
 
-class SyntheticSource(RenderedSource[AudioRecording]):
+class RenderedDrumsSource(RenderedSource[AudioRecording]):
     """Rendered drum recordings with a band: 12 to train on, 6 to score, 20 s each."""
 
     info = rendered_info(
@@ -65,9 +65,9 @@ class SyntheticSource(RenderedSource[AudioRecording]):
 def _recording(audio: RenderedDrums) -> AudioRecording:
     """A rendered recording with its exact onsets, on the samples where the strokes start."""
     events: list[TimedClass] = [
-        (round(hit.time_s * RATE_HZ) / RATE_HZ, CHANNEL_OF_VOICE[hit.voice])
-        for hit in audio.part().hits
-        if hit.voice in CHANNEL_OF_VOICE
+        (round(stroke.time_s * RATE_HZ) / RATE_HZ, CHANNEL_OF_VOICE[stroke.voice])
+        for stroke in audio.part().strokes
+        if stroke.voice in CHANNEL_OF_VOICE
     ]
-    hits = named_events(events, channel_names=DRUM_CHANNELS, duration_s=audio.duration_s)
-    return AudioRecording(name=audio.name, group=audio.style, audio=audio, reference=hits)
+    reference = named_events(events, channel_names=DRUM_CHANNELS, duration_s=audio.duration_s)
+    return AudioRecording(name=audio.name, group=audio.style, audio=audio, reference=reference)

@@ -12,7 +12,7 @@ from softloc_core.tasks.drums.classes import DRUM_CHANNELS
 from softloc_core.tasks.drums.enst import EnstSource, EnstWithMusicSource
 from softloc_core.tasks.drums.idmt import IdmtSource
 from softloc_core.tasks.drums.mdb import MdbSource
-from softloc_core.tasks.drums.rendered import SyntheticSource
+from softloc_core.tasks.drums.rendered import RenderedDrumsSource
 
 __all__ = ["DrumTask"]
 
@@ -59,4 +59,6 @@ class DrumTask(AudioTask):
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__((MdbSource(), IdmtSource(), EnstSource(), EnstWithMusicSource(), SyntheticSource()))
+        super().__init__(
+            (MdbSource(), IdmtSource(), EnstSource(), EnstWithMusicSource(), RenderedDrumsSource())
+        )

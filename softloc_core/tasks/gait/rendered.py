@@ -18,7 +18,7 @@ from softloc_core.tasks.base import (
 )
 from softloc_core.tasks.gait.stretches import RATE_HZ, Stretch, gait_recording
 
-__all__ = ["SyntheticGait", "rendered_stretch"]
+__all__ = ["RenderedGaitSource", "rendered_stretch"]
 
 RENDERING_VERSION = 1
 DURATION_S = 40.0
@@ -112,7 +112,7 @@ def _seen_by(train: str, test: str) -> SplitNames:
     )
 
 
-class SyntheticGait(RenderedSource[SignalRecording]):
+class RenderedGaitSource(RenderedSource[SignalRecording]):
     """Rendered walking under two reference systems: 6 persons to train on, 2 to validate, 4 to score."""
 
     info = rendered_info(

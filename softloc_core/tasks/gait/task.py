@@ -13,7 +13,7 @@ from softloc_core.metrics import Scores
 from softloc_core.networks import CompactNetwork, NetworkBuilder
 from softloc_core.tasks.base import SignalTask, TaskData
 from softloc_core.tasks.gait.mobgap import MobgapSource
-from softloc_core.tasks.gait.rendered import SyntheticGait
+from softloc_core.tasks.gait.rendered import RenderedGaitSource
 from softloc_core.tasks.gait.stretches import FRONT_ENDS, GAIT_CHANNELS
 
 __all__ = ["GaitTask"]
@@ -51,7 +51,7 @@ class GaitTask(SignalTask):
     network_defaults: Mapping[str, Mapping[str, Any]] = {"compact": {}}
 
     def __init__(self) -> None:
-        super().__init__((MobgapSource(), SyntheticGait()))
+        super().__init__((MobgapSource(), RenderedGaitSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
         """Scores at the tolerance given; as measures F1 at 50 and 250 ms, and the timing error at 250 ms.

@@ -21,7 +21,7 @@ from softloc_core.tasks.base import (
 from softloc_core.tasks.golf.clips import FRAME_S
 from softloc_core.tasks.golf.golf_db import clip_tolerance_s
 
-__all__ = ["BAND_NAMES", "RenderedSwings", "draw_swing"]
+__all__ = ["BAND_NAMES", "RenderedGolfSource", "draw_swing"]
 
 RENDERING_VERSION = 1
 BAND_NAMES = ("hands_x", "hands_y", "club_x", "club_y", "hips_cos", "hips_sin", "club_speed")
@@ -36,7 +36,7 @@ _ARM_LENGTH, _CLUB_LENGTH = 0.65, 1.05
 _PLANE_TILT = np.deg2rad(35.0)
 
 
-class RenderedSwings(RenderedSource[SignalRecording]):
+class RenderedGolfSource(RenderedSource[SignalRecording]):
     """Swings of a stylised golfer as a camera would track them: 60 clips to train on, 40 to score."""
 
     info = rendered_info(

@@ -15,7 +15,7 @@ from softloc_core.tasks.base import STEADY_TRAINING, SignalTask, TaskData
 from softloc_core.tasks.golf.annotations import GOLF_CHANNELS
 from softloc_core.tasks.golf.clips import FRAME_S
 from softloc_core.tasks.golf.golf_db import GolfDbSource
-from softloc_core.tasks.golf.rendered import RenderedSwings
+from softloc_core.tasks.golf.rendered import RenderedGolfSource
 
 __all__ = ["GolfTask"]
 
@@ -77,7 +77,7 @@ class GolfTask(SignalTask):
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__((GolfDbSource(), RenderedSwings()))
+        super().__init__((GolfDbSource(), RenderedGolfSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
         """PCE as F1 (the same where each event is estimated once), with PCE by event among the measures."""

@@ -17,7 +17,7 @@ from softloc_core.tasks.base import (
 )
 from softloc_core.tasks.heartbeats.signal import RATE_HZ, EcgRecord, ecg_recording
 
-__all__ = ["SyntheticHeartbeats", "rendered_ecg"]
+__all__ = ["RenderedHeartbeatsSource", "rendered_ecg"]
 
 RENDERING_VERSION = 1
 DURATION_S = 120.0
@@ -123,7 +123,7 @@ def _disturbance(n_samples: int, rng: np.random.Generator) -> NDArray[np.float64
     return noise
 
 
-class SyntheticHeartbeats(RenderedSource[SignalRecording]):
+class RenderedHeartbeatsSource(RenderedSource[SignalRecording]):
     """Rendered electrocardiograms of two minutes: 6 persons to train on, 2 to validate, 4 to score."""
 
     info = rendered_info(

@@ -16,7 +16,7 @@ from softloc_core.metrics import Scores
 from softloc_core.networks import CompactNetwork, InPieces, NetworkBuilder
 from softloc_core.tasks.base import SignalTask, TaskData
 from softloc_core.tasks.heartbeats.mit_bih import MitBihSource
-from softloc_core.tasks.heartbeats.rendered import SyntheticHeartbeats
+from softloc_core.tasks.heartbeats.rendered import RenderedHeartbeatsSource
 from softloc_core.tasks.heartbeats.signal import FRONT_ENDS, HEARTBEAT_CHANNELS
 
 __all__ = ["HeartbeatTask"]
@@ -71,7 +71,7 @@ class HeartbeatTask(SignalTask):
     network_defaults: Mapping[str, Mapping[str, Any]] = {"compact": {}, "compact_causal": {}}
 
     def __init__(self) -> None:
-        super().__init__((MitBihSource(), SyntheticHeartbeats()))
+        super().__init__((MitBihSource(), RenderedHeartbeatsSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
         """Scores at the tolerance given; as measures F1 at the field's 150 ms, of all and of each class."""

@@ -19,7 +19,7 @@ from softloc_core.tasks.piano.instrument import RATE_HZ, Piano, draw_piano
 from softloc_core.tasks.piano.keys import KEY_NAMES, key_name
 from softloc_core.tasks.piano.pieces import Note, draw_piece
 
-__all__ = ["RenderedPiano", "SyntheticPianoSource"]
+__all__ = ["RenderedPiano", "RenderedPianoSource"]
 
 RENDERING_VERSION = 1
 DURATION_S = 20.0
@@ -61,7 +61,7 @@ def _recorded(notes: tuple[Note, ...], piano: Piano, *, rng: np.random.Generator
     return np.asarray(level * wet / np.abs(wet).max(), dtype=np.float32)
 
 
-class SyntheticPianoSource(RenderedSource[AudioRecording]):
+class RenderedPianoSource(RenderedSource[AudioRecording]):
     """Rendered pianos: 12 recordings to train on, 3 to validate, 6 to score, 20 s each."""
 
     info = rendered_info(

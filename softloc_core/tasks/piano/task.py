@@ -21,7 +21,7 @@ from softloc_core.tasks.base import STEADY_TRAINING, AudioTask, TaskData
 from softloc_core.tasks.piano.keys import KEY_NAMES
 from softloc_core.tasks.piano.maestro import MaestroSource
 from softloc_core.tasks.piano.maps import MapsSource, PaperKeysMapsSource
-from softloc_core.tasks.piano.rendered import SyntheticPianoSource
+from softloc_core.tasks.piano.rendered import RenderedPianoSource
 
 __all__ = ["PianoTask"]
 
@@ -91,7 +91,7 @@ class PianoTask(AudioTask):
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__((MapsSource(), PaperKeysMapsSource(), MaestroSource(), SyntheticPianoSource()))
+        super().__init__((MapsSource(), PaperKeysMapsSource(), MaestroSource(), RenderedPianoSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
         """Pooled scores, and the papers' means over pieces as the measures `f1_mean` and its like."""

@@ -18,7 +18,7 @@ from softloc_core.tasks.base import (
 )
 from softloc_core.tasks.puffs.puff_marker import N_PEOPLE, breath_recording, leave_one_out
 
-__all__ = ["RenderedBreaths"]
+__all__ = ["RenderedPuffsSource"]
 
 RENDERING_VERSION = 1
 N_SESSIONS = 5
@@ -32,7 +32,7 @@ _PEOPLE = {
 }
 
 
-class RenderedBreaths(RenderedSource[SignalRecording]):
+class RenderedPuffsSource(RenderedSource[SignalRecording]):
     """Six people with five sessions of 60 to 120 breaths each, in every session a cigarette."""
 
     info = SourceInfo(

@@ -12,7 +12,7 @@ from softloc_core.metrics import Scores, score_steps
 from softloc_core.networks import CompactNetwork, NetworkBuilder, PuffLstm
 from softloc_core.tasks.base import STEADY_TRAINING, SignalTask, TaskData
 from softloc_core.tasks.puffs.puff_marker import STEP_S, PuffMarkerSource
-from softloc_core.tasks.puffs.rendered import RenderedBreaths
+from softloc_core.tasks.puffs.rendered import RenderedPuffsSource
 
 __all__ = ["PuffTask"]
 
@@ -76,7 +76,7 @@ class PuffTask(SignalTask):
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__((PuffMarkerSource(), RenderedBreaths()))
+        super().__init__((PuffMarkerSource(), RenderedPuffsSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
         """F1 on whole steps; a tolerance of less than a step asks for the very step."""

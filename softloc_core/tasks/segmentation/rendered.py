@@ -17,11 +17,11 @@ from softloc_core.tasks.base import (
     rendered_info,
 )
 
-__all__ = ["SYNTHETIC_NAMES", "SyntheticVideosSource"]
+__all__ = ["RENDERED_NAMES", "RenderedSegmentationSource"]
 
-MAKING_VERSION = 1
+RENDERING_VERSION = 1
 HOP_S = 1.0
-SYNTHETIC_NAMES = (
+RENDERED_NAMES = (
     "background",
     "wash",
     "peel",
@@ -41,7 +41,7 @@ _N_BANDS = 12
 _LIKENESS, _NOISE, _MEMORY, _VIDEO = 0.75, 1.1, 0.8, 0.4
 
 
-class SyntheticVideosSource(RenderedSource[SignalRecording]):
+class RenderedSegmentationSource(RenderedSource[SignalRecording]):
     """24 videos to train on and 8 to test, about three minutes each, a frame a second.
 
     Each draws its own order, repetitions, lengths and pauses. A frame shows its class's pattern, mixed with
@@ -52,7 +52,7 @@ class SyntheticVideosSource(RenderedSource[SignalRecording]):
     info = rendered_info(
         "made-up cooking videos, scores of frames with their classes",
         "new_videos",
-        channel_names=SYNTHETIC_NAMES,
+        channel_names=RENDERED_NAMES,
     )
     names = numbered_names(train=24, test=8)
 
@@ -63,7 +63,7 @@ class SyntheticVideosSource(RenderedSource[SignalRecording]):
 
 def _generator(*words: object) -> np.random.Generator:
     """Random numbers of one purpose."""
-    return generator_of("videos", MAKING_VERSION, *words)
+    return generator_of("videos", RENDERING_VERSION, *words)
 
 
 def _video(name: str, *, seed: int) -> SignalRecording:
@@ -78,7 +78,7 @@ def _video(name: str, *, seed: int) -> SignalRecording:
         group=name,
         hop_s=HOP_S,
         features=features,
-        content_key=key_of("videos", MAKING_VERSION, seed, name),
+        content_key=key_of("videos", RENDERING_VERSION, seed, name),
         reference=SegmentList.from_frames(classes, hop_s=HOP_S),
     )
 
@@ -106,7 +106,7 @@ def _frames(
     classes: NDArray[np.int64], *, patterns: np.random.Generator, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Features [frame, band]."""
-    own = patterns.standard_normal((len(SYNTHETIC_NAMES), _N_BANDS))
+    own = patterns.standard_normal((len(RENDERED_NAMES), _N_BANDS))
     pattern = own + _LIKENESS * own[_TWIN]
     noise = rng.standard_normal((len(classes), _N_BANDS))
     for frame in range(1, len(noise)):

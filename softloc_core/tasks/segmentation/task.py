@@ -11,7 +11,7 @@ from softloc_core.metrics import Scores, score_segments
 from softloc_core.networks import CompactTcn, EdTcn, NetworkBuilder
 from softloc_core.tasks.base import STEADY_TRAINING, SignalTask, TaskData
 from softloc_core.tasks.segmentation.folders import GTEA_NAMES, SALADS_NAMES, FoldersSource
-from softloc_core.tasks.segmentation.rendered import SyntheticVideosSource
+from softloc_core.tasks.segmentation.rendered import RenderedSegmentationSource
 from softloc_core.tasks.segmentation.svm_scores import EVAL_NAMES, MID_NAMES, SvmScoresSource
 
 __all__ = ["SegmentationTask"]
@@ -92,7 +92,7 @@ class SegmentationTask(SignalTask):
                     block_frames=5,
                     homepage=_HOMEPAGE,
                 ),
-                SyntheticVideosSource(),
+                RenderedSegmentationSource(),
             )
         )
 
