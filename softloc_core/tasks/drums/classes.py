@@ -1,8 +1,8 @@
-"""The three classes of the drum task."""
+"""The classes of the drum task."""
 
 from __future__ import annotations
 
 __all__ = ["DRUM_CHANNELS"]
 
 DRUM_CHANNELS = ("HH", "KD", "SD")
-"""Hi-hat, kick drum, snare drum: the papers' three classes, in their order."""
+"""Hi-hat, kick drum and snare drum: the three classes of the papers, in their order."""

@@ -1,4 +1,4 @@
-"""IDMT-SMT-Drums V2: drum loops played, programmed and sampled, with annotated onsets."""
+"""IDMT-SMT-Drums V2: acoustic, synthesised and sampled drum loops with annotated onsets."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ COLLECTIONS = ("RealDrum", "TechnoDrum", "WaveDrum")
 
 
 def read_idmt_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
-    """Events of an IDMT-SMT-Drums annotation: `event` elements with `onsetSec` and `instrument` (KD, SD, HH).
+    """Read an IDMT-SMT-Drums annotation: `event` elements with `onsetSec` and `instrument` (KD, SD, HH).
 
     Args:
-        path: The XML file, its root `instrumentRecording` with a `transcription`.
-        duration_s: Length of its recording in seconds; no event may lie beyond.
+        path: The XML file. Its root is `instrumentRecording`, which contains a `transcription`.
+        duration_s: Length of the recording in seconds. Later events are errors.
 
     Returns:
-        Events in the file's order, and one error for each that cannot be used, or for the whole file.
+        The events in the order of the file, and one error for each event that cannot be used or for the whole
+        file.
     """
     reader = _IdmtReader()
     try:
@@ -53,14 +54,19 @@ def read_idmt_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedCl
 
 @dataclass
 class _IdmtReader:
-    """Reads elements with the lines they stand on, which ElementTree does not tell."""
+    """Reads XML elements with their line numbers, which ElementTree does not provide.
+
+    Attributes:
+        elements: The names of all elements in order.
+        events: Line number and content of each event.
+    """
 
     elements: list[str] = field(default_factory=list)
     events: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     _open: list[str] = field(default_factory=list)
 
     def read(self, content: bytes) -> None:
-        """Fill `elements` (all names in order) and `events` (line and content of each)."""
+        """Parse the XML document into `elements` and `events`."""
         parser = expat.ParserCreate()
 
         def start(name: str, _attributes: dict[str, str]) -> None:
@@ -81,20 +87,20 @@ class _IdmtReader:
 
 
 def _idmt_event(content: dict[str, str], *, where: str, duration_s: float) -> TimedClass:
-    """One element's time and class."""
+    """Return the time and class of an element."""
     for name in ("onsetSec", "instrument"):
         if not content.get(name, "").strip():
-            raise DataError(f"an event must hold onsetSec and instrument, but got no {name} in {where}")
+            raise DataError(f"an event must contain onsetSec and instrument, but got no {name} in {where}")
     time_s = validate_event_time(content["onsetSec"].strip(), where=where, duration_s=duration_s)
     return time_s, validate_class(content["instrument"].strip(), allowed=DRUM_CHANNELS, where=where)
 
 
 def _collection(name: str) -> str:
-    """The collection that a name such as `RealDrum01_00` begins with."""
+    """Return the collection that a name such as `RealDrum01_00` starts with."""
     found = re.match(r"[A-Za-z]*", name)
     assert found is not None, "an empty match is a match"
     if found[0] not in COLLECTIONS:
-        raise DataError(f"a recording's name must begin with {', '.join(COLLECTIONS)}, but got {name}")
+        raise DataError(f"a recording's name must start with {', '.join(COLLECTIONS)}, but got {name}")
     return found[0]
 
 
@@ -109,7 +115,7 @@ FOLDER = AnnotatedFolder(
 
 
 class IdmtSource(FolderSource):
-    """IDMT-SMT-Drums V2 as its owners publish it; mixes alone, isolated strokes (`train`) are left out.
+    """The mixes of IDMT-SMT-Drums V2 in its published layout, without the isolated strokes (`train`).
 
     Source: Dittmar and Gärtner, "Real-time transcription and separation of drum recordings based on NMF
     decomposition", DAFx 2014.
@@ -126,11 +132,13 @@ class IdmtSource(FolderSource):
     folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`random`: 70 % to train, 15 % to validate, the rest to test; `leave_collection_out`: one tests.
+        """Return a random split, or a split that tests on one collection.
 
-        The random split is drawn from the request's seed over the names alone.
+        `random` has 70 % for training, 15 % for validation and the rest for testing. It is drawn from the
+        request's seed and depends on the names only. `leave_collection_out` tests on one collection and
+        trains on the others.
 
         Source: the SoftLoc paper's released code, drum experiment (*Eval Random*); Wu et al., "A review of
-        automatic drum transcription", 2018 (*Eval Subset*; here without a validation part).
+        automatic drum transcription", 2018 (*Eval Subset*, here without a validation part).
         """
         return self.random_or_group_out(request, data_root, groups=COLLECTIONS)

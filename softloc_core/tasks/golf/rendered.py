@@ -1,4 +1,4 @@
-"""Rendered golf swings: nothing to download, exact events, another golfer and camera in every clip."""
+"""Rendered golf swings with exact events. Each clip has a different golfer and camera."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["BAND_NAMES", "RenderedGolfSource", "draw_swing"]
 
 RENDERING_VERSION = 1
 BAND_NAMES = ("hands_x", "hands_y", "club_x", "club_y", "hips_cos", "hips_sin", "club_speed")
-# Poses at the eight events, in degrees: the arms from straight down, the club from the arms, the hips.
+# Angles at the eight events in degrees: arms from straight down, club relative to the arms, and hips.
 _ARMS = (0.0, 40.0, 90.0, 165.0, 90.0, -5.0, -55.0, -165.0)
 _WRISTS = (0.0, 50.0, 80.0, 95.0, 95.0, 5.0, -35.0, -90.0)
 _HIPS = (0.0, 8.0, 22.0, 45.0, 10.0, -35.0, -60.0, -95.0)
-# Frames from each event to the next in real time, at 30 frames/s: medians over GolfDB's annotations.
+# Frames between events in real time at 30 frames/s: medians of GolfDB's annotations.
 _GAPS = (14.0, 5.0, 8.0, 4.0, 3.0, 2.0, 18.0)
 _SLOW_MOTION = 3.5
 _ARM_LENGTH, _CLUB_LENGTH = 0.65, 1.05
@@ -37,20 +37,18 @@ _PLANE_TILT = np.deg2rad(35.0)
 
 
 class RenderedGolfSource(RenderedSource[SignalRecording]):
-    """Swings of a stylised golfer as a camera would track them: 60 clips to train on, 40 to score."""
+    """Swings of a stylised golfer tracked by a camera: 60 clips for training and 40 for testing."""
 
-    info = rendered_info(
-        "golf swings rendered on the spot, another golfer and camera in every clip", "new_golfers"
-    )
+    info = rendered_info("rendered golf swings, a different golfer and camera in each clip", "new_golfers")
     names = numbered_names(train=60, test=40)
 
     def recording(self, name: str, seed: int) -> SignalRecording:
-        """One clip."""
+        """Return the recording with this name."""
         return _recording(name, seed)
 
 
 def _recording(name: str, seed: int) -> SignalRecording:
-    """A clip that follows from its name and a seed."""
+    """Render a clip that is determined by its name and a seed."""
     words = ("golf", RENDERING_VERSION, seed, name)
     swing = draw_swing(generator_of(*words))
     time_s = np.asarray(swing.event_frame, dtype=np.float64) * FRAME_S
@@ -68,11 +66,11 @@ def _recording(name: str, seed: int) -> SignalRecording:
 
 @dataclass(frozen=True, eq=False)
 class TrackedSwing:
-    """One swing.
+    """A tracked swing.
 
     Attributes:
-        features: [frame, band] float32, the bands of `BAND_NAMES`.
-        event_frame: [8] frames of the events, ascending.
+        features: [frame, band] float32 with the bands of `BAND_NAMES`.
+        event_frame: [8] ascending frames of the events.
     """
 
     features: NDArray[np.float32]
@@ -81,10 +79,10 @@ class TrackedSwing:
 
 @dataclass(frozen=True)
 class _Camera:
-    """Where the camera stands.
+    """Position of the camera relative to the golfer.
 
     Attributes:
-        azimuth: Radians from face-on towards down-the-line.
+        azimuth: Angle from face-on towards down-the-line in radians.
         scale: Size of the golfer in the picture.
         handedness: 1, or -1 for a mirrored swing.
     """
@@ -94,14 +92,14 @@ class _Camera:
     handedness: int
 
     def seen(self, along: NDArray[np.float64], up: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Points of the swing plane in the picture, [frame, (x, y)]."""
+        """Project points of the swing plane into the picture, [frame, (x, y)]."""
         depth = up * np.sin(_PLANE_TILT)
         x = self.handedness * (along * np.cos(self.azimuth) + depth * np.sin(self.azimuth))
         return self.scale * np.stack([x, up * np.cos(_PLANE_TILT)], axis=1)
 
 
 def draw_swing(rng: Generator) -> TrackedSwing:
-    """A swing of another golfer, tempo and camera every time; one in two in slow motion."""
+    """Draw a swing with random golfer, tempo and camera. Half of the swings are in slow motion."""
     camera = _Camera(
         azimuth=rng.choice([0.0, np.pi / 2, rng.uniform(0.0, np.pi / 2)]) + 0.1 * rng.standard_normal(),
         scale=rng.uniform(0.8, 1.2),
@@ -122,7 +120,7 @@ def draw_swing(rng: Generator) -> TrackedSwing:
 def _angle(
     poses: tuple[float, ...], event_frame: NDArray[np.int64], *, n_frames: int, rng: Generator
 ) -> NDArray[np.float64]:
-    """An angle over time in radians: still until the address, through the poses, eased back at the end."""
+    """Interpolate an angle in radians: constant until the address, then through all poses."""
     own = np.array(poses) * np.exp(0.05 * rng.standard_normal()) + 3.0 * rng.standard_normal(len(poses))
     at_rest = own[-1] * rng.uniform(0.7, 1.0)
     frame = np.concatenate([[-1], event_frame, [n_frames]])
@@ -131,7 +129,7 @@ def _angle(
 
 
 def _waggle(address_frame: int, *, n_frames: int, rng: Generator) -> NDArray[np.float64]:
-    """Small swings of the club before the address, which die away."""
+    """Draw small club movements that fade out before the address."""
     frame = np.arange(n_frames)
     before = np.clip((address_frame - frame) / 20.0, 0.0, 1.0)
     phase = 2 * np.pi * (frame / rng.uniform(15.0, 40.0) + rng.random())
@@ -146,7 +144,7 @@ def _bands(
     camera: _Camera,
     rng: Generator,
 ) -> NDArray[np.float32]:
-    """What is tracked, with the errors of tracking; a fast club is tracked worse."""
+    """Return the tracked bands with tracking errors, which are larger for a fast club."""
     hands = _ARM_LENGTH * np.stack([np.sin(arms), -np.cos(arms)])
     club = hands + _CLUB_LENGTH * np.stack([np.sin(arms + wrists), -np.cos(arms + wrists)])
     hands_seen, club_seen = camera.seen(*hands), camera.seen(*club)

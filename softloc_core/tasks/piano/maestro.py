@@ -1,4 +1,4 @@
-"""MAESTRO: competition performances recorded along with what the piano's sensors saw."""
+"""MAESTRO: recordings of competition performances with the MIDI data of the piano."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class _Performance:
     """A row of the table.
 
     Attributes:
-        audio: Its recording.
-        midi: What the sensors saw.
+        audio: Audio file.
+        midi: MIDI file.
         part: `train`, `validation` or `test`.
-        composition: Composer and title; one composition is in one part.
+        composition: Composer and title. All performances of a composition are in the same part.
     """
 
     audio: Path
@@ -50,9 +50,9 @@ class _Performance:
 
 
 class MaestroSource:
-    """MAESTRO as its owners publish it: the table (CSV), the recordings and the MIDI files.
+    """MAESTRO in its published layout: the table (CSV), the recordings and the MIDI files.
 
-    Whichever performances are there are used: rows without either file are left alone.
+    An incomplete copy can be used. Rows of the table without files are ignored.
 
     Source: Hawthorne et al., "Enabling factorized piano music modeling and generation with the MAESTRO
     dataset", ICLR 2019.
@@ -68,7 +68,7 @@ class MaestroSource:
     )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`official`, or `train_cv`: the compositions to train on, dealt in turn into folds."""
+        """Return the split `official`, or a fold of `train_cv` over the compositions of its training part."""
         performances, problems = _performances(data_root)
         if problems:
             raise problems[0]
@@ -82,14 +82,14 @@ class MaestroSource:
         return checked_split(request, split, data_root)
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """Recordings with their onsets; `seed` plays no part."""
+        """Read the named recordings, or all of them, with their onsets. The seed is not used."""
         performances, problems = _performances(data_root)
         chosen = performances if names is None else names
         return scan_of(chosen, lambda name: _recording(name, performances[name]), problems=problems)
 
 
 def _recording(name: str, performance: _Performance) -> tuple[AudioRecording, list[DataError]]:
-    """One performance, and what is wrong with its MIDI file."""
+    """Return a recording and the problems of its MIDI file."""
     audio = AudioFile(performance.audio)
     onsets, problems = read_midi_onsets(performance.midi, duration_s=audio.duration_s)
     reference = named_events(onsets, channel_names=KEY_NAMES, duration_s=audio.duration_s)
@@ -99,7 +99,7 @@ def _recording(name: str, performance: _Performance) -> tuple[AudioRecording, li
 
 
 def _performances(data_root: Path | None) -> tuple[dict[str, _Performance], list[DataError]]:
-    """Performances whose files are there, by name, and what is wrong with the others."""
+    """Return the performances whose files exist, by name, and the problems of the table."""
     table = _table(data_root)
     try:
         with table.open(encoding="utf-8", newline="") as file:
@@ -109,7 +109,7 @@ def _performances(data_root: Path | None) -> tuple[dict[str, _Performance], list
     missing = [column for column in COLUMNS if rows and column not in rows[0]]
     if missing or not rows:
         raise DataError(
-            f"a table must hold rows of {', '.join(COLUMNS)}, but got {missing or 'none'} in {table}"
+            f"a table must contain rows of {', '.join(COLUMNS)}, but got {missing or 'none'} in {table}"
         )
     performances: dict[str, _Performance] = {}
     problems: list[DataError] = []
@@ -122,48 +122,50 @@ def _performances(data_root: Path | None) -> tuple[dict[str, _Performance], list
         if performance is not None:
             performances[str(Path(row["midi_filename"]).with_suffix(""))] = performance
     if not performances and not problems:
-        raise DataError(f"`--data-root` must hold recordings of {table.name}, but got none in {table.parent}")
+        raise DataError(
+            f"`--data-root` must contain recordings of {table.name}, but got none in {table.parent}"
+        )
     return performances, problems
 
 
 def _table(data_root: Path | None) -> Path:
-    """The newest table of the folder."""
+    """Return the path of the newest table in the folder."""
     if data_root is None:
-        raise ConfigError(f"`--data-root` must name the folder that holds {TABLE}, but got none")
+        raise ConfigError(f"`--data-root` must name the folder that contains {TABLE}, but got none")
     tables = sorted(data_root.glob(TABLE)) if data_root.is_dir() else []
     if not tables:
-        raise DataError(f"`--data-root` must be a folder that holds {TABLE}, but got none in {data_root}")
+        raise DataError(f"`--data-root` must be a folder that contains {TABLE}, but got none in {data_root}")
     return tables[-1]
 
 
 def _performance(row: Mapping[str, str], *, root: Path, where: str) -> _Performance | None:
-    """A row's performance; None where neither of its files is there."""
+    """Return the performance of a row, or None if neither of its files exists."""
     if any(not row[column] for column in COLUMNS):
         empty = ", ".join(column for column in COLUMNS if not row[column])
-        raise DataError(f"a row must hold {', '.join(COLUMNS)}, but got no {empty} in {where}")
+        raise DataError(f"a row must contain {', '.join(COLUMNS)}, but got no {empty} in {where}")
     if row["split"] not in PARTS:
         raise DataError(f"a split must be one of {', '.join(PARTS)}, but got {row['split']} in {where}")
     audio, midi = root / row["audio_filename"], root / row["midi_filename"]
     if audio.is_file() != midi.is_file():
-        there, absent = (audio, midi) if audio.is_file() else (midi, audio)
-        raise DataError(f"a row needs both its files, but got {there} without {absent.name} in {where}")
+        present, absent = (audio, midi) if audio.is_file() else (midi, audio)
+        raise DataError(f"a row needs both its files, but got {present} without {absent.name} in {where}")
     if not audio.is_file():
         return None
     return _Performance(audio, midi, row["split"], f"{row['canonical_composer']}, {row['canonical_title']}")
 
 
 def read_midi_onsets(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
-    """Onsets of a MIDI file: every stroke of a key, whatever its track, in seconds by the file's tempi.
+    """Read the onsets of all tracks of a MIDI file, converted to seconds by the tempi in the file.
 
     Args:
-        path: The file.
-        duration_s: Length of its recording in seconds; no onset may lie beyond.
+        path: The MIDI file.
+        duration_s: Length of the recording in seconds. Later onsets are errors.
 
     Returns:
-        Onsets by time, and one error for each that cannot be used, or for the whole file.
+        The onsets sorted by time, and one error for each onset that cannot be used or for the whole file.
 
     Raises:
-        ConfigError: mido is not installed.
+        ConfigError: The package mido is not installed.
     """
     mido = _mido()
     try:
@@ -185,7 +187,7 @@ def read_midi_onsets(path: Path, *, duration_s: float) -> tuple[list[TimedClass]
 
 
 def _mido() -> Any:
-    """The package, if it is there."""
+    """Import the optional package mido."""
     try:
         return importlib.import_module("mido")
     except ImportError as error:
