@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 from simulated_actors import SimulatedActors, simulate_actors
 
-from analysis.reading import load_study
+from analysis.reading import load_results
 from analysis.regression import fit_surface
 from sweeps.execution import Counts, ProgressLine, RunOptions, run_study
 from sweeps.storage import StudyFolder, TrialStore
@@ -110,7 +110,7 @@ def reading(folder: Path) -> dict[str, float]:
     TrialStore(StudyFolder(folder)).load()
     found["store: what is there already, s"] = time.perf_counter() - started
     started = time.perf_counter()
-    trials = load_study(folder).completed
+    trials = load_results(folder).completed
     found["analysis: load, s"] = time.perf_counter() - started
     started = time.perf_counter()
     surface = fit_surface(trials["label_noise_s"], trials["softness_s"], trials["f1"])

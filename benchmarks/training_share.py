@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.reading import load_study
+from analysis.reading import load_results
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def main() -> None:
     if "://" not in options.folder and not Path(options.folder).is_dir():
         print(f"training share: no study in {options.folder} (run one, or name its folder)")
         return
-    study = load_study(options.folder)
+    study = load_results(options.folder)
     cpus = float((study.definition.get("resources") or {}).get("cpus", 1))
     found = training_share(study.completed, cores=options.cores, cores_a_trial=cpus, pause_s=options.pause_s)
     print(f"{study.name}: {found.trials} trials, {found.cores:g} cores, {found.wall_s:.0f} s from the first "

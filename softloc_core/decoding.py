@@ -13,12 +13,13 @@ from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
 from softloc_core.errors import ConfigError
-from softloc_core.events import EventList, FrameGrid
+from softloc_core.events import EventList, FrameGrid, seconds_to_frames, whole_frames
 from softloc_core.options import Option, OptionValue
 
 __all__ = [
     "AUTO_DECODING",
     "DECODERS",
+    "SPARSE_DECODING",
     "AnyDecoder",
     "Decoder",
     "FrameClass",
@@ -75,7 +76,7 @@ class LocalMass:
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
         """Instants in frames, ascending."""
-        half = round((self.window_s / hop_s - 1) / 2)
+        half = _half_width(self.window_s, hop_s=hop_s)
         padded = np.pad(event_prob, half)
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
         offset = np.arange(-half, half + 1)
@@ -111,7 +112,7 @@ class PeakPicking:
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
         """Instants in frames, ascending."""
-        distance = max(1, round(self.distance_s / hop_s))
+        distance = max(1, whole_frames(self.distance_s, hop_s=hop_s))
         peak = _peaks(event_prob, height=self.relative_height * self.peak_height, distance=distance)
         return peak.astype(np.float64)
 
@@ -180,7 +181,7 @@ class FrameClass:
 
     def starts(self, event_prob: NDArray[np.float64], *, hop_s: float) -> list[NDArray[np.float64]]:
         """Starts of each class's segments in frames, ascending, of probabilities [channel, frame]."""
-        half = round((self.smoothing_s / hop_s - 1) / 2)
+        half = _half_width(self.smoothing_s, hop_s=hop_s)
         if half > 0:
             event_prob = uniform_filter1d(event_prob, 2 * half + 1, axis=1, mode="nearest")
         best = event_prob.argmax(axis=0)
@@ -190,6 +191,11 @@ class FrameClass:
 
 AnyDecoder = Decoder | FrameClass
 """A decoder of one class at a time, or of all at once."""
+
+
+def _half_width(duration_s: float, *, hop_s: float) -> int:
+    """Return the frames on either side of the middle one in a window of this duration."""
+    return round((seconds_to_frames(duration_s, hop_s=hop_s) - 1) / 2)
 
 
 def _peaks(values: NDArray[np.float64], *, height: float, distance: int) -> NDArray[np.int64]:

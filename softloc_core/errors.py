@@ -1,5 +1,7 @@
 """The mistakes a user can make. The command line prints their message and exits with status 2."""
 
+__all__ = ["ConfigError", "DataError", "UserError"]
+
 
 class UserError(ValueError):
     """What must hold, what came, and where to look, in one or two lines."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from softloc_core.errors import DataError
 
-__all__ = ["EventList", "FrameGrid", "SegmentList", "nearest_frame"]
+__all__ = ["EventList", "FrameGrid", "SegmentList", "nearest_frame", "seconds_to_frames", "whole_frames"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +162,30 @@ class SegmentList(EventList):
         return SegmentList.from_starts(np.sort(np.asarray(time_s)), self.channel, self.duration_s)
 
 
+@overload
+def seconds_to_frames(time_s: float, *, hop_s: float) -> float: ...
+@overload
+def seconds_to_frames(time_s: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]: ...
+def seconds_to_frames(time_s: float | NDArray[np.float64], *, hop_s: float) -> float | NDArray[np.float64]:
+    """Convert seconds to frames, with fractions of a frame.
+
+    Args:
+        time_s: A time or a duration in seconds, or an array of them; infinity is allowed.
+        hop_s: Seconds from one frame to the next, > 0.
+    """
+    return time_s / hop_s
+
+
+def whole_frames(duration_s: float, *, hop_s: float) -> int:
+    """Return the duration rounded to whole frames; half a frame goes to the even number.
+
+    Args:
+        duration_s: A duration in seconds, finite.
+        hop_s: Seconds from one frame to the next, > 0.
+    """
+    return round(seconds_to_frames(duration_s, hop_s=hop_s))
+
+
 def nearest_frame(position: NDArray[np.float64]) -> NDArray[np.int64]:
     """The frame nearest to each position in frames; half-way goes up. `FrameGrid` says what follows."""
     # The small nudge undoes a division's last-bit error: 0.145 / 0.01 is 14.499999999999998.
@@ -197,7 +222,7 @@ class FrameGrid:
 
     def to_frames(self, time_s: ArrayLike) -> NDArray[np.int64]:
         """Nearest frame of each time, within [0, n_frames - 1]."""
-        frame = nearest_frame(np.asarray(time_s, dtype=np.float64) / self.hop_s)
+        frame = nearest_frame(seconds_to_frames(np.asarray(time_s, dtype=np.float64), hop_s=self.hop_s))
         return np.clip(frame, 0, self.n_frames - 1)
 
     def to_seconds(self, frame: ArrayLike) -> NDArray[np.float64]:

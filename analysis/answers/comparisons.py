@@ -12,7 +12,7 @@ from analysis.answers.curves import LossCurve, loss_curves
 from analysis.answers.maps import StudyMap
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading import At, Study, require_columns
+from analysis.reading import At, StoredStudy, require_columns
 from analysis.regression import Bandwidth
 
 __all__ = ["Comparison", "Estimate", "compare_losses", "crossing", "robustness_radius", "select_values"]
@@ -62,7 +62,7 @@ class Comparison:
 
 
 def compare_losses(
-    study: Study,
+    study: StoredStudy,
     *,
     metric: str = "f1",
     reference: str | None = None,
@@ -222,7 +222,7 @@ def _reference_first(curves: tuple[LossCurve, ...], reference: str | None) -> tu
     return tuple(sorted(curves, key=lambda curve: (curve.name != chosen, curve.name)))
 
 
-def select_values(study: Study, names: Sequence[str], *, by: str) -> Study:
+def select_values(study: StoredStudy, names: Sequence[str], *, by: str) -> StoredStudy:
     """The study with these losses, or values of another column."""
     require_columns(study.trials, [by])
     values = study.trials[by].astype(str)

@@ -12,7 +12,7 @@ from analysis.answers.panels import Panel
 from analysis.answers.resampling import Resampling, resample
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading import LABEL_NOISE, At, Axis, Study, View, hold_categories
+from analysis.reading import LABEL_NOISE, At, Axis, StoredStudy, View, hold_categories
 from analysis.regression import Bandwidth, Grid
 
 __all__ = ["LossCurve", "loss_curves", "noise_axis", "noise_map", "panel_draws"]
@@ -48,7 +48,7 @@ class LossCurve:
 
 
 def loss_curves(
-    study: Study,
+    study: StoredStudy,
     *,
     metric: str = "f1",
     estimator: str = "auto",
@@ -92,8 +92,8 @@ def loss_curves(
 
 
 def noise_map(
-    study: Study, *, metric: str, estimator: str, bandwidth: Bandwidth, by: str, at: At
-) -> tuple[Study, StudyMap]:
+    study: StoredStudy, *, metric: str, estimator: str, bandwidth: Bandwidth, by: str, at: At
+) -> tuple[StoredStudy, StudyMap]:
     """The trials that have what `at` holds, and their panels over the label noise; see `loss_curves`."""
     study, places = hold_categories(study, at)
     study_map = map_study(

@@ -15,7 +15,7 @@ from analysis.labels import METRIC_LABELS
 from analysis.reading import (
     CATEGORIES,
     At,
-    Study,
+    StoredStudy,
     hold_categories,
     require_columns,
     swept_axes,
@@ -73,7 +73,7 @@ class CellComparison:
         return "\n\n".join(blocks)
 
 
-def has_cells_only(study: Study, *, metric: str, by: str, at: At = None) -> bool:
+def has_cells_only(study: StoredStudy, *, metric: str, by: str, at: At = None) -> bool:
     """Whether no number is swept within any value of `by`, so that there is no curve to draw."""
     held, _ = hold_categories(study, at)
     trials = with_option_columns(held.scored(metric))
@@ -83,7 +83,7 @@ def has_cells_only(study: Study, *, metric: str, by: str, at: At = None) -> bool
 
 
 def compare_cells(
-    study: Study,
+    study: StoredStudy,
     *,
     metric: str = "f1",
     by: str = "loss",

@@ -17,7 +17,7 @@ from analysis.labels import METRIC_LABELS
 from analysis.reading import (
     CATEGORIES,
     Layout,
-    Study,
+    StoredStudy,
     View,
     hold_categories,
     require_columns,
@@ -95,7 +95,7 @@ def chosen_estimator(name: str, *, bandwidth: Bandwidth, n_trials: int, dimensio
 
 
 def map_study(
-    study: Study,
+    study: StoredStudy,
     *,
     metric: str = "f1",
     estimator: str = "nadaraya_watson",
@@ -191,7 +191,7 @@ def _panels(
     return panels, notes
 
 
-def _layout(study: Study, trials: pd.DataFrame, view: View, *, by: str, bandwidth: Bandwidth) -> Layout:
+def _layout(study: StoredStudy, trials: pd.DataFrame, view: View, *, by: str, bandwidth: Bandwidth) -> Layout:
     """Which axes the map has."""
     swept = [axis for axis in swept_axes(study, trials, by=by) if axis.column != by]
     if not swept:

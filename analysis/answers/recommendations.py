@@ -16,7 +16,7 @@ from analysis.answers.resampling import Resampling, resample
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
 from analysis.labels import METRIC_LABELS
-from analysis.reading import LABEL_NOISE, At, Axis, Study
+from analysis.reading import LABEL_NOISE, At, Axis, StoredStudy
 from analysis.regression import Bandwidth
 from analysis.tables import with_interval, wrapped
 
@@ -90,7 +90,7 @@ class Recommendation:
 
 
 def recommend(
-    study: Study,
+    study: StoredStudy,
     *,
     label_noise_s: float,
     only: Sequence[str] | None = None,
@@ -136,7 +136,7 @@ def recommend(
 
 
 def recommend_levels(
-    study: Study,
+    study: StoredStudy,
     label_noises_s: Sequence[float],
     *,
     metric: str = "f1",
@@ -174,7 +174,7 @@ def recommend_levels(
     return found
 
 
-def _noise_axis(study: Study, study_map: StudyMap) -> Axis:
+def _noise_axis(study: StoredStudy, study_map: StudyMap) -> Axis:
     """The axis of label noise, which a recommendation needs."""
     axis = noise_axis(study_map)
     if axis is None:

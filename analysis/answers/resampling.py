@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading import LABEL_NOISE, Study, recording_counts
+from analysis.reading import LABEL_NOISE, StoredStudy, recording_counts
 
 __all__ = ["STANDARD_ERRORS", "Resampling", "limits_of", "resample", "validate_standard_error"]
 
@@ -61,7 +61,7 @@ class Resampling:
 
 
 def resample(
-    study: Study,
+    study: StoredStudy,
     trials: pd.DataFrame,
     *,
     metric: str,

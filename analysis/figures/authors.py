@@ -25,7 +25,7 @@ from analysis.answers import Panel, StudyMap, map_study
 from analysis.arrays import Array
 from analysis.errors import AnalysisError, TooFewPointsError
 from analysis.figures.maps import COLOURS, UNSUPPORTED, draw_trials, style
-from analysis.reading import Study, recording_counts, require_columns, score_counts
+from analysis.reading import StoredStudy, recording_counts, require_columns, score_counts
 
 __all__ = ["BANDWIDTH_MS", "COLOUR_RANGE", "FLOOR", "authors_values", "class_means", "plot_authors_map"]
 
@@ -41,7 +41,7 @@ def authors_values(measures: pd.DataFrame) -> Array:
     return np.asarray(np.maximum(measures[_MEASURES].to_numpy(dtype=np.float64), FLOOR).mean(axis=1))
 
 
-def class_means(study: Study) -> pd.DataFrame:
+def class_means(study: StoredStudy) -> pd.DataFrame:
     """F1, precision and recall of each completed trial as means over the classes, by `trial_id`.
 
     Raises:
@@ -53,7 +53,7 @@ def class_means(study: Study) -> pd.DataFrame:
     return scores[_MEASURES].groupby("trial_id").mean()
 
 
-def plot_authors_map(study: Study) -> tuple[Figure, StudyMap]:
+def plot_authors_map(study: StoredStudy) -> tuple[Figure, StudyMap]:
     """Two panels: the authors' quantity on their scale, and F1 on its own; both with their bandwidth.
 
     Returns:
@@ -84,7 +84,7 @@ def plot_authors_map(study: Study) -> tuple[Figure, StudyMap]:
     return figure, honest
 
 
-def _measures(study: Study) -> tuple[pd.DataFrame, str]:
+def _measures(study: StoredStudy) -> tuple[pd.DataFrame, str]:
     """The three measures of each completed trial, and what they are, in words."""
     completed = study.completed
     require_columns(completed, _MEASURES)
@@ -96,7 +96,7 @@ def _measures(study: Study) -> tuple[pd.DataFrame, str]:
         return completed, "pooled over classes: no events are stored"
 
 
-def _first_surface(study_map: StudyMap, study: Study) -> Panel:
+def _first_surface(study_map: StudyMap, study: StoredStudy) -> Panel:
     """SoftLoc's surface where there is one, else the first."""
     surfaces = [panel for panel in study_map.panels if panel.is_surface]
     surfaces.sort(key=lambda panel: panel.name != "softloc")

@@ -13,12 +13,12 @@ from matplotlib.figure import Figure
 from analysis.arrays import Array
 from analysis.figures.maps import COLOURS, style
 from analysis.labels import METRIC_LABELS
-from analysis.reading import Study, varied_columns, with_option_columns
+from analysis.reading import StoredStudy, varied_columns, with_option_columns
 
 __all__ = ["plot_importance"]
 
 
-def plot_importance(study: Study, shares: pd.DataFrame, *, metric: str) -> Figure:
+def plot_importance(study: StoredStudy, shares: pd.DataFrame, *, metric: str) -> Figure:
     """Bars of the shares above parallel coordinates: a line a trial, coloured by its metric.
 
     Args:

@@ -18,7 +18,7 @@ from analysis.reading.rescoring import (
     score_counts,
     tolerance_curve,
 )
-from analysis.reading.results import Study, load_study, require_columns, stopped_note
+from analysis.reading.results import StoredStudy, load_results, require_columns, stopped_note
 from analysis.reading.views import At, Layout, View
 
 __all__ = [
@@ -28,11 +28,11 @@ __all__ = [
     "At",
     "Axis",
     "Layout",
-    "Study",
+    "StoredStudy",
     "View",
     "hold_categories",
+    "load_results",
     "load_scored",
-    "load_study",
     "match_counts",
     "recording_counts",
     "require_columns",

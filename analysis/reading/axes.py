@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading.results import Study
+from analysis.reading.results import StoredStudy
 
 __all__ = [
     "CATEGORIES",
@@ -120,7 +120,7 @@ def with_option_columns(trials: pd.DataFrame) -> pd.DataFrame:
 _DRAWN = ("softness_s", "label_noise_s")
 
 
-def swept_axes(study: Study, trials: pd.DataFrame, *, by: str | None = None) -> tuple[Axis, ...]:
+def swept_axes(study: StoredStudy, trials: pd.DataFrame, *, by: str | None = None) -> tuple[Axis, ...]:
     """The numeric parameters that take more than one finite value, softness and label noise first.
 
     Args:
@@ -138,7 +138,7 @@ def swept_axes(study: Study, trials: pd.DataFrame, *, by: str | None = None) -> 
     return tuple(axis_of(study, trials, name) for name in names)
 
 
-def varied_columns(study: Study, trials: pd.DataFrame) -> dict[str, pd.Series]:
+def varied_columns(study: StoredStudy, trials: pd.DataFrame) -> dict[str, pd.Series]:
     """The swept parameters by their shown names: numbers in shown units, categories as text."""
     numbers = {
         axis.title: pd.Series(axis.shown(trials), index=trials.index) for axis in swept_axes(study, trials)
@@ -147,7 +147,7 @@ def varied_columns(study: Study, trials: pd.DataFrame) -> dict[str, pd.Series]:
     return numbers | {name: values for name, values in named.items() if values.nunique() > 1}
 
 
-def axis_of(study: Study, trials: pd.DataFrame, column: str) -> Axis:
+def axis_of(study: StoredStudy, trials: pd.DataFrame, column: str) -> Axis:
     """The axis of one column, over the study file's range, or else over the trials' own, rounded.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from analysis.errors import AnalysisError
 from analysis.reading.axes import CATEGORIES
-from analysis.reading.results import Study, require_columns
+from analysis.reading.results import StoredStudy, require_columns
 
 __all__ = ["hold_categories", "tasks_of", "validate_one_task"]
 
@@ -14,8 +14,8 @@ _HELD = (*CATEGORIES, "split", "fold", "replicate")
 
 
 def hold_categories(
-    study: Study, at: Mapping[str, str | float] | None
-) -> tuple[Study, dict[str, str | float]]:
+    study: StoredStudy, at: Mapping[str, str | float] | None
+) -> tuple[StoredStudy, dict[str, str | float]]:
     """The trials that have the asked names, and the places of `at` that are left: those of numbers.
 
     Args:
@@ -40,12 +40,12 @@ def hold_categories(
     return study, left
 
 
-def tasks_of(study: Study) -> list[str]:
+def tasks_of(study: StoredStudy) -> list[str]:
     """The tasks of a study's trials, in alphabetical order."""
     return sorted(map(str, study.trials["task"].dropna().unique())) if "task" in study.trials else []
 
 
-def validate_one_task(study: Study, *, by: str) -> None:
+def validate_one_task(study: StoredStudy, *, by: str) -> None:
     """Refuse trials of several tasks where they are not told apart: a mean over tasks says nothing.
 
     Raises:

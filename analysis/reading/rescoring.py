@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading.results import Study, load_study, load_table, require_columns
+from analysis.reading.results import StoredStudy, load_results, load_table, require_columns
 
 __all__ = ["load_scored", "match_counts", "recording_counts", "rescored", "score_counts", "tolerance_curve"]
 
@@ -63,7 +63,7 @@ def match_counts(
     return counts
 
 
-def recording_counts(study: Study, *, tolerance_s: float | None = None) -> pd.DataFrame:
+def recording_counts(study: StoredStudy, *, tolerance_s: float | None = None) -> pd.DataFrame:
     """Counts of each completed trial's test recordings: what any pooled score is made of.
 
     Args:
@@ -114,7 +114,7 @@ def score_counts(counts: pd.DataFrame, *, by: Sequence[str] = ("trial_id",)) -> 
     )
 
 
-def rescored(study: Study, *, tolerance_s: float) -> Study:
+def rescored(study: StoredStudy, *, tolerance_s: float) -> StoredStudy:
     """The same study at another tolerance: f1 (each class's too), precision, recall, counts are replaced."""
     counts = recording_counts(study, tolerance_s=tolerance_s)
     scores = score_counts(counts)
@@ -130,13 +130,15 @@ def rescored(study: Study, *, tolerance_s: float) -> Study:
     return replace(study, trials=trials.assign(tolerance_s=tolerance_s).reset_index())
 
 
-def load_scored(location: str | Path, *, tolerance_s: float | None, with_stopped: bool = False) -> Study:
+def load_scored(
+    location: str | Path, *, tolerance_s: float | None, with_stopped: bool = False
+) -> StoredStudy:
     """A study, rescored where a tolerance is given; with its stopped trials or without."""
-    study = load_study(location, with_stopped=with_stopped)
+    study = load_results(location, with_stopped=with_stopped)
     return study if tolerance_s is None else rescored(study, tolerance_s=tolerance_s)
 
 
-def tolerance_curve(study: Study, tolerances_s: Array) -> pd.DataFrame:
+def tolerance_curve(study: StoredStudy, tolerances_s: Array) -> pd.DataFrame:
     """F1 of every completed trial as a function of the tolerance: columns trial_id, tolerance_s, f1."""
     parts = []
     for tolerance_s in tolerances_s:

@@ -22,9 +22,9 @@ from analysis.errors import AnalysisError
 
 __all__ = [
     "SCHEMA_VERSION",
-    "Study",
+    "StoredStudy",
     "first_error",
-    "load_study",
+    "load_results",
     "load_table",
     "require_columns",
     "stopped_note",
@@ -36,7 +36,7 @@ _REQUIRED = ("trial_id", "status", "loss", "f1", "schema_version")
 
 
 @dataclass(frozen=True, eq=False)
-class Study:
+class StoredStudy:
     """The trials of a study and how it was written.
 
     Attributes:
@@ -70,7 +70,7 @@ class Study:
         """The failed trials."""
         return self.trials[self.trials["status"] == "failed"].reset_index(drop=True)
 
-    def where(self, **values: Any) -> Study:
+    def where(self, **values: Any) -> StoredStudy:
         """The same study with only the trials whose columns hold these values.
 
         Raises:
@@ -86,7 +86,7 @@ class Study:
             trials = kept
         return replace(self, trials=trials.reset_index(drop=True))
 
-    def keep(self, chosen: pd.Series) -> Study:
+    def keep(self, chosen: pd.Series) -> StoredStudy:
         """The same study with the trials that a boolean column of them chooses."""
         return replace(self, trials=self.trials[chosen].reset_index(drop=True))
 
@@ -131,7 +131,7 @@ def _with_class_scores(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     return trials.assign(**{metric: [one.get(name, np.nan) for one in scores]})
 
 
-def stopped_note(study: Study) -> str | None:
+def stopped_note(study: StoredStudy) -> str | None:
     """What a reader must know of trials that were stopped early, or None where there are none."""
     number = len(study.stopped)
     if not number:
@@ -148,7 +148,7 @@ def first_error(failed: pd.DataFrame) -> str:
     return texts[0].strip().splitlines()[0][:160] if texts and texts[0].strip() else "not recorded"
 
 
-def load_study(location: str | Path, *, with_stopped: bool = False) -> Study:
+def load_results(location: str | Path, *, with_stopped: bool = False) -> StoredStudy:
     """Read a study's trials and its definition.
 
     Args:
@@ -167,14 +167,14 @@ def load_study(location: str | Path, *, with_stopped: bool = False) -> Study:
     definition = _definition(location)
     name = str(trials["study"].iloc[0]) if "study" in trials else str(definition.get("name", ""))
     trials = _with_measures(_one_row_a_trial(trials))
-    return Study(str(location), name, trials, definition, with_stopped)
+    return StoredStudy(str(location), name, trials, definition, with_stopped)
 
 
 def load_table(location: str | Path, table: str) -> pd.DataFrame:
     """All parts of one table of a study (`trials`, `events`, `references`, `history`), one below the other.
 
     What a part holds of a trial (of a data set, for `references`) counts once: a compacted part may lie
-    beside those it was made from. Rows of `trials` are told apart by `load_study`, as a trial may fail,
+    beside those it was made from. Rows of `trials` are told apart by `load_results`, as a trial may fail,
     then complete.
 
     Raises:

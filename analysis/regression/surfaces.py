@@ -15,7 +15,7 @@ from analysis.regression.contour_process import fit_steered_process
 from analysis.regression.gaussian_process import fit_gaussian_process
 from analysis.regression.kernel import Fit, Grid, KernelRegression, Regression
 
-__all__ = ["ESTIMATORS", "Surface", "SurfaceGrid", "fit_regression", "fit_surface"]
+__all__ = ["ESTIMATORS", "Bandwidth", "Surface", "SurfaceGrid", "fit_regression", "fit_surface"]
 
 Bandwidth = float | tuple[float, ...] | None
 

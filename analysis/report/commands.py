@@ -41,7 +41,7 @@ from analysis.figures import (
     text_map,
 )
 from analysis.labels import METRIC_LABELS
-from analysis.reading import At, Study, View, hold_categories, load_scored, stopped_note
+from analysis.reading import At, StoredStudy, View, hold_categories, load_scored, stopped_note
 from analysis.regression import Bandwidth
 from analysis.report.outputs import Output, figures_folder, file_stem, for_each_task
 from analysis.report.page import Importance, html_report
@@ -59,7 +59,7 @@ __all__ = [
 
 
 def write_surface(
-    study: str | Path,
+    location: str | Path,
     *,
     out_dir: Path | None = None,
     metric: str = "f1",
@@ -80,7 +80,7 @@ def write_surface(
     `surface_slices` and `surface_ridge.csv`. Another view adds its parameters to the names.
 
     Args:
-        study: The study's folder or address.
+        location: The study's folder or address.
         out_dir: Where to write; `<study>/figures` when None, which a remote study does not have.
         metric: Numeric column of the trials.
         estimator: See `analysis.regression.ESTIMATORS`; `auto` takes Nadaraya-Watson from 100 trials a loss
@@ -105,7 +105,7 @@ def write_surface(
         raise AnalysisError(f"`preset` must be authors, but got {preset}")
     wants_colour = _terminal_wants_colour() if colour is None else colour
 
-    def write(part: Study, folder: Path) -> Output:
+    def write(part: StoredStudy, folder: Path) -> Output:
         if preset == "authors":
             figure, honest = plot_authors_map(hold_categories(part, view.at if view else {})[0])
             stem = folder / file_stem("surface_authors", metric="f1", tolerance_s=tolerance_s)
@@ -124,8 +124,8 @@ def write_surface(
         details = _write_details(study_map, folder / name)
         return Output((*paths, *details), text_map(study_map, colour=wants_colour))
 
-    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
-    return for_each_task(loaded, figures_folder(study, out_dir), write, by=by, at=view.at if view else {})
+    loaded = load_scored(location, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(location, out_dir), write, by=by, at=view.at if view else {})
 
 
 def _write_details(study_map: StudyMap, stem: Path) -> list[Path]:
@@ -143,7 +143,7 @@ def _write_details(study_map: StudyMap, stem: Path) -> list[Path]:
 
 
 def write_compare(
-    study: str | Path,
+    location: str | Path,
     *,
     out_dir: Path | None = None,
     metric: str = "f1",
@@ -168,7 +168,7 @@ def write_compare(
     as .csv and .tex.
 
     Args:
-        study: The study's folder or address.
+        location: The study's folder or address.
         out_dir: Where to write; `<study>/figures` when None.
         metric: Numeric column of the trials, larger being better.
         by: Column that is compared.
@@ -188,7 +188,7 @@ def write_compare(
         AnalysisError: A study that cannot be read or compared.
     """
 
-    def write(part: Study, folder: Path) -> Output:
+    def write(part: StoredStudy, folder: Path) -> Output:
         stem = folder / file_stem("compare", metric=metric, tolerance_s=tolerance_s)
         if has_cells_only(part, metric=metric, by=by, at=at):
             return _write_cells(
@@ -210,8 +210,8 @@ def write_compare(
         )
         return _write_comparison(found, stem)
 
-    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
-    return for_each_task(loaded, figures_folder(study, out_dir), write, by=by, at=at)
+    loaded = load_scored(location, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(location, out_dir), write, by=by, at=at)
 
 
 def _write_cells(found: CellComparison, stem: Path) -> Output:
@@ -232,7 +232,7 @@ def _write_comparison(found: Comparison, stem: Path) -> Output:
 
 
 def write_recommend(
-    study: str | Path,
+    location: str | Path,
     *,
     label_noise_s: float,
     out_dir: Path | None = None,
@@ -255,7 +255,7 @@ def write_recommend(
         AnalysisError: A noise outside the studied range, or a study that cannot be read.
     """
 
-    def write(part: Study, folder: Path) -> Output:
+    def write(part: StoredStudy, folder: Path) -> Output:
         found = recommend(
             part,
             label_noise_s=label_noise_s,
@@ -271,12 +271,12 @@ def write_recommend(
         stem = folder / file_stem("recommend", metric=metric, tolerance_s=tolerance_s)
         return Output(write_tables(found.table(by=by), stem), found.text())
 
-    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
-    return for_each_task(loaded, figures_folder(study, out_dir), write, by=by, at=at)
+    loaded = load_scored(location, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(location, out_dir), write, by=by, at=at)
 
 
 def write_report(
-    study: str | Path,
+    location: str | Path,
     *,
     out_dir: Path | None = None,
     estimator: str = "auto",
@@ -287,7 +287,7 @@ def write_report(
     """Write `report.html`: question, answer, maps, tables, failures, versions on one page.
 
     Args:
-        study: The study's folder or address.
+        location: The study's folder or address.
         out_dir: Where to write; `<study>/figures` when None.
         estimator: See `analysis.regression.ESTIMATORS`, or `auto`: the means of the levels where label noise
             alone varies, at few levels with replicates, else a Gaussian process.
@@ -300,19 +300,19 @@ def write_report(
         AnalysisError: A study that cannot be read or drawn.
     """
 
-    def write(part: Study, folder: Path) -> Output:
+    def write(part: StoredStudy, folder: Path) -> Output:
         text = html_report(part, estimator=estimator, importance=importance)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{file_stem('report', metric='f1', tolerance_s=tolerance_s)}.html"
         path.write_text(text, encoding="utf-8")
         return Output((path,), f"The report is one page for any browser: {path}")
 
-    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
-    return for_each_task(loaded, figures_folder(study, out_dir), write)
+    loaded = load_scored(location, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(location, out_dir), write)
 
 
 def write_importance(
-    study: str | Path,
+    location: str | Path,
     importance: Importance,
     *,
     out_dir: Path | None = None,
@@ -323,7 +323,7 @@ def write_importance(
     """Write `importance.csv`, `.tex`, `.png` and `.svg`: shares of the metric's variance, and all trials.
 
     Args:
-        study: The study's folder or address.
+        location: The study's folder or address.
         importance: Gives the shares (`sweeps.inspection.importance.importance`).
         out_dir: Where to write; `<study>/figures` when None.
         metric: Numeric column of the trials.
@@ -334,7 +334,7 @@ def write_importance(
         AnalysisError: A study that cannot be read, or too few trials or parameters.
     """
 
-    def write(part: Study, folder: Path) -> Output:
+    def write(part: StoredStudy, folder: Path) -> Output:
         shares = pd.Series(importance(part), name="share").rename_axis("parameter").reset_index()
         stem = folder / file_stem("importance", metric=metric, tolerance_s=tolerance_s)
         picture = save_figure(plot_importance(part, shares, metric=metric), stem)
@@ -343,8 +343,8 @@ def write_importance(
         blocks = [head, text_table(shares), stopped_note(part)]
         return Output((*write_tables(shares, stem), *picture), "\n\n".join(filter(None, blocks)))
 
-    loaded = load_scored(study, tolerance_s=tolerance_s, with_stopped=with_stopped)
-    return for_each_task(loaded, figures_folder(study, out_dir), write)
+    loaded = load_scored(location, tolerance_s=tolerance_s, with_stopped=with_stopped)
+    return for_each_task(loaded, figures_folder(location, out_dir), write)
 
 
 def _write_lattice(study_map: StudyMap, stem: Path) -> Path:

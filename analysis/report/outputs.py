@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis.errors import AnalysisError
-from analysis.reading import At, Study, tasks_of
+from analysis.reading import At, StoredStudy, tasks_of
 
 __all__ = ["Output", "figures_folder", "file_stem", "for_each_task"]
 
@@ -26,7 +26,12 @@ class Output:
 
 
 def for_each_task(
-    study: Study, folder: Path, write: Callable[[Study, Path], Output], *, by: str = "loss", at: At = None
+    study: StoredStudy,
+    folder: Path,
+    write: Callable[[StoredStudy, Path], Output],
+    *,
+    by: str = "loss",
+    at: At = None,
 ) -> Output:
     """What `write` gives; of a study of several tasks, of each in a folder of its own.
 
@@ -58,10 +63,10 @@ def file_stem(name: str, *, metric: str, tolerance_s: float | None) -> str:
     return "_".join(parts + ([f"{1000 * tolerance_s:.0f}ms"] if tolerance_s is not None else []))
 
 
-def figures_folder(study: str | Path, out_dir: Path | None) -> Path:
+def figures_folder(location: str | Path, out_dir: Path | None) -> Path:
     """Where figures go."""
     if out_dir is not None:
         return Path(out_dir)
-    if "://" in str(study):
-        raise AnalysisError(f"figures go to a local folder: give one (`--out-dir`), as {study} is remote")
-    return Path(study) / "figures"
+    if "://" in str(location):
+        raise AnalysisError(f"figures go to a local folder: give one (`--out-dir`), as {location} is remote")
+    return Path(location) / "figures"

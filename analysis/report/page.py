@@ -13,20 +13,20 @@ import yaml
 from analysis.answers import StudyMap, compare_losses, map_study, noise_axis, recommend_levels
 from analysis.errors import AnalysisError
 from analysis.labels import METRIC_LABELS, loss_label
-from analysis.reading import Study, stopped_note, tolerance_curve, varied_columns, with_option_columns
+from analysis.reading import StoredStudy, stopped_note, tolerance_curve, varied_columns, with_option_columns
 from analysis.report.html import figure_html, page, section, table_html
 from analysis.report.interactive import comparison_figure, coordinates_figure, map_figures, tolerance_figure
 from analysis.tables import with_interval
 
 __all__ = ["Importance", "html_report"]
 
-Importance = Callable[[Study], Mapping[str, float]]
+Importance = Callable[[StoredStudy], Mapping[str, float]]
 
 _TOLERANCES_S = np.array([0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1])
 _RUN_COLUMNS = ("task", "data", "seed", "package_version", "git_commit", "host", "device", "schema_version")
 
 
-def html_report(study: Study, *, estimator: str = "auto", importance: Importance | None = None) -> str:
+def html_report(study: StoredStudy, *, estimator: str = "auto", importance: Importance | None = None) -> str:
     """The report as one HTML page that needs no network.
 
     Parts that the study does not bear (a comparison of one loss without label noise, F1 over tolerance
@@ -69,7 +69,7 @@ def _or_reason(part: Callable[[], str]) -> str:
         return f"<p>Not shown: {html.escape(str(error))}.</p>"
 
 
-def _answers(study: Study, estimator: str) -> str:
+def _answers(study: StoredStudy, estimator: str) -> str:
     """Recommendations at five noise levels, the middle one in words."""
     axis = noise_axis(map_study(study, estimator=estimator, prefers_process=True))
     if axis is None:
@@ -93,7 +93,7 @@ def _answers(study: Study, estimator: str) -> str:
     return f'<p class="answer">{html.escape(text)}</p>\n{table_html(pd.DataFrame(rows))}'
 
 
-def _maps(study: Study, maps: dict[str, StudyMap]) -> str:
+def _maps(study: StoredStudy, maps: dict[str, StudyMap]) -> str:
     """The maps of all losses, with a switch for the metric."""
     buttons = "".join(
         f'<button type="button" data-metric="{metric}" aria-pressed="{str(index == 0).lower()}">'
@@ -112,7 +112,7 @@ def _maps(study: Study, maps: dict[str, StudyMap]) -> str:
     return f'<div class="switch">{buttons}</div>\n<div class="maps">{"".join(blocks)}</div>\n{hint}{notes}'
 
 
-def _comparison(study: Study, estimator: str) -> str:
+def _comparison(study: StoredStudy, estimator: str) -> str:
     """Curves and tables of the losses."""
     found = compare_losses(study, estimator=estimator)
     axis = noise_axis(found.study_map)
@@ -146,7 +146,7 @@ def _comparison(study: Study, estimator: str) -> str:
     )
 
 
-def _importance(study: Study, importance: Importance | None) -> str:
+def _importance(study: StoredStudy, importance: Importance | None) -> str:
     """Importance as bars where it is given, and parallel coordinates."""
     shares = importance(study) if importance else {}
     rows = "".join(
@@ -165,14 +165,14 @@ def _importance(study: Study, importance: Importance | None) -> str:
     return f'{note}<table>{rows}</table>\n<div class="scroll">{figure_html(figure, name="coordinates")}</div>'
 
 
-def _tolerances(study: Study) -> str:
+def _tolerances(study: StoredStudy) -> str:
     """F1 over the tolerance, from the stored events."""
     curve = tolerance_curve(study, _TOLERANCES_S)
     names = study.completed.set_index("trial_id")["loss"]
     return figure_html(tolerance_figure(curve, names), name="tolerance")
 
 
-def _design(study: Study) -> str:
+def _design(study: StoredStudy) -> str:
     """What varied, what stayed, and the study file."""
     trials = study.trials
     varied = varied_columns(study, with_option_columns(study.scored("f1")))
@@ -187,14 +187,14 @@ def _design(study: Study) -> str:
     return f"{counts}{table_html(pd.DataFrame(rows))}<pre>{html.escape(text)}</pre>"
 
 
-def _counts(study: Study) -> str:
+def _counts(study: StoredStudy) -> str:
     """Trials by how they ended."""
     n_completed = int((study.trials["status"] == "completed").sum())
     note = stopped_note(study)
     return f"{n_completed} trials completed, {len(study.failed)} failed." + (f" {note}." if note else "")
 
 
-def _failures(study: Study) -> str:
+def _failures(study: StoredStudy) -> str:
     """Every failed trial with its error's last line."""
     failed = study.failed
     if failed.empty:
@@ -205,7 +205,7 @@ def _failures(study: Study) -> str:
     return f'<div class="failed">{table_html(failed[columns].assign(error=errors))}</div>'
 
 
-def _versions(study: Study) -> str:
+def _versions(study: StoredStudy) -> str:
     """Everything needed to run it again."""
     rows = [
         {"": name, "value": ", ".join(map(str, sorted(study.trials[name].dropna().astype(str).unique())))}

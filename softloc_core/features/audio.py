@@ -1,4 +1,4 @@
-"""Audio files as one channel of samples, refusing whatever is not whole."""
+"""Audio files as mono samples; damaged or truncated files raise an error."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _RIFF_HEADER_BYTES, _CHUNK_HEADER_BYTES = 12, 8
 
 
 class AudioSource(Protocol):
-    """Something that gives samples, known by a key, so that what was derived from it is found again."""
+    """A source of samples with a key that identifies its content, for caching what is derived from it."""
 
     @property
     def content_key(self) -> str:
-        """Hash of the content: equal keys mean equal samples."""
+        """Hash of the content; equal keys mean equal samples."""
         ...
 
     @property
@@ -35,16 +35,16 @@ class AudioSource(Protocol):
         ...
 
     def load(self) -> tuple[NDArray[np.float32], int]:
-        """Samples of one channel, [sample] in [-1, 1] as a rule, and their rate in Hz."""
+        """Return mono samples, [sample], usually in [-1, 1], and their rate in Hz."""
         ...
 
 
 @dataclass(frozen=True)
 class AudioFile:
-    """A sound file on disk; any format and rate that libsndfile reads, mono or more channels.
+    """A sound file on disk, in any format and at any rate that libsndfile reads, with any number of channels.
 
     Attributes:
-        path: Where it is.
+        path: Path of the file.
     """
 
     path: Path
@@ -57,10 +57,10 @@ class AudioFile:
 
     @cached_property
     def duration_s(self) -> float:
-        """Length in seconds as the header tells, once the file proved to be as long as that.
+        """Length in seconds according to the header, after checking that the file is complete.
 
         Raises:
-            DataError: The file cannot be read, is empty or was cut short.
+            DataError: The file cannot be read, is empty or is truncated.
         """
         _validate_wav_size(self.path)
         try:
@@ -72,18 +72,18 @@ class AudioFile:
         return float(info.frames / info.samplerate)
 
     def load(self) -> tuple[NDArray[np.float32], int]:
-        """Samples and rate, see `load_audio`."""
+        """Return samples and rate; see `load_audio`."""
         return load_audio(self.path)
 
 
 def load_audio(path: Path) -> tuple[NDArray[np.float32], int]:
-    """A sound file's samples, [sample], averaged over its channels, and their rate in Hz.
+    """Return a sound file's samples, [sample], averaged over its channels, and their rate in Hz.
 
-    libsndfile reads a WAV that was cut short without a word; so the sizes that its header announces are
-    compared with the bytes that are there.
+    libsndfile reads truncated WAV files without an error. Therefore the sizes announced in the header are
+    compared with the bytes in the file.
 
     Raises:
-        DataError: The file cannot be read, is empty, was cut short or holds samples that are not finite.
+        DataError: The file cannot be read, is empty or truncated, or holds samples that are not finite.
     """
     duration_s = AudioFile(path).duration_s
     try:
@@ -99,19 +99,19 @@ def load_audio(path: Path) -> tuple[NDArray[np.float32], int]:
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    """The error for a file that libsndfile refuses."""
+    """Return the error for a file that libsndfile cannot read."""
     if not path.is_file():
         return DataError(f"a recording must be a file, but got nothing at {path}")
     return DataError(f"a recording must be a sound file that libsndfile reads, but got {path}: {error}")
 
 
 def _cut_short(path: Path, what: str) -> DataError:
-    """The error for a file that ends too early."""
+    """Return the error for a truncated file."""
     return DataError(f"a recording must be whole, but got {what} in {path}: copy it again")
 
 
 def _validate_wav_size(path: Path) -> None:
-    """Refuse a RIFF file whose data chunk announces more bytes than follow it; other formats pass."""
+    """Raise if a RIFF file's data chunk announces more bytes than follow it; ignore other formats."""
     if not path.is_file():
         return
     size = path.stat().st_size
@@ -129,7 +129,10 @@ def _validate_wav_size(path: Path) -> None:
 
 
 def _wav_data_bytes(file: BinaryIO, *, size: int, order: str) -> int | None:
-    """Size that the data chunk announces, leaving `file` at its first byte; None without such a chunk."""
+    """Return the size that the data chunk announces, or None if there is no data chunk.
+
+    The file is left at the first byte of the chunk's data.
+    """
     position = _RIFF_HEADER_BYTES
     while position + _CHUNK_HEADER_BYTES <= size:
         file.seek(position)

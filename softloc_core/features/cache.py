@@ -1,4 +1,4 @@
-"""Features of recordings: computed once by a front end and cached on disk by content."""
+"""A cache of features on disk, keyed by content."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.features.audio import AudioSource
-from softloc_core.features.front_ends import FRONT_ENDS, FrontEnd, front_end
+from softloc_core.features.front_ends import FrontEnd
 
-__all__ = ["FRONT_ENDS", "FeatureCache", "FrontEnd", "front_end"]
+__all__ = ["FeatureCache"]
 
 logger = logging.getLogger(__name__)
 
 FEATURE_CODE_VERSION = 1
+# Parameters that enter the cache's keys under an older name, so that cached features stay valid.
+_STORED_NAMES = {"filter_bank": "mel"}
 
 
 class FeatureCache:
     """Features on disk, keyed by the audio's content, the front end's parameters and this code's version.
 
-    Files appear whole or not at all, so that several processes may share a folder.
+    Files are written atomically, so that several processes can share a folder.
 
     Attributes:
-        cache_dir: Folder of the cache; created when first written to.
-        n_computed: How often features were computed by this object.
-        n_reused: How often they were found.
+        cache_dir: Folder of the cache, created at the first write.
+        n_computed: How often this object computed features.
+        n_reused: How often this object found features in the cache.
     """
 
     def __init__(self, cache_dir: Path) -> None:
@@ -40,9 +42,9 @@ class FeatureCache:
         self.n_reused = 0
 
     def features(self, audio: AudioSource, *, front_end: FrontEnd) -> NDArray[np.float32]:
-        """Features of a recording, [frame, band], read-only and memory-mapped.
+        """Return the features of a recording, [frame, band] float32, read-only and memory-mapped.
 
-        A file in the cache that cannot be used is replaced.
+        A cached file that cannot be used is replaced.
 
         Raises:
             DataError: The audio cannot be read.
@@ -60,36 +62,41 @@ class FeatureCache:
         return written
 
     def key(self, audio: AudioSource, *, front_end: FrontEnd) -> str:
-        """Identity of the features, 64 hexadecimal digits; what is None plays no part in it."""
+        """Return the identity of the features, 64 hexadecimal digits; None parameters are left out."""
+        parameters = {
+            _STORED_NAMES.get(name, name): value
+            for name, value in asdict(front_end).items()
+            if value is not None
+        }
         content = {
             "audio": audio.content_key,
-            "front_end": {name: value for name, value in asdict(front_end).items() if value is not None},
+            "front_end": parameters,
             "version": FEATURE_CODE_VERSION,
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def path(self, audio: AudioSource, *, front_end: FrontEnd) -> Path:
-        """The file that holds, or would hold, the features."""
+        """Return the path at which the features are, or would be, cached."""
         return self.cache_dir / "features" / front_end.name / f"{self.key(audio, front_end=front_end)}.npy"
 
 
 def _mapped(path: Path, *, shape: tuple[int, int]) -> NDArray[np.float32] | None:
-    """The array in that file, or None where there is none of that shape."""
+    """Return the memory-mapped array in this file, or None if the file holds no such array."""
     if not path.is_file():
         return None
     try:
         found: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        logger.warning("features are computed again, %s cannot be read: %s", path, error)
+        logger.warning("computing features again, because %s cannot be read: %s", path, error)
         return None
     if found.shape != shape or found.dtype != np.float32:
-        logger.warning("features are computed again, %s holds %s %s", path, found.dtype, found.shape)
+        logger.warning("computing features again, because %s holds %s %s", path, found.dtype, found.shape)
         return None
     return found
 
 
 def _write_atomically(path: Path, features: NDArray[np.float32]) -> None:
-    """Write under another name in the same folder, then rename."""
+    """Write to a temporary file in the same folder, then rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
     try:

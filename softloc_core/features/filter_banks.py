@@ -1,4 +1,4 @@
-"""Filter banks: how Fourier bins become bands."""
+"""Filter banks, which map Fourier bins to bands."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["FILTER_BANKS", "filter_bank"]
 def filter_bank(
     kind: str, *, rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float
 ) -> NDArray[np.float64]:
-    """Weight of each Fourier bin in each band, [band, bin].
+    """Return the weight of each Fourier bin in each band, [band, bin].
 
     Args:
         kind: One of `FILTER_BANKS`.
@@ -28,25 +28,25 @@ def filter_bank(
         max_hz: Upper edge of the highest band in Hz; its centre for `log_frequency`.
 
     Raises:
-        ConfigError: There is no such kind.
+        ConfigError: The kind is unknown.
     """
     if kind not in FILTER_BANKS:
         *first, last = FILTER_BANKS
-        raise ConfigError(f"`mel` must be {', '.join(first)} or {last}, but got {kind}")
+        raise ConfigError(f"`filter_bank` must be {', '.join(first)} or {last}, but got {kind}")
     return FILTER_BANKS[kind](rate_hz, n_fft, n_bands, min_hz, max_hz)
 
 
 def _slaney(rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float) -> NDArray[np.float64]:
-    """Slaney's mel scale, triangles of area 1, as librosa's."""
-    return _librosas(rate_hz, n_fft, n_bands, min_hz, max_hz, htk=False)
+    """Return librosa's filters on Slaney's mel scale, triangles of area 1."""
+    return _librosa_mel(rate_hz, n_fft, n_bands, min_hz, max_hz, htk=False)
 
 
 def _htk(rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float) -> NDArray[np.float64]:
-    """HTK's mel scale, triangles of area 1, as librosa's."""
-    return _librosas(rate_hz, n_fft, n_bands, min_hz, max_hz, htk=True)
+    """Return librosa's filters on HTK's mel scale, triangles of area 1."""
+    return _librosa_mel(rate_hz, n_fft, n_bands, min_hz, max_hz, htk=True)
 
 
-def _librosas(
+def _librosa_mel(
     rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float, *, htk: bool
 ) -> NDArray[np.float64]:
     filters: NDArray[np.float64] = librosa.filters.mel(
@@ -56,13 +56,13 @@ def _librosas(
 
 
 def _htk_floored(rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float) -> NDArray[np.float64]:
-    """Triangles of height 1, their corners equally spaced in mel and then floored to Fourier bins."""
+    """Return triangles of height 1 with corners equally spaced in mel and then floored to Fourier bins."""
     low, high = (2595.0 * math.log10(1.0 + hz / 700.0) for hz in (min_hz, max_hz))
     corner_hz = 700.0 * (10.0 ** (np.linspace(low, high, n_bands + 2) / 2595.0) - 1.0)
     corner = np.floor((n_fft + 1) * corner_hz / rate_hz)[:, None]
     left, centre, right = corner[:-2], corner[1:-1], corner[2:]
     bin_index = np.arange(n_fft // 2 + 1)
-    # A corner that falls on its neighbour leaves a side without bins: the divisor is then never used.
+    # If a corner coincides with its neighbour, that side has no bins, and its divisor is not used.
     rising = (bin_index - left) / np.maximum(centre - left, 1.0)
     falling = (right - bin_index) / np.maximum(right - centre, 1.0)
     triangle = np.where(bin_index < centre, rising, falling)
@@ -72,10 +72,10 @@ def _htk_floored(rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: 
 def _log_frequency(
     rate_hz: int, n_fft: int, n_bands: int, min_hz: float, max_hz: float
 ) -> NDArray[np.float64]:
-    """Triangles of height 1 whose centres divide the octaves evenly.
+    """Return triangles of height 1 with centres evenly spaced in octaves.
 
-    Each reaches to its neighbours' centres, and at least one Fourier bin to either side: where bins are
-    wider than bands, a band is an interpolation between the bins around its centre.
+    Each triangle extends to its neighbours' centres, but at least one Fourier bin to either side. Where bins
+    are wider than bands, a band thus interpolates between the bins around its centre.
     """
     centre_hz = np.geomspace(min_hz, max_hz, n_bands)[:, None]
     ratio = (max_hz / min_hz) ** (1 / max(n_bands - 1, 1))
@@ -94,5 +94,9 @@ FILTER_BANKS: Mapping[str, Callable[[int, int, int, float, float], NDArray[np.fl
     "htk": _htk,
     "log_frequency": _log_frequency,
 }
-"""Kinds of filter bank: `slaney` and `htk` (mel scales, area-normalised), `htk_floored` (HTK's mel scale,
-peak 1, corners floored to bins), `log_frequency` (peak 1, centres evenly spaced in octaves)."""
+"""Kinds of filter bank.
+
+`slaney` and `htk` are mel scales with triangles of area 1. `htk_floored` is HTK's mel scale with triangles of
+peak 1 and corners floored to bins. `log_frequency` has triangles of peak 1 with centres evenly spaced in
+octaves.
+"""

@@ -1,4 +1,4 @@
-"""The time offset of a detector, measured on recordings held out of training."""
+"""Calibration of a detector's time offset on recordings held out of training."""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ _REFINEMENTS = 3
 def calibrated_offset_s(
     pairs: Iterable[tuple[EventList, EventList]], *, tolerance_s: float, window_s: float = _WINDOW_S
 ) -> float:
-    """What must be added to estimated times so that they fall on the reference, in seconds.
+    """Return the offset in seconds that must be added to estimated times to align them with the reference.
 
-    First the shift under which most pairs of a reference and an estimated event are within the tolerance of
-    each other, then the mean residual of the events that match after it. So a bias beyond the tolerance,
-    where hardly anything matches, is found as well. Classes are never mixed, and share one offset.
+    The first estimate is the shift that brings most pairs of a reference and an estimated event within the
+    tolerance. It is refined by the mean residual of the events that match after the shift. This finds a bias
+    beyond the tolerance as well, where hardly any events match. Only events of the same class are compared;
+    all classes share one offset.
 
     Args:
         pairs: (reference, estimated) of each recording.
-        tolerance_s: Largest accepted time difference of the score, in seconds, > 0.
-        window_s: Largest shift that is looked for, in seconds. Half the time between two events of a class is
-            the most that can be told from an event missed and one too many.
+        tolerance_s: Largest accepted time difference in scoring, in seconds, > 0.
+        window_s: Largest shift considered, in seconds. A shift of more than half the time between two events
+            of a class cannot be distinguished from one missed and one spurious event.
 
     Returns:
-        The offset in seconds; 0 where no estimated event is within the window of a reference event.
+        The offset in seconds, or 0 if no estimated event is within the window of a reference event.
     """
     lists = [
         (reference.channel_time_s(channel), estimated.channel_time_s(channel))
@@ -56,23 +57,23 @@ def calibrated_offset_s(
 
 
 def require_validation(options: Mapping[str, OptionValue], data: TaskData) -> None:
-    """Refuse a calibration where there is nothing to calibrate on.
+    """Raise if a calibration is requested without validation recordings.
 
     Raises:
-        ConfigError: The options ask for it, and the split holds no recording to validate on.
+        ConfigError: The options request a calibration, and the split has no validation recordings.
     """
     if options.get("calibrate_offset") and not data.validation:
         raise ConfigError(
             "`decoding_options: calibrate_offset` needs a split with validation recordings, but got one of "
-            f"{data.task} on {data.source} with {len(data.train)} to train, none to validate, "
-            f"{len(data.test)} to score"
+            f"{data.task} on {data.source} with {len(data.train)} training, no validation and "
+            f"{len(data.test)} test recordings"
         )
 
 
 def _differences(
     reference_s: NDArray[np.float64], estimated_s: NDArray[np.float64], *, window_s: float
 ) -> NDArray[np.float64]:
-    """Reference minus estimated time of every pair within the window, in seconds."""
+    """Return reference minus estimated time in seconds of every pair within the window."""
     first = np.searchsorted(reference_s, estimated_s - window_s, side="left")
     last = np.searchsorted(reference_s, estimated_s + window_s, side="right")
     pairs = [reference_s[a:b] - time_s for a, b, time_s in zip(first, last, estimated_s, strict=True)]
@@ -82,7 +83,7 @@ def _differences(
 def _residuals(
     reference_s: NDArray[np.float64], estimated_s: NDArray[np.float64], *, tolerance_s: float
 ) -> NDArray[np.float64]:
-    """Estimated minus reference time of each matched pair, in seconds."""
+    """Return estimated minus reference time in seconds of each matched pair."""
     if not len(reference_s) or not len(estimated_s):
         return np.empty(0)
     pair = np.asarray(mir_eval.util.match_events(reference_s, estimated_s, tolerance_s), dtype=np.int64)
@@ -91,7 +92,7 @@ def _residuals(
 
 
 def _fullest(difference_s: NDArray[np.float64], *, width_s: float) -> float:
-    """Median difference in the window of that width that holds most; among equals the one nearest 0."""
+    """Return the median difference in the fullest window of this width; on ties, the one closest to 0."""
     if not len(difference_s):
         return 0.0
     last = np.searchsorted(difference_s, difference_s + width_s, side="right")

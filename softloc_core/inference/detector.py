@@ -1,4 +1,4 @@
-"""From a trained network to the events of recordings: versions, excerpts, decoding, the time offset."""
+"""The detector: it turns a trained network's output into the events of recordings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from softloc_core.decoding import AnyDecoder, FrameClass, LocalMass, OneEach, decode
 from softloc_core.errors import ConfigError
-from softloc_core.events import EventList
+from softloc_core.events import EventList, whole_frames
 from softloc_core.inference.calibration import calibrated_offset_s
 from softloc_core.inference.ensemble import Ensemble
 from softloc_core.inference.voting import reassembled
@@ -27,20 +27,20 @@ _EXCERPTS_AT_ONCE = 32
 
 @dataclass(frozen=True, kw_only=True)
 class Detector:
-    """What turns a network's output into events.
+    """Decoder, ensemble and time offset of a trial.
 
     Attributes:
-        decoder: Probabilities to events.
-        ensemble: Versions of a recording and how they agree.
+        decoder: Decoder that turns probabilities into events.
+        ensemble: Versions of a recording, and how they are combined.
         excerpt_s: Length of a training excerpt in seconds.
         hop_s: Seconds between frames.
-        offset_s: Added to every time, in seconds.
-        calibrate_offset: Whether what is still missing is measured on validation recordings.
-        tolerance_s: Largest accepted time difference of the score, in seconds.
+        offset_s: Time offset in seconds, added to every event.
+        calibrate_offset: Whether to measure the remaining offset on the validation recordings.
+        tolerance_s: Largest accepted time difference in scoring, in seconds.
 
     Raises:
-        ConfigError: Votes where the decoder knows no single events, a bandwidth below a frame, an overlap
-            that leaves nothing of an excerpt.
+        ConfigError: The decoder yields no single events to vote on, the bandwidth is below one frame, or the
+            overlap is as long as an excerpt.
     """
 
     decoder: AnyDecoder
@@ -55,8 +55,8 @@ class Detector:
         if self.ensemble.votes:
             if isinstance(self.decoder, FrameClass | OneEach):
                 raise ConfigError(
-                    "`ensemble_options: combine` must be mean where decoding gives every frame a class or "
-                    f"every class one event, but got {self.ensemble.combine}"
+                    "`ensemble_options: combine` must be mean if the decoder assigns a class to every frame "
+                    f"or one event to every class, but got {self.ensemble.combine}"
                 )
             self.ensemble.vote(hop_s=self.hop_s)
         if self.ensemble.excerpts:
@@ -64,16 +64,16 @@ class Detector:
 
     @property
     def excerpt_frames(self) -> int:
-        """Frames of an excerpt."""
-        return max(1, round(self.excerpt_s / self.hop_s))
+        """Number of frames of an excerpt."""
+        return max(1, whole_frames(self.excerpt_s, hop_s=self.hop_s))
 
     def event_prob(
         self, network: nn.Module, recording: Recording, *, device: torch.device
     ) -> NDArray[np.float64]:
-        """Probability of an event in each frame of a recording, [channel, frame].
+        """Return the probability of an event in each frame of a recording, [channel, frame].
 
-        Where versions vote, it is 1 at the instants they agree on, and the share of the excerpts that found
-        an instant where excerpts overlap.
+        If versions vote, it is 1 in the frames that they agree on and 0 elsewhere. Where excerpts overlap,
+        it is the share of the excerpts that found an event in the frame.
         """
         features = torch.from_numpy(np.array(recording.features)).to(device)
         n_frames = len(features)
@@ -88,12 +88,12 @@ class Detector:
         whole = reassembled(
             [prob for part in parts for prob in part],
             advance_frames=advance,
-            dropped_frames=round(self.ensemble.dropped_s / self.hop_s),
+            dropped_frames=whole_frames(self.ensemble.dropped_s, hop_s=self.hop_s),
         )
         return whole[:, :n_frames]
 
     def _of_stretches(self, network: nn.Module, features: Tensor) -> list[NDArray[np.float64]]:
-        """What the versions make of stretches [stretch, frame, band]: [channel, frame] of each."""
+        """Return the combined probabilities, [channel, frame], of each stretch in [stretch, frame, band]."""
         speeds = self.ensemble.speeds
         versions = [_probabilities(network, _played(features, speed)) for speed in speeds]
         n_frames = features.shape[1]
@@ -111,9 +111,9 @@ class Detector:
         return list(np.mean(mapped, axis=0))
 
     def _mapped(self, event_prob: NDArray[np.float64], speed: float, *, n_frames: int) -> NDArray[np.float64]:
-        """A version's probabilities on the frames of the recording as it is, [*, channel, frame].
+        """Map a version's probabilities to the frames of the original recording, [*, channel, frame].
 
-        A network's mass of an event stays what it is where events are told by their mass, else heights stay.
+        The mapping preserves the mass of an event if the decoder looks for mass, and its height otherwise.
         """
         own = np.minimum(np.arange(n_frames) / speed, event_prob.shape[-1] - 1)
         lower = np.floor(own).astype(np.int64)
@@ -124,10 +124,10 @@ class Detector:
         return mapped / speed if isinstance(self.decoder, LocalMass) else mapped
 
     def _voted(self, versions: Sequence[NDArray[np.float64]], *, n_frames: int) -> NDArray[np.float64]:
-        """[channel, frame] 1 where versions [channel, frame] agree on an event."""
+        """Return 1 in the frames where the versions agree on an event and 0 elsewhere, [channel, frame]."""
         vote, speeds = self.ensemble.vote(hop_s=self.hop_s), self.ensemble.speeds
         voted = np.zeros((len(versions[0]), n_frames))
-        for channel, train in enumerate(voted):
+        for channel, row in enumerate(voted):
             of_versions = [version[channel] for version in versions]
             if self.ensemble.combine == "frames":
                 instants = vote(of_versions, speed=speeds)
@@ -137,12 +137,12 @@ class Detector:
                 ]
                 at = np.concatenate(votes)
                 instants = vote.agreed(at, np.ones(len(at)), n_frames=n_frames)
-            train[np.minimum(instants.astype(np.int64), n_frames - 1)] = 1.0
+            row[np.minimum(instants.astype(np.int64), n_frames - 1)] = 1.0
         return voted
 
     def _frames(self, event_prob: NDArray[np.float64], speed: float) -> NDArray[np.float64]:
-        """A version's events of one class in its own frames."""
-        assert not isinstance(self.decoder, FrameClass)  # refused above
+        """Return a version's events of one class, in its own frames."""
+        assert not isinstance(self.decoder, FrameClass)  # __post_init__ rejects it
         return self.decoder(event_prob, hop_s=self.hop_s)
 
     def events(
@@ -153,7 +153,7 @@ class Detector:
         device: torch.device,
         offset_s: float,
     ) -> dict[str, EventList]:
-        """Events of each recording, by its name, moved by an offset in seconds."""
+        """Return the events of each recording by its name, shifted by an offset in seconds."""
         return {
             recording.name: decode(
                 self.event_prob(network, recording, device=device),
@@ -169,7 +169,10 @@ class Detector:
 def estimated_events(
     detector: Detector, network: nn.Module, data: TaskData, *, device: torch.device
 ) -> tuple[dict[str, EventList], Mapping[str, float]]:
-    """Events of each test recording, and what was measured on the way: a calibrated offset."""
+    """Return the events of each test recording by its name, and measures of the detector.
+
+    The only measure is `offset_s`, the total offset in seconds, if the offset is calibrated.
+    """
     network.eval()
     offset_s = detector.offset_s
     if not detector.calibrate_offset:
@@ -185,12 +188,12 @@ def estimated_events(
 
 @torch.no_grad()
 def _probabilities(network: nn.Module, features: Tensor) -> NDArray[np.float64]:
-    """Event probabilities [batch, channel, frame] of features [batch, frame, band]."""
+    """Return event probabilities [batch, channel, frame] for features [batch, frame, band]."""
     return np.asarray(torch.sigmoid(network(features).double()).cpu().numpy())
 
 
 def _played(features: Tensor, speed: float) -> Tensor:
-    """Features [batch, frame, band] at another speed: frame k lies at `k * speed`, between two of them."""
+    """Resample features [batch, frame, band] to another speed; frame k is interpolated at `k * speed`."""
     if speed == 1.0:
         return features
     last = features.shape[1] - 1

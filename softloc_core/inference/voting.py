@@ -1,7 +1,8 @@
-"""Inference as in the papers: versions of a recording vote on its events, excerpts are put together again.
+"""Inference as in the papers: versions of a recording vote on its events, and excerpts are joined.
 
-A version is the same recording played a little faster or slower. Trials interpolate the frames of its
-features (`softloc_core.inference.detector`); `played_at` makes them anew from its sound, pitch and all.
+A version is the same recording played slightly faster or slower. Trials interpolate between the frames of
+its features (`softloc_core.inference.detector`). `played_at` computes the features from the sound instead,
+which also shifts the pitch.
 """
 
 from __future__ import annotations
@@ -18,24 +19,25 @@ from softloc_core.features import AudioSource, FrontEnd
 __all__ = ["VOTES", "Vote", "played_at", "reassembled"]
 
 _REACH = 6.0
-"""Bandwidths beyond which a kernel counts as zero."""
+"""Distance in bandwidths beyond which a kernel is treated as zero."""
 _BLOCK_FRAMES = 256
 
 
 def played_at(audio: AudioSource, speed: float, *, front_end: FrontEnd) -> NDArray[np.float32]:
-    """Features of a recording played at another speed, [frame, band]; its events are at `time / speed`.
+    """Return the features of a recording played at another speed, [frame, band].
 
-    Window, stride and bands scale together: faster is also higher.
+    An event at `time` is then at `time / speed`. Window, stride and bands scale together, so that a faster
+    recording also has a higher pitch.
 
     Args:
         audio: The recording.
-        speed: Above 0; 1 leaves it as it is. The papers draw it from 0.875 to 1.125.
-        front_end: What makes the features.
+        speed: Playback speed, > 0; 1 changes nothing. The papers draw it from 0.875 to 1.125.
+        front_end: Front end that computes the features.
 
     Raises:
-        ConfigError: A speed that is not above 0.
+        ConfigError: The speed is not above 0.
 
-    Source: the SoftLoc paper's released code, which tells its spectrogram another sampling rate.
+    Source: the SoftLoc paper's released code, which passes a modified sampling rate to its spectrogram.
     """
     if not speed > 0:
         raise ConfigError(f"`speed` must be above 0, but got {speed}")
@@ -45,27 +47,28 @@ def played_at(audio: AudioSource, speed: float, *, front_end: FrontEnd) -> NDArr
 
 @dataclass(frozen=True, kw_only=True)
 class Vote:
-    """How versions agree on events of one class.
+    """The rule by which versions vote on the events of one class.
 
-    Frames above `trigger` are a version's votes. Each version's votes are smoothed and, on the time of the
-    recording as it is, added. The largest sum is an event, all votes around it are taken away, and so on
-    while the largest sum reaches `mass`. A lone vote counts 1 / (bandwidth sqrt(2 pi)): 0.08 at a bandwidth
-    of 5 frames, so that a mass of 0.25 asks for four versions.
+    Each version votes for the frames whose probability is at least `vote_threshold`. The votes of each
+    version are smoothed and summed on the time axis of the original recording. The largest sum is an event.
+    Its votes are removed, and the search is repeated while the largest sum is at least `mass`. A single vote
+    has a height of 1 / (bandwidth sqrt(2 pi)), which is 0.08 at a bandwidth of 5 frames, so that a mass of
+    0.25 requires four versions.
 
-    Source: the SoftLoc paper's released code (a Nadaraya-Watson estimate a version). Deliberate difference:
-    probabilities are the network's own, where that code reads them back from the count distribution and
-    stores them a frame early.
+    Source: the SoftLoc paper's released code (a Nadaraya-Watson estimate per version). Deliberate difference:
+    probabilities come directly from the network, while that code reads them back from the count distribution
+    and stores them one frame early.
 
     Attributes:
-        n_versions: How many versions the papers use.
-        trigger: Smallest probability of a vote, in (0, 1).
-        bandwidth_frames: Standard deviation of the smoothing in frames of the recording as it is.
-        mass: Smallest sum of an event.
-        suppression_frames: How far around an event votes are taken away.
+        n_versions: Number of versions that the papers use.
+        vote_threshold: Smallest probability of a vote, in (0, 1).
+        bandwidth_frames: Standard deviation of the smoothing in frames of the original recording.
+        mass: Smallest sum that is an event.
+        suppression_frames: Radius in frames around an event within which votes are removed.
     """
 
     n_versions: int
-    trigger: float
+    vote_threshold: float
     bandwidth_frames: float
     mass: float
     suppression_frames: float
@@ -73,22 +76,22 @@ class Vote:
     def __call__(
         self, event_prob: Sequence[NDArray[np.float64]], *, speed: Sequence[float]
     ) -> NDArray[np.float64]:
-        """Instants in frames of the recording as it is, ascending.
+        """Return the events in frames of the original recording, ascending.
 
         Args:
             event_prob: Probabilities of each version, [frame].
-            speed: The speed of each version.
+            speed: Speed of each version.
 
         Raises:
-            ConfigError: No version, or not a speed for each.
+            ConfigError: There is no version, or the numbers of versions and speeds differ.
         """
         if not event_prob or len(event_prob) != len(speed):
             raise ConfigError(
-                f"versions must be one or more, each with its speed, "
+                f"there must be at least one version, each with its speed, "
                 f"but got {len(event_prob)} versions, {len(speed)} speeds"
             )
-        votes = [np.flatnonzero(p >= self.trigger) * s for p, s in zip(event_prob, speed, strict=True)]
-        # On an axis whose frames are `speed` apart, an average over frames gives each vote that weight.
+        votes = [np.flatnonzero(p >= self.vote_threshold) * s for p, s in zip(event_prob, speed, strict=True)]
+        # On an axis whose frames are `speed` apart, averaging over frames gives each vote this weight.
         weight = [np.full(len(v), s) for v, s in zip(votes, speed, strict=True)]
         n_frames = round(max(len(p) * s for p, s in zip(event_prob, speed, strict=True)))
         return self.agreed(np.concatenate(votes), np.concatenate(weight), n_frames=n_frames)
@@ -96,12 +99,12 @@ class Vote:
     def agreed(
         self, votes: NDArray[np.float64], weight: NDArray[np.float64], *, n_frames: int
     ) -> NDArray[np.float64]:
-        """Instants that votes agree on, ascending: the largest sums, one after the other.
+        """Return the frames that the votes agree on, ascending, found by repeatedly taking the largest sum.
 
         Args:
-            votes: [vote] where each lies, in frames of the recording as it is.
-            weight: [vote] what each counts; 1 for a vote that stands for itself.
-            n_frames: Frames of the recording.
+            votes: [vote] position of each vote in frames of the original recording.
+            weight: [vote] weight of each vote; 1 for an unweighted vote.
+            n_frames: Number of frames of the recording.
         """
         order = np.argsort(votes, kind="stable")
         votes, weight = votes[order], weight[order]
@@ -132,7 +135,7 @@ class Vote:
         around: float,
         reach: float,
     ) -> None:
-        """Smooth the votes that are left, in place, wherever a vote within `reach` is felt."""
+        """Recompute `total` in place in the frames that votes within `reach` of `around` can affect."""
         felt = _REACH * self.bandwidth_frames
         first, stop = max(0, int(around - reach - felt)), int(around + reach + felt) + 2
         grid = np.arange(first, min(stop, len(total)), dtype=np.float64)
@@ -143,9 +146,15 @@ class Vote:
 
 
 VOTES: Mapping[str, Vote] = {
-    "paper_drums": Vote(n_versions=7, trigger=0.4, bandwidth_frames=5, mass=0.25, suppression_frames=9),
-    "paper_piano": Vote(n_versions=7, trigger=0.2, bandwidth_frames=5, mass=0.14, suppression_frames=20),
-    "loco_piano": Vote(n_versions=4, trigger=0.2, bandwidth_frames=5, mass=0.08, suppression_frames=20),
+    "paper_drums": Vote(
+        n_versions=7, vote_threshold=0.4, bandwidth_frames=5, mass=0.25, suppression_frames=9
+    ),
+    "paper_piano": Vote(
+        n_versions=7, vote_threshold=0.2, bandwidth_frames=5, mass=0.14, suppression_frames=20
+    ),
+    "loco_piano": Vote(
+        n_versions=4, vote_threshold=0.2, bandwidth_frames=5, mass=0.08, suppression_frames=20
+    ),
 }
 """The papers' settings by experiment, at 200 frames/s: SoftLoc drums and piano, LoCo piano."""
 
@@ -153,17 +162,18 @@ VOTES: Mapping[str, Vote] = {
 def reassembled(
     excerpts: Sequence[NDArray[np.float64]], *, advance_frames: int, dropped_frames: int = 0
 ) -> NDArray[np.float64]:
-    """Probabilities of a whole recording, [channel, frame], from excerpts that overlap: their mean.
+    """Join the probabilities of overlapping excerpts by averaging, [channel, frame] of the whole recording.
 
     Args:
-        excerpts: Probabilities of each excerpt, [channel, frame], all of one shape.
-        advance_frames: From one excerpt's start to the next, at least 1 and at most what is kept of one.
-        dropped_frames: Frames at each excerpt's start that are left out, where a recurrent network has heard
-            too little; the first excerpt keeps its own. The papers' drum code drops 16 of 370, its piano code
-            none, both advance 100 (0.5 s).
+        excerpts: Probabilities of each excerpt, [channel, frame], all of the same shape.
+        advance_frames: Frames from one excerpt's start to the next, at least 1 and at most the number of
+            frames that are not dropped.
+        dropped_frames: Frames to drop at the start of each excerpt but the first, because a recurrent network
+            has little context there. The papers' drum code drops 16 of 370, its piano code none; both advance
+            by 100 (0.5 s).
 
     Raises:
-        ConfigError: No excerpt, or a step that leaves frames without an excerpt.
+        ConfigError: There is no excerpt, or the advance leaves frames without an excerpt.
     """
     if not excerpts:
         raise ConfigError("a recording must have at least one excerpt, but got none")

@@ -1,4 +1,4 @@
-"""Losses for training event detectors on imperfect labels. Torch and numba are all they need."""
+"""Losses for training any event detector on imperfect labels; they need only torch and numba."""
 
 from softloc_core.losses.alignment import MarginalAlignmentLoss, alignment_log_prob, label_frames
 from softloc_core.losses.baselines import (
@@ -18,7 +18,16 @@ from softloc_core.losses.poisson_binomial import (
     poisson_binomial_log_prob,
 )
 from softloc_core.losses.reductions import REDUCTIONS
-from softloc_core.losses.registry import LOSSES, LossEntry, make_loss, resolve_options
+from softloc_core.losses.registry import (
+    LOSSES,
+    LossEntry,
+    TermLoss,
+    get_loss,
+    make_loss,
+    register_loss,
+    resolve_options,
+    unregister_loss,
+)
 from softloc_core.losses.schedules import (
     PAPER_SCHEDULES,
     SCHEDULES,
@@ -49,6 +58,7 @@ __all__ = [
     "Schedule",
     "SoftLocLoss",
     "Step",
+    "TermLoss",
     "alignment_log_prob",
     "bootstrap_hard_loss",
     "bootstrap_soft_loss",
@@ -57,14 +67,17 @@ __all__ = [
     "count_pmf",
     "cross_entropy_loss",
     "extended_label",
+    "get_loss",
     "initial_bias",
     "label_count",
     "label_frames",
     "make_loss",
     "one_sided_smoothing_loss",
     "poisson_binomial_log_prob",
+    "register_loss",
     "resolve_options",
     "schedule_from_spec",
     "smooth",
     "soft_localization_loss",
+    "unregister_loss",
 ]

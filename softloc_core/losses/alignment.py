@@ -1,4 +1,4 @@
-"""The marginal alignment likelihood: labels as misplaced copies of the true events, in order."""
+"""The marginal alignment likelihood, which treats labels as misplaced copies of the true events, in order."""
 
 from __future__ import annotations
 
@@ -13,10 +13,15 @@ from torch import Tensor, nn
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.losses._kernels.alignment_cpu import alignment_rows
 from softloc_core.losses._kernels.autograd import keep_stored_gradients, stored_gradient_backward
-from softloc_core.losses.inputs import widened
+from softloc_core.losses.inputs import (
+    at_least_float32,
+    full_lengths,
+    only_valid,
+    require_same_shape,
+    valid_frames,
+)
 from softloc_core.losses.poisson_binomial import label_count
 from softloc_core.losses.reductions import reduce_counts
-from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -27,12 +32,13 @@ __all__ = ["MarginalAlignmentLoss", "alignment_log_prob", "label_frames"]
 def label_frames(
     label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None
 ) -> tuple[Int[Tensor, "*batch event"], Int[Tensor, "*batch"]]:
-    """Frame of each event in ascending order, padded with the number of frames; and the number of events.
+    """Return the frame of each event, in ascending order, and the number of events.
 
-    Several events of one frame are repeated.
+    A frame with several events is repeated. Rows with fewer events than the longest one are padded with the
+    number of frames.
 
     Raises:
-        DataError: A label that does not hold a whole number of events.
+        DataError: A label does not hold a whole number of events.
     """
     n_events = label_count(label, lengths=lengths)
     within = only_valid(label, valid_frames(label, lengths=lengths)).round().cumsum(dim=-1)
@@ -48,34 +54,36 @@ def alignment_log_prob(
     *,
     lengths: Tensor | None = None,
 ) -> Float[Tensor, "*batch"]:
-    """Log probability of the observed labels, summed exactly over all placements of the true events.
+    """Return the log probability of the observed labels, summed exactly over all placements of the events.
 
-    The network gives each frame an event with probability sigmoid(event_logit); the m-th true event in time
-    gives rise to the m-th label. Computed in log space in one compiled pass with the gradient, which is a
-    posterior too: with respect to a frame's logit, the probability of an event there given the labels, less
-    the one without; with respect to a log density, the probability that this label's event stands in that
-    frame.
+    Each frame holds an event with probability sigmoid(event_logit), and the m-th true event in time gives
+    rise to the m-th label. One compiled pass in log space computes the value and the gradient, which is also
+    a posterior. With respect to a frame's logit it is the probability of an event in that frame given the
+    labels, minus the prior probability. With respect to a log density it is the probability that the
+    label's event is in that frame.
 
     Args:
         event_logit: Log odds of an event in each frame.
-        log_density: Log probability of the m-th label, given that its event stands in a frame; minus infinity
-            forbids a placement.
+        log_density: Log probability of the m-th label, given that its event is in a frame; minus infinity
+            forbids the placement.
         n_events: Number of labels of each sequence; further rows of `log_density` are ignored.
-        lengths: Valid frames, [batch] or one a sequence.
+        lengths: Number of valid frames, [batch] or one per sequence.
+
+    Returns:
+        The log probability of each sequence, at most the largest sum of its log densities.
 
     Raises:
-        DataError: Shapes that do not fit, or a sequence whose labels have no placement at all.
+        DataError: The shapes do not match, or the labels of a sequence have no possible placement.
 
-    Source: Adams and Marlin 2017 (marginal likelihood of the LR-M model), for any network instead of a
-    logistic regression. Deliberate difference: labels that are missing or spurious have no part in the
-    model.
+    Source: Adams and Marlin 2017 (marginal likelihood of the LR-M model), here for any network instead of a
+    logistic regression. Deliberate difference: the model does not include missing or spurious labels.
     """
     if log_density.shape[:-2] != event_logit.shape[:-1] or log_density.shape[-1] != event_logit.shape[-1]:
         raise DataError(
             f"`log_density` must have shape {[*event_logit.shape[:-1], 'event', event_logit.shape[-1]]}, "
             f"but got {list(log_density.shape)}"
         )
-    logit = widened(event_logit)
+    logit = at_least_float32(event_logit)
     density = log_density.to(logit.dtype)
     wanted = torch.is_grad_enabled() and (logit.requires_grad or density.requires_grad)
     log_prob: Tensor = _alignment(logit, density, n_events, full_lengths(logit, lengths), wanted)[0]
@@ -91,7 +99,7 @@ def alignment_log_prob(
 def _alignment(
     logit: Tensor, log_density: Tensor, n_events: Tensor, lengths: Tensor, wanted: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Value and gradients, computed on the CPU; an operator, so that `torch.compile` takes it whole."""
+    """Compute value and gradients on the CPU; opaque to `torch.compile`."""
     rows = logit.reshape(n_events.numel(), logit.shape[-1]).contiguous().cpu().numpy()
     density = log_density.reshape(len(rows), *log_density.shape[-2:]).contiguous().cpu().numpy()
     events = np.ascontiguousarray(n_events.reshape(-1).cpu().numpy(), dtype=np.int64)
@@ -104,7 +112,7 @@ def _alignment(
     if len(impossible):
         where = impossible[0].tolist()
         raise DataError(
-            f"labels must have a placement that keeps their order, one event a frame, "
+            f"labels must have a placement that keeps their order with one event per frame, "
             f"but got {int(n_events[tuple(where)])} labels without one in sequence {where}"
         )
     return (
@@ -129,12 +137,12 @@ _alignment.register_autograd(
 class MarginalAlignmentLoss(nn.Module):
     """Negative log marginal likelihood of the labels under a misalignment model.
 
-    Between two limits: at a noise scale of 0 it is the sum of all frames' cross entropies, at infinity the
-    count loss. After a call `terms` holds the loss, detached.
+    The loss has two limits. At a noise scale of 0 it is the sum of the frames' cross entropies; at an
+    infinite scale it is the count loss. After each call, `terms` holds the detached loss.
 
-    Source: Adams and Marlin 2017. Deliberate difference: the Gaussian is normalised over whole frames, since
-        labels stand in frames; a scale that is learned therefore cannot shrink to gain likelihood without
-        bound.
+    Source: Adams and Marlin 2017. Deliberate difference: the Gaussian is normalised over whole frames,
+    because labels are placed in frames. A learned scale therefore cannot gain unbounded likelihood by
+    shrinking.
     """
 
     alpha = 0.0
@@ -147,18 +155,19 @@ class MarginalAlignmentLoss(nn.Module):
         log_density: Callable[[Tensor], Tensor] | None = None,
         reduction: str = "mean",
     ) -> None:
-        """Set the loss up.
+        """Configure the loss.
 
         Args:
-            noise_frames: Standard deviation of the misalignment in frames, >= 0; where it is learned, the
-                value to start from, finite and above 0.
-            learn_scale: Whether `log_scale` is a parameter; give the loss's parameters to the optimiser too.
-            log_density: Another misalignment model: from label frame less event frame to a log probability.
-                It replaces the Gaussian, and `noise_frames` then changes nothing.
-            reduction: See `softloc_core.losses.reductions`.
+            noise_frames: Standard deviation of the misalignment in frames, >= 0. If the scale is learned,
+                this is its initial value, which must be finite and above 0.
+            learn_scale: Whether `log_scale` is a trainable parameter. If so, pass the loss's parameters to
+                the optimiser as well.
+            log_density: Another misalignment model: a function from (label frame - event frame) to a log
+                probability. It replaces the Gaussian, and `noise_frames` then has no effect.
+            reduction: One of `softloc_core.losses.REDUCTIONS`.
 
         Raises:
-            ConfigError: A scale that is negative, or one to learn that is 0 or infinite.
+            ConfigError: The scale is negative, or it is learned and its initial value is 0 or infinite.
         """
         super().__init__()
         if not noise_frames >= 0:
@@ -181,13 +190,13 @@ class MarginalAlignmentLoss(nn.Module):
         step: int = 0,
         lengths: Tensor | None = None,
     ) -> Tensor:
-        """The loss; `step` is taken for the common interface and changes nothing.
+        """Return the loss; `step` is part of the common interface and has no effect.
 
         Raises:
-            DataError: Inputs that do not fit, see `alignment_log_prob`.
+            DataError: The inputs do not match; see `alignment_log_prob`.
         """
         require_same_shape(event_logit, label)
-        event_logit = only_valid(widened(event_logit), valid_frames(event_logit, lengths=lengths))
+        event_logit = only_valid(at_least_float32(event_logit), valid_frames(event_logit, lengths=lengths))
         frames, n_events = label_frames(label, lengths=lengths)
         here = torch.arange(label.shape[-1], device=label.device)
         distance = (frames.unsqueeze(-1) - here).to(event_logit.dtype)
@@ -198,7 +207,7 @@ class MarginalAlignmentLoss(nn.Module):
         return value
 
     def _gaussian(self, distance: Tensor) -> Tensor:
-        """Log probability of a whole number of frames under the Gaussian."""
+        """Return the log probability of a distance in whole frames under the Gaussian."""
         if self.log_scale is None and self.noise_frames == 0:
             return torch.where(distance == 0, 0.0, -math.inf).to(distance.dtype)
         if self.log_scale is None and math.isinf(self.noise_frames):

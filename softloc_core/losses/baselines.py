@@ -1,4 +1,4 @@
-"""What SoftLoc is compared with: losses that take each label at its word, or blur it."""
+"""Baselines for SoftLoc: losses that trust the time of each label, or blur it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from softloc_core.errors import ConfigError
-from softloc_core.losses.inputs import in_full_precision
+from softloc_core.losses.inputs import (
+    full_lengths,
+    in_full_precision,
+    only_valid,
+    require_same_shape,
+    valid_frames,
+)
 from softloc_core.losses.reductions import reduce_frames
 from softloc_core.losses.smoothing import smooth
-from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -38,25 +43,26 @@ def cross_entropy_loss(
     mask: Tensor | None = None,
     reduction: str = "frame_mean",
 ) -> Tensor:
-    """Binary cross entropy of each frame, or cross entropy across the classes of each frame.
+    """Return the binary cross entropy of each frame, or the cross entropy over the classes of each frame.
 
     Args:
         event_logit: Log odds of an event in each frame.
         label: Events in each frame, in [0, 1]; several events in one frame count as one.
-        event_weight: Weight of the frames with an event relative to those without, > 0; a number, or one a
-            channel as a tensor of shape [channel, 1].
-        exclusive: Whether the classes exclude each other, so that only the labelled one's probability counts:
-            -log p of it. For networks whose probabilities sum to one over the channels (see
-            `softloc_core.networks.layers.exclusive_logit`); others could put them all at one for nothing.
-        lengths: Valid frames, [batch] or one a sequence.
+        event_weight: Weight of frames with an event relative to frames without one, > 0; a number, or a
+            tensor of shape [channel, 1] with one weight per channel.
+        exclusive: Whether the classes exclude each other, in which case the loss is -log p of the labelled
+            class only. Use it with networks whose probabilities sum to one over the channels (see
+            `softloc_core.networks.layers.exclusive_logit`). Other networks could set all probabilities to
+            one at no cost.
+        lengths: Number of valid frames, [batch] or one per sequence.
         mask: True where a frame counts.
-        reduction: See `softloc_core.losses.reductions`.
+        reduction: One of `softloc_core.losses.REDUCTIONS`.
 
     Raises:
-        ConfigError: An unknown reduction.
-        DataError: Shapes, lengths or masks that do not fit.
+        ConfigError: The reduction is unknown.
+        DataError: Shapes, lengths or masks do not match.
 
-    Source: SoftLoc paper, eq. 5. The golf code weighs the frames with and without an event 1/8 to 1/35.
+    Source: SoftLoc paper, eq. 5. The golf code weights frames with and without an event 1/8 to 1/35.
     """
     require_same_shape(event_logit, label)
     valid = valid_frames(event_logit, lengths=lengths, mask=mask)
@@ -80,19 +86,21 @@ def one_sided_smoothing_loss(
     mask: Tensor | None = None,
     reduction: str = "balanced",
 ) -> Tensor:
-    """Squared difference between the raw prediction and the smoothed label; the prediction becomes a bump.
+    """Return the squared difference between the raw prediction and the smoothed label.
+
+    The network learns to predict a bump around each event.
 
     Args:
         event_prob: Probability of an event in each frame.
         label: Events in each frame.
         softness_frames: Standard deviation of the Gaussian in frames, >= 0.
-        lengths: Valid frames, [batch] or one a sequence.
+        lengths: Number of valid frames, [batch] or one per sequence.
         mask: True where a frame counts.
-        reduction: See `softloc_core.losses.reductions`.
+        reduction: One of `softloc_core.losses.REDUCTIONS`.
 
     Raises:
-        ConfigError: A negative softness or an unknown reduction.
-        DataError: Shapes, lengths or masks that do not fit.
+        ConfigError: The softness is negative, or the reduction is unknown.
+        DataError: Shapes, lengths or masks do not match.
 
     Source: SoftLoc paper, section 3 ("classical heuristic").
     """
@@ -113,20 +121,20 @@ def bootstrap_soft_loss(
     mask: Tensor | None = None,
     reduction: str = "frame_mean",
 ) -> Tensor:
-    """Cross entropy against a mixture of the label and the network's own prediction.
+    """Return the cross entropy against a mixture of the label and the network's own prediction.
 
     Args:
         event_logit: Log odds of an event in each frame.
         label: Events in each frame, in [0, 1].
-        beta: Weight of the label, in [0, 1]; the rest goes to the prediction, through which the gradient
-            flows.
-        lengths: Valid frames, [batch] or one a sequence.
+        beta: Weight of the label, in [0, 1]. The prediction has weight 1 - beta, and the gradient flows
+            through it.
+        lengths: Number of valid frames, [batch] or one per sequence.
         mask: True where a frame counts.
-        reduction: See `softloc_core.losses.reductions`.
+        reduction: One of `softloc_core.losses.REDUCTIONS`.
 
     Raises:
-        ConfigError: A beta out of range or an unknown reduction.
-        DataError: Shapes, lengths or masks that do not fit.
+        ConfigError: `beta` is out of range, or the reduction is unknown.
+        DataError: Shapes, lengths or masks do not match.
 
     Source: Reed et al. 2014, eq. 6 (their beta is 0.95).
     """
@@ -151,10 +159,10 @@ def bootstrap_hard_loss(
     mask: Tensor | None = None,
     reduction: str = "frame_mean",
 ) -> Tensor:
-    """Cross entropy against a mixture of the label and the network's own decision at 0.5.
+    """Return the cross entropy against a mixture of the label and the network's own decision at 0.5.
 
-    Arguments and errors are those of `bootstrap_soft_loss`; what `beta` leaves goes to the decision, through
-    which no gradient flows.
+    Arguments and errors are those of `bootstrap_soft_loss`. The decision has weight 1 - beta, and no gradient
+    flows through it.
 
     Source: Reed et al. 2014, eq. 7 (their beta is 0.8).
     """
@@ -166,17 +174,18 @@ def bootstrap_hard_loss(
 def extended_label(
     label: Float[Tensor, "*batch frame"], *, extension_frames: int
 ) -> Float[Tensor, "*batch frame"]:
-    """Each event held for `extension_frames` frames from its onset; overlapping ones merge.
+    """Extend each event to `extension_frames` frames from its onset; overlapping events merge.
 
     Args:
         label: Events in each frame.
-        extension_frames: Length of the extended event, >= 1; 1 changes nothing but merges several events in
-            a frame.
+        extension_frames: Length of an extended event, >= 1. With 1, the only change is that several events
+            in one frame become one.
 
     Raises:
-        ConfigError: An extension below one frame.
+        ConfigError: The extension is below one frame.
 
-    Source: Hawthorne et al. 2017 as read in the SoftLoc paper, section 5.1.1 (onsets extended to 96 ms).
+    Source: Hawthorne et al. 2017, as described in the SoftLoc paper, section 5.1.1 (onsets extended to
+    96 ms).
     """
     if extension_frames < 1:
         raise ConfigError(f"`extension_frames` must be at least 1, but got {extension_frames}")
@@ -186,7 +195,7 @@ def extended_label(
 
 
 def _decision(event_logit: Tensor) -> Tensor:
-    """1 where an event is more likely than not."""
+    """Return 1 where an event is more likely than not, 0 elsewhere."""
     return (event_logit > 0).to(event_logit.dtype)
 
 
@@ -200,9 +209,9 @@ def _bootstrap(
     mask: Tensor | None,
     reduction: str,
 ) -> Tensor:
-    """Cross entropy against beta x label + (1 - beta) x own."""
+    """Return the cross entropy against beta x label + (1 - beta) x own(logit)."""
     if not 0 <= beta <= 1:
-        raise ConfigError(f"`beta` must lie between 0 and 1, but got {beta}")
+        raise ConfigError(f"`beta` must be between 0 and 1, but got {beta}")
     require_same_shape(event_logit, label)
     valid = valid_frames(event_logit, lengths=lengths, mask=mask)
     logit = only_valid(event_logit, valid)
@@ -213,6 +222,6 @@ def _bootstrap(
 
 
 def _summed(loss: Tensor, valid: Tensor | None, *, lengths: Tensor | None, reduction: str) -> Tensor:
-    """Sum over the valid frames, then reduce."""
+    """Sum the loss over the valid frames, then reduce it."""
     n_frames = full_lengths(loss, lengths) if valid is None else valid.sum(dim=-1)
     return reduce_frames(only_valid(loss, valid).sum(dim=-1), n_frames=n_frames, reduction=reduction)

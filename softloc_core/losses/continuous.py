@@ -1,4 +1,4 @@
-"""The soft localization loss in continuous time: labels at real times, never rounded to a frame."""
+"""The soft localization loss in continuous time, where label times are not rounded to frames."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from softloc_core.errors import ConfigError, DataError
-from softloc_core.losses.inputs import in_full_precision
+from softloc_core.losses.inputs import full_lengths, in_full_precision, only_valid, valid_frames
 from softloc_core.losses.reductions import reduce_frames
-from softloc_core.losses.validity import full_lengths, only_valid, valid_frames
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -30,31 +29,32 @@ def continuous_soft_localization_loss(
     lengths: Tensor | None = None,
     reduction: str = "balanced",
 ) -> Tensor:
-    """Integrated squared difference of the two smoothed processes, in closed form.
+    """Return the integrated squared difference of the two smoothed processes, in closed form.
 
-    Prediction and label are sums of point masses; smoothed, they are sums of Gaussians, and the integral of
-    the square of their difference is a sum over pairs of a Gaussian of sqrt(2) times the softness. Time is
-    measured in frames, so that the value is that of the discrete loss in the limit of fine frames: at a
-    softness of two frames and more the two agree to rounding wherever labels stand on frames, apart from
-    the ends.
+    Prediction and label are sums of point masses. Smoothed, they become sums of Gaussians. The integral of
+    their squared difference is then a sum over pairs of point masses, in which each pair contributes the
+    density of a Gaussian with sqrt(2) times the softness. Time is measured in frames, so that the value is
+    the limit of the discrete loss for fine frames. For labels on whole frames, the two losses agree up to
+    rounding at a softness of two frames or more, except near the ends of the recording.
 
     Args:
         event_prob: Probability of an event in each frame.
-        event_time_frames: Label times divided by the hop, not rounded; rows are padded with anything.
+        event_time_frames: Label times divided by the hop, not rounded; the padding of a row may hold any
+            value.
         n_events: Number of labels of each sequence.
-        softness_frames: Standard deviation of the Gaussian in frames, > 0; infinity gives no loss.
-        frame_time_frames: Instant of each frame, frame k at k by default; for frames that are not
+        softness_frames: Standard deviation of the Gaussian in frames, > 0; at infinity the loss is 0.
+        frame_time_frames: Instant of each frame; by default frame k is at k. Use it for frames that are not
             equidistant, or whose analysis windows are centred elsewhere.
-        lengths: Valid frames, [batch] or one a sequence.
-        reduction: See `softloc_core.losses.reductions`.
+        lengths: Number of valid frames, [batch] or one per sequence.
+        reduction: One of `softloc_core.losses.REDUCTIONS`.
 
     Raises:
-        ConfigError: A softness that is not above 0 (the square of a point mass has no integral), or an
-            unknown reduction. DataError: Shapes or lengths that do not fit, or a number of events beyond
-            those given.
+        ConfigError: The softness is not above 0 (the square of a point mass has no integral), or the
+            reduction is unknown.
+        DataError: Shapes or lengths do not match, or `n_events` exceeds the number of given times.
 
-    Source: SoftLoc paper, section 4.2 ("continuous setting", which it leaves open). Deliberate difference
-    from the discrete loss: the integral runs over all time, so that no mass is lost at the ends.
+    Source: SoftLoc paper, section 4.2 ("continuous setting", which the paper leaves open). Deliberate
+    difference from the discrete loss: the integral runs over all time, so that no mass is lost at the ends.
     """
     if not softness_frames > 0:
         raise ConfigError(f"`softness_frames` must be above 0 in continuous time, but got {softness_frames}")
@@ -77,7 +77,7 @@ def continuous_soft_localization_loss(
 
 
 def _pair_density(distance: Tensor, *, softness_frames: float) -> Tensor:
-    """Integral of the product of two unit Gaussians at that distance."""
+    """Return the integral of the product of two unit-mass Gaussians whose centres are `distance` apart."""
     variance = 2 * softness_frames**2
     if math.isinf(variance):
         return torch.zeros_like(distance)
@@ -85,15 +85,15 @@ def _pair_density(distance: Tensor, *, softness_frames: float) -> Tensor:
 
 
 def _validate(event_prob: Tensor, event_time_frames: Tensor, n_events: Tensor) -> None:
-    """Refuse shapes that do not fit and more events than there are times."""
+    """Raise if the shapes do not match, or if there are more events than times."""
     batch = event_prob.shape[:-1]
     if event_time_frames.shape[:-1] != batch or n_events.shape != batch:
         raise DataError(
-            f"`event_time_frames` and `n_events` must have the sequences {list(batch)} of the prediction, "
+            f"`event_time_frames` and `n_events` must have the prediction's leading axes {list(batch)}, "
             f"but got {list(event_time_frames.shape[:-1])} and {list(n_events.shape)}"
         )
     if n_events.numel() and int(n_events.max()) > event_time_frames.shape[-1]:
         raise DataError(
-            f"`n_events` must be at most the {event_time_frames.shape[-1]} times given, "
+            f"`n_events` must be at most {event_time_frames.shape[-1]}, the number of given times, "
             f"but got {int(n_events.max())}"
         )

@@ -1,4 +1,4 @@
-"""Distances that the soft localization loss takes between the two smoothed processes, frame by frame."""
+"""Distances between the smoothed prediction and the smoothed label, frame by frame."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from torch import Tensor
 
 from softloc_core.errors import ConfigError
 
-__all__ = ["MEASURES", "Measure", "measure_named"]
+__all__ = ["MEASURES", "Measure", "get_measure"]
 
 Measure = Callable[[Tensor, Tensor], Tensor]
-"""From smoothed prediction and smoothed label to a loss of the same shape."""
+"""Function of the smoothed prediction and the smoothed label that returns a loss of the same shape."""
 
 # Smoothed processes are small numbers: an impulse at a softness of 10 frames peaks at 0.04.
 _HUBER_DELTA = 0.01
 
 
 def _squared(prediction: Tensor, label: Tensor) -> Tensor:
-    """Squared difference, bounded; the papers' choice throughout."""
+    """Return the squared difference, which is bounded; all of the papers use it."""
     return (prediction - label).square()
 
 
 def _absolute(prediction: Tensor, label: Tensor) -> Tensor:
-    """Absolute difference."""
+    """Return the absolute difference."""
     return (prediction - label).abs()
 
 
 def _huber(prediction: Tensor, label: Tensor) -> Tensor:
-    """Half the squared difference up to 0.01, linear beyond."""
+    """Return half the squared difference up to a difference of 0.01, and a linear function beyond."""
     return torch.nn.functional.huber_loss(prediction, label, reduction="none", delta=_HUBER_DELTA)
 
 
 def _log(prediction: Tensor, label: Tensor) -> Tensor:
-    """-log(1 - |difference|), whose limit at softness 0 is the cross entropy (SoftLoc paper, eq. 5)."""
+    """Return -log(1 - |difference|), the cross entropy at softness 0 (SoftLoc paper, eq. 5)."""
     rest = 1 - (prediction - label).abs()
     return -torch.log(rest.clamp(min=torch.finfo(rest.dtype).tiny))
 
@@ -47,11 +47,11 @@ MEASURES: Mapping[str, Measure] = {
 }
 
 
-def measure_named(measure: str | Measure) -> Measure:
-    """The measure of that name; a callable is taken as it is.
+def get_measure(measure: str | Measure) -> Measure:
+    """Return the measure with this name; a callable is returned unchanged.
 
     Raises:
-        ConfigError: An unknown name.
+        ConfigError: The name is unknown.
     """
     if callable(measure):
         return measure

@@ -1,4 +1,4 @@
-"""The distribution of the number of events (Poisson-binomial), and the count loss that rests on it."""
+"""The distribution of the number of events (Poisson-binomial), and the count loss based on it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,23 @@ from torch import Tensor
 from softloc_core.errors import DataError, UserError
 from softloc_core.losses._kernels import poisson_binomial_torch as _poisson_binomial_torch
 from softloc_core.losses._kernels.autograd import keep_stored_gradients, stored_gradient_backward
-from softloc_core.losses._kernels.poisson_binomial_cpu import N_LANES, log_prob_rows, working_memory
-from softloc_core.losses.inputs import in_full_precision, widened
+from softloc_core.losses._kernels.poisson_binomial_cpu import N_LANES, log_prob_rows, thread_workspace
+from softloc_core.losses.inputs import (
+    at_least_float32,
+    full_lengths,
+    in_full_precision,
+    only_valid,
+    require_same_shape,
+    valid_frames,
+)
 from softloc_core.losses.reductions import reduce_counts
-from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 __all__ = ["count_loss", "count_pmf", "initial_bias", "label_count", "poisson_binomial_log_prob"]
 
-# Below this many states times frames a second thread costs more than it saves.
+# With less work than this (states x frames), a second thread costs more than it saves.
 _WORK_PER_THREAD = 1_000_000
 _POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
@@ -36,34 +42,37 @@ def poisson_binomial_log_prob(
     lengths: Int[Tensor, "*batch"] | None = None,
     check_finite: bool = True,
 ) -> Float[Tensor, "*batch"]:
-    """Exact log probability that the frames of each sequence hold `count` events.
+    """Return the exact log probability that the frames of each sequence hold `count` events.
 
-    Each frame holds an event with probability sigmoid(event_logit), independently. The value and the gradient
-    come from one compiled pass in float64, whatever the input's type, so that neither underflows. The
-    gradient with respect to a frame's logit is the probability of an event there *given the count*, less the
-    one without.
+    Each frame holds an event with probability sigmoid(event_logit), independently of the others. One compiled
+    pass computes the value and the gradient in float64 for every input type, so that neither underflows. The
+    gradient with respect to a frame's logit is the probability of an event in that frame *given the count*,
+    minus the probability without that knowledge.
 
     Args:
         event_logit: Log odds of an event in each frame; any finite value, or minus infinity (no event).
         count: Number of events, from 0 to the length.
-        lengths: Valid frames of each sequence; the rest is ignored and gets no gradient. All by default. May
-            have fewer leading axes than `count`: [batch] goes with [batch, channel].
-        check_finite: Whether NaN in the logits raises; without, it passes through to its sequence.
+        lengths: Number of valid frames of each sequence, all by default. Further frames are ignored and get
+            no gradient. `lengths` may have fewer axes than `count`: [batch] goes with [batch, channel].
+        check_finite: Whether to raise if a logit is NaN; otherwise the result of its sequence is NaN.
 
     Returns:
         The log probability, at most 0, in the input's type (float32 for half precision).
 
     Raises:
-        DataError: A count below 0 or above the length, a length out of range, or NaN; the sequence is named.
+        DataError: A count is below 0 or above the length, a length is out of range, or a logit is NaN; the
+            message names the sequence.
 
     Source: LoCo paper, eq. 6 and 9. Deliberate difference: the released code recurses on probabilities in
-        float32 and adds 1e-9 inside the logarithm, which hides underflow and stops the gradient; this is
-        exact.
+    float32 and adds 1e-9 inside the logarithm, which hides underflow and stops the gradient. This function
+    is exact.
     """
-    logit = widened(event_logit)
+    logit = at_least_float32(event_logit)
     shape = logit.shape[:-1]
     if count.shape != shape:
-        raise DataError(f"`count` must have shape {list(shape)}, one a sequence, but got {list(count.shape)}")
+        raise DataError(
+            f"`count` must have shape {list(shape)}, one per sequence, but got {list(count.shape)}"
+        )
     if count.is_floating_point() or count.is_complex():
         raise DataError(f"`count` must hold integers, but got {count.dtype}")
     count = count.to(device=logit.device, dtype=torch.int64)
@@ -80,12 +89,12 @@ def poisson_binomial_log_prob(
 def _count_log_prob(
     logit: Tensor, count: Tensor, lengths: Tensor, wanted: bool, check_finite: bool
 ) -> tuple[Tensor, Tensor]:
-    """Value and, where it is wanted, gradient; an operator, so that `torch.compile` takes it whole."""
+    """Compute the value and, if wanted, the gradient; opaque to `torch.compile`."""
     bad = (count < 0) | (count > lengths)
     if bool(bad.any()):
         where = tuple(bad.nonzero()[0].tolist())
         raise DataError(
-            f"a count must lie between 0 and the {int(lengths[where])} frames of its sequence, "
+            f"a count must be between 0 and the {int(lengths[where])} frames of its sequence, "
             f"but got {int(count[where])} in sequence {list(where)}"
         )
     rows = logit.reshape(count.numel(), logit.shape[-1])
@@ -114,14 +123,14 @@ _count_log_prob.register_autograd(
 def _on_accelerator(
     rows: Tensor, counts: Tensor, n_frames: Tensor, *, near_one: float, wanted: bool
 ) -> tuple[Tensor, Tensor]:
-    """The tree of products, on the tensors' own device."""
+    """Compute the tree of products on the tensors' own device."""
     return _poisson_binomial_torch.log_prob_and_gradient(rows, counts, n_frames, near_one=near_one)
 
 
 def _on_cpu(
     rows: Tensor, counts: Tensor, n_frames: Tensor, *, near_one: float, wanted: bool
 ) -> tuple[Tensor, Tensor]:
-    """The compiled pass over all sequences, in as many threads as torch uses."""
+    """Run the compiled pass over all sequences, in as many threads as torch uses."""
     logit = rows.detach().contiguous().cpu().numpy()
     count, length = (np.ascontiguousarray(each.cpu().numpy()) for each in (counts, n_frames))
     log_prob = np.zeros(len(logit))
@@ -131,9 +140,9 @@ def _on_cpu(
     n_threads = _n_threads(len(logit), work=int((states * length).sum()))
 
     def run(thread: int) -> None:
-        group = working_memory(int(length.max()), int(states.max()))
+        workspace = thread_workspace(int(length.max()), int(states.max()))
         log_prob_rows(
-            group, logit, count, length, order, thread, n_threads, near_one, wanted, log_prob, gradient
+            workspace, logit, count, length, order, thread, n_threads, near_one, wanted, log_prob, gradient
         )
 
     if n_threads == 1 and len(logit):
@@ -144,12 +153,12 @@ def _on_cpu(
 
 
 def _n_threads(n_rows: int, *, work: int) -> int:
-    """Threads to use; each sequence is computed alike whatever their number."""
+    """Return the number of threads to use; it does not affect the result."""
     return max(1, min(torch.get_num_threads(), -(-n_rows // N_LANES), work // _WORK_PER_THREAD))
 
 
 def _pool(n_threads: int) -> ThreadPoolExecutor:
-    """Threads of this process; a forked child makes its own."""
+    """Return this process's thread pool; a forked child creates its own."""
     key = (os.getpid(), n_threads)
     if key not in _POOLS:
         _POOLS[key] = ThreadPoolExecutor(n_threads, thread_name_prefix="count-loss")
@@ -157,7 +166,7 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
 
 
 def _raise_nan(logit: Tensor, lengths: Tensor) -> None:
-    """Name the first frame whose logit is NaN."""
+    """Raise an error that names the first frame whose logit is NaN."""
     where = torch.isnan(only_valid(logit.detach(), valid_frames(logit, lengths=lengths))).nonzero()
     if len(where):
         *sequence, frame = where[0].tolist()
@@ -165,10 +174,10 @@ def _raise_nan(logit: Tensor, lengths: Tensor) -> None:
 
 
 def count_pmf(event_prob: Float[Tensor, "*batch frame"], *, max_count: int) -> Float[Tensor, "*batch count"]:
-    """Distribution of the number of events; the last bin is "`max_count` or more".
+    """Return the distribution of the number of events; the last bin is "`max_count` or more".
 
-    Differentiable by plain autograd and meant for looking at a model; train with `poisson_binomial_log_prob`,
-    which is many times faster.
+    It is differentiable by plain autograd and meant for inspecting a model. For training use
+    `poisson_binomial_log_prob`, which is many times faster.
 
     Args:
         event_prob: Probability of an event in each frame, in [0, 1].
@@ -178,7 +187,7 @@ def count_pmf(event_prob: Float[Tensor, "*batch frame"], *, max_count: int) -> F
         `max_count + 1` probabilities that sum to one.
 
     Raises:
-        UserError: When `max_count` is below 1.
+        UserError: `max_count` is below 1.
 
     Source: LoCo paper, eq. 9 and 14 (mass thresholding).
     """
@@ -198,10 +207,10 @@ def count_pmf(event_prob: Float[Tensor, "*batch frame"], *, max_count: int) -> F
 def label_count(
     label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None
 ) -> Int[Tensor, "*batch"]:
-    """Number of events in the valid frames of each label.
+    """Return the number of events in the valid frames of each label.
 
     Raises:
-        DataError: A label whose sum is no whole number, as after smoothing.
+        DataError: The sum of a label is not a whole number, as after smoothing.
     """
     total = only_valid(label, valid_frames(label, lengths=lengths)).sum(dim=-1)
     count = total.round()
@@ -224,18 +233,18 @@ def count_loss(
     reduction: str = "mean",
     check_finite: bool = True,
 ) -> Tensor:
-    """Negative log probability of the label's number of events (LoCo loss, mass convergence loss).
+    """Return the negative log probability of the label's number of events (LoCo or mass convergence loss).
 
     Args:
         event_logit: Log odds of an event in each frame.
         label: Events in each frame; only their number matters.
-        lengths: Valid frames, [batch] or one a sequence.
-        reduction: One of `softloc_core.losses.reductions.REDUCTIONS`; its rule for the count loss is used.
-        check_finite: Whether NaN in the logits raises.
+        lengths: Number of valid frames, [batch] or one per sequence.
+        reduction: One of `softloc_core.losses.REDUCTIONS`, of which the rule for the count loss is used.
+        check_finite: Whether to raise if a logit is NaN.
 
     Raises:
         DataError: See `poisson_binomial_log_prob` and `label_count`.
-        ConfigError: An unknown reduction.
+        ConfigError: The reduction is unknown.
 
     Source: LoCo paper, eq. 7; SoftLoc paper, eq. 3.
     """
@@ -246,19 +255,21 @@ def count_loss(
 
 
 def initial_bias(empty_prob: float, n_frames: float) -> float:
-    """Output bias with which an untrained network gives `empty_prob` to `n_frames` frames without any event.
+    """Return the output bias at which `n_frames` frames hold no event with probability `empty_prob`.
+
+    It initialises the output layer of a network, so that training starts from a plausible count.
 
     Args:
         empty_prob: Probability of no event, in (0, 1); well away from both ends.
         n_frames: Length of a training excerpt in frames, > 0.
 
     Raises:
-        UserError: A value out of range.
+        UserError: A value is out of range.
 
     Source: LoCo paper, eq. 15. The released drum code uses the square of `empty_prob` instead.
     """
     if not 0 < empty_prob < 1:
-        raise UserError(f"`empty_prob` must lie between 0 and 1, both excluded, but got {empty_prob}")
+        raise UserError(f"`empty_prob` must be between 0 and 1, both excluded, but got {empty_prob}")
     if not n_frames > 0:
         raise UserError(f"`n_frames` must be above 0, but got {n_frames}")
     log_silent = math.log(empty_prob) / n_frames

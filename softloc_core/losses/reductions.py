@@ -1,6 +1,7 @@
-"""How a loss per sequence becomes one number: the papers' normalisations, by name.
+"""Reductions of a loss per sequence to one number: the papers' normalisations, by name.
 
-The balance between soft localization and count follows from it, and the published code has five of them.
+The reduction decides the balance between the soft localization loss and the count loss. The published code
+contains five different ones.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from softloc_core.errors import ConfigError
 
 __all__ = ["REDUCTIONS", "Reduction", "reduce_counts", "reduce_frames"]
 
-# Batch size of the drum experiment: what its sum over the batch amounts to.
+# Batch size of the drum experiment, whose code sums over the batch.
 _DRUMS_BATCH = 32
-# The puffs code averages over its count bins too.
+# The puffs code also averages over its count bins.
 _PUFFS_BINS = 50
 _GOLF_PEAK = 5 * math.sqrt(2 * math.pi)
 
@@ -27,10 +28,10 @@ class Reduction:
     """A normalisation.
 
     Attributes:
-        frames: From the loss summed over each sequence's valid frames, [batch, channel], and the number of
-            valid frames.
-        counts: From the count loss of each sequence, [batch, channel].
-        description: What it amounts to.
+        frames: Function of the loss summed over each sequence's valid frames, [batch, channel], and the
+            number of valid frames, [batch, channel].
+        counts: Function of the count loss of each sequence, [batch, channel].
+        description: The formula, as text.
     """
 
     frames: Callable[[Tensor, Tensor], Tensor]
@@ -39,12 +40,12 @@ class Reduction:
 
 
 def _channels(loss: Tensor) -> int:
-    """Size of the channel axis; sequences without one count as one channel."""
+    """Return the size of the channel axis, or 1 if the loss has none."""
     return loss.shape[-1] if loss.ndim > 1 else 1
 
 
 def _batch(loss: Tensor) -> int:
-    """Number of recordings: sequences less the channel axis."""
+    """Return the number of recordings: the number of sequences divided by the number of channels."""
     return loss.numel() // _channels(loss)
 
 
@@ -60,8 +61,8 @@ REDUCTIONS: Mapping[str, Reduction] = {
     "balanced": Reduction(
         lambda loss, n_frames: loss.mean() * _DRUMS_BATCH,
         _mean,
-        "the drums paper's balance at its batch of 32, whatever the batch: 32 x mean over batch and channel "
-        "of the sum over frames; counts: mean over batch and channel",
+        "the balance of the drums paper, whose batch is 32, for any batch size: 32 x mean over batch and "
+        "channel of the sum over frames; counts: mean over batch and channel",
     ),
     "mean": Reduction(
         _mean, _mean, "mean over batch and channel of the sum over frames; counts: the same mean"
@@ -73,7 +74,7 @@ REDUCTIONS: Mapping[str, Reduction] = {
     ),
     "sum": Reduction(_sum, _sum, "sum over everything"),
     "none": Reduction(
-        lambda loss, n_frames: loss, lambda loss: loss, "one value a sequence, [batch, channel]"
+        lambda loss, n_frames: loss, lambda loss: loss, "one value per sequence, [batch, channel]"
     ),
     "drums": Reduction(
         lambda loss, n_frames: loss.sum() / _channels(loss),
@@ -86,26 +87,26 @@ REDUCTIONS: Mapping[str, Reduction] = {
         "puffs code: sum; counts: mean over batch, channel and 50 bins",
     ),
     "golf": Reduction(
-        # A kernel rescaled to peak 1 multiplies squared differences by the square of 5 sqrt(2 pi).
+        # Rescaling the kernel to a peak of 1 multiplies squared differences by the square of 5 sqrt(2 pi).
         lambda loss, n_frames: loss.sum() * _GOLF_PEAK / _batch(loss),
         _sum,
-        "golf code: its kernel has peak 1, its sum is divided by batch and 5 sqrt(2 pi); counts: plain sum",
+        "golf code: the kernel has peak 1, the sum is divided by batch and 5 sqrt(2 pi); counts: plain sum",
     ),
 }
 
 
 def _reduction(name: str) -> Reduction:
-    """The reduction of that name."""
+    """Return the reduction with this name."""
     if name not in REDUCTIONS:
         raise ConfigError(f"`reduction` must be one of {', '.join(REDUCTIONS)}, but got {name}")
     return REDUCTIONS[name]
 
 
 def reduce_frames(loss: Tensor, *, n_frames: Tensor, reduction: str) -> Tensor:
-    """Reduce a loss summed over the `n_frames` valid frames of each sequence.
+    """Reduce a loss that is summed over the `n_frames` valid frames of each sequence.
 
     Raises:
-        ConfigError: An unknown reduction.
+        ConfigError: The reduction is unknown.
     """
     rule = _reduction(reduction)
     return rule.frames(loss, n_frames) if loss.numel() else loss.sum()
@@ -115,7 +116,7 @@ def reduce_counts(loss: Tensor, *, reduction: str) -> Tensor:
     """Reduce the count loss of each sequence.
 
     Raises:
-        ConfigError: An unknown reduction.
+        ConfigError: The reduction is unknown.
     """
     rule = _reduction(reduction)
     return rule.counts(loss) if loss.numel() else loss.sum()

@@ -1,9 +1,15 @@
-"""Losses by name, with what a study may set and what their trained networks put out."""
+"""Losses by name, with the options that a study may set and the kind of output that they train.
+
+A package of your own adds a loss with one function and one entry:
+
+    register_loss(LossEntry("hinge", "hinge loss of each frame", "frame", build_hinge))
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -18,18 +24,28 @@ from softloc_core.losses.baselines import (
     extended_label,
     one_sided_smoothing_loss,
 )
-from softloc_core.losses.inputs import widened
+from softloc_core.losses.inputs import at_least_float32, only_valid, valid_frames
 from softloc_core.losses.poisson_binomial import count_loss
 from softloc_core.losses.reductions import REDUCTIONS
 from softloc_core.losses.schedules import Schedule
 from softloc_core.losses.smoothing import BOUNDARIES
 from softloc_core.losses.softloc import COMBINATIONS, SoftLocLoss, soft_localization_loss
-from softloc_core.losses.validity import only_valid, valid_frames
 from softloc_core.options import Option, OptionValue, resolved_options
 
-__all__ = ["LOSSES", "LossEntry", "make_loss", "resolve_options"]
+__all__ = [
+    "LOSSES",
+    "LossEntry",
+    "Prediction",
+    "TermLoss",
+    "get_loss",
+    "make_loss",
+    "register_loss",
+    "resolve_options",
+    "unregister_loss",
+]
 
 Prediction = Literal["point", "frame", "smeared"]
+"""Kinds of network output; see `LossEntry`."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +53,16 @@ class LossEntry:
     """A registered loss.
 
     Attributes:
-        name: As written in a study file.
-        description: One line.
-        prediction: What the trained network puts out: `point` (an event is one frame near 1, or a few whose
-            sum is), `frame` (a classifier of each frame) or `smeared` (an event is a bump whose peak is
-            sought).
-        build: From softness_frames, alpha, measure, n_steps and options to the module.
-        options: What a study may set, by name.
-        uses_softness: Whether the softness changes anything.
-        uses_alpha: Whether alpha changes anything.
-        uses_measure: Whether the measure changes anything.
+        name: Name in study files.
+        description: One line about the loss.
+        prediction: Output of a trained network: `point` (an event is one frame near 1, or a few frames that
+            sum to 1), `frame` (each frame is classified) or `smeared` (an event is a bump with a peak).
+        build: Function that returns the loss as a module. It is called with the keyword arguments
+            `softness_frames`, `alpha`, `measure`, `n_steps` and `options`; see `make_loss`.
+        options: Options that a study may set, by name.
+        uses_softness: Whether the softness has an effect.
+        uses_alpha: Whether alpha has an effect.
+        uses_measure: Whether the measure has an effect.
     """
 
     name: str
@@ -60,10 +76,10 @@ class LossEntry:
 
 
 class TermLoss(nn.Module):
-    """A loss of one term with the interface of `SoftLocLoss`: `terms` and `alpha` stand after each call."""
+    """A loss with a single term and the interface of `SoftLocLoss`: each call sets `terms`."""
 
     def __init__(self, term: str, loss: Callable[..., Tensor], *, alpha: float = 0.0) -> None:
-        """Wrap `loss(event_logit, label, lengths=...)`, whose value is logged as `term`."""
+        """Wrap `loss(event_logit, label, lengths=...)` and log its value under the name `term`."""
         super().__init__()
         self.term = term
         self.loss = loss
@@ -73,30 +89,30 @@ class TermLoss(nn.Module):
     def forward(
         self, event_logit: Tensor, label: Tensor, *, step: int = 0, lengths: Tensor | None = None
     ) -> Tensor:
-        """The loss; `step` is taken for the common interface and changes nothing."""
-        event_logit = only_valid(widened(event_logit), valid_frames(event_logit, lengths=lengths))
+        """Return the loss; `step` is part of the common interface and has no effect."""
+        event_logit = only_valid(at_least_float32(event_logit), valid_frames(event_logit, lengths=lengths))
         value = self.loss(event_logit, label, lengths=lengths)
         self.terms = {self.term: value.detach()}
         return value
 
 
 def _reduction_option(default: str) -> Option:
-    """Which normalisation; `none` gives no scalar and is left out."""
+    """Return the option for the reduction, without `none`, whose result is not a scalar."""
     names = tuple(name for name in REDUCTIONS if name != "none")
-    return Option(default, "how frames, channels and batch become one number", choices=names)
+    return Option(default, "how frames, channels and batch are reduced to one number", choices=names)
 
 
 _FRAME_MEAN = {"reduction": _reduction_option("frame_mean")}
 _MEAN = {"reduction": _reduction_option("mean")}
 _BALANCED = {"reduction": _reduction_option("balanced")}
-_BOUNDARY = {"boundary": Option("zero", "what becomes of smoothed mass beyond the ends", choices=BOUNDARIES)}
+_BOUNDARY = {"boundary": Option("zero", "rule for smoothed mass beyond the ends", choices=BOUNDARIES)}
 _COMBINATION = {
     "combination": Option("convex", "(1 - alpha) SLL + alpha MC, or SLL + alpha MC", choices=COMBINATIONS)
 }
-_LEARN_SCALE = {"learn_scale": Option(False, "whether the noise scale is learned, from the softness on")}
+_LEARN_SCALE = {"learn_scale": Option(False, "whether to learn the noise scale, starting from the softness")}
 _EXCLUSIVE = {
     "exclusive": Option(
-        False, "whether the classes exclude each other: -log p of the labelled class, for softmax networks"
+        False, "whether classes exclude each other: -log p of the labelled class, for softmax networks"
     )
 }
 _EVENT_WEIGHT = {"event_weight": Option(1.0, "weight of frames with an event", low=1e-3, high=1e3)}
@@ -180,19 +196,19 @@ def _marginal_alignment(*, softness_frames: float, options: Mapping[str, Any], *
 
 
 def _beta(default: float) -> dict[str, Option]:
-    return {"beta": Option(default, "weight of the label against the own prediction", low=0.0, high=1.0)}
+    return {"beta": Option(default, "weight of the label against the network's output", low=0.0, high=1.0)}
 
 
 _EXTENSION = {
     "extension": Option(
         0.96,
-        "length of an extended event as a multiple of the softness (100 ms give 96 ms)",
+        "length of an extended event as a multiple of the softness (at 100 ms, 96 ms)",
         low=0.0,
         high=100.0,
     )
 }
 
-LOSSES: Mapping[str, LossEntry] = {
+_REGISTERED: dict[str, LossEntry] = {
     entry.name: entry
     for entry in (
         LossEntry(
@@ -222,7 +238,7 @@ LOSSES: Mapping[str, LossEntry] = {
         LossEntry("count", "negative log probability of the count", "point", _count, options=_MEAN),
         LossEntry(
             "softloc",
-            "soft localization and count loss, joined by alpha",
+            "soft localization loss and count loss, weighted by alpha",
             "point",
             _softloc,
             options=_BALANCED | _BOUNDARY | _COMBINATION,
@@ -232,21 +248,21 @@ LOSSES: Mapping[str, LossEntry] = {
         ),
         LossEntry(
             "bootstrap_soft",
-            "cross entropy against label and own prediction, mixed",
+            "cross entropy against a mixture of label and prediction",
             "frame",
             _bootstrap_soft,
             options=_FRAME_MEAN | _beta(0.95),
         ),
         LossEntry(
             "bootstrap_hard",
-            "cross entropy against label and own decision, mixed",
+            "cross entropy against a mixture of label and decision",
             "frame",
             _bootstrap_hard,
             options=_FRAME_MEAN | _beta(0.8),
         ),
         LossEntry(
             "extended",
-            "cross entropy against events that were extended in time",
+            "cross entropy against events extended in time",
             "smeared",
             _extended,
             options=_FRAME_MEAN | _EVENT_WEIGHT | _EXTENSION,
@@ -254,7 +270,7 @@ LOSSES: Mapping[str, LossEntry] = {
         ),
         LossEntry(
             "marginal_alignment",
-            "labels as misplaced copies of the events, in order; the softness is the noise scale",
+            "labels are misplaced copies of the events, in order; the softness is the noise scale",
             "point",
             _marginal_alignment,
             options=_MEAN | _LEARN_SCALE,
@@ -264,15 +280,49 @@ LOSSES: Mapping[str, LossEntry] = {
 }
 
 
-def resolve_options(name: str, options: Mapping[str, Any]) -> dict[str, OptionValue]:
-    """All options of a loss, the given ones checked and the others at their defaults.
+LOSSES: Mapping[str, LossEntry] = MappingProxyType(_REGISTERED)
+"""Registered losses by name, a live read-only view; `register_loss` adds to it."""
+
+
+def register_loss(entry: LossEntry) -> LossEntry:
+    """Make a loss available to studies and `make_loss`, and return its entry.
 
     Raises:
-        ConfigError: An unknown loss, an unknown option, or a value that is not allowed.
+        ConfigError: A loss with this name is already registered.
+    """
+    if entry.name in _REGISTERED:
+        raise ConfigError(f"loss names must be unique, but {entry.name} is already registered")
+    _REGISTERED[entry.name] = entry
+    return entry
+
+
+def unregister_loss(name: str) -> None:
+    """Remove a registered loss, for instance at the end of a test.
+
+    Raises:
+        ConfigError: No loss with this name is registered.
+    """
+    del _REGISTERED[get_loss(name).name]
+
+
+def get_loss(name: str) -> LossEntry:
+    """Return the registered loss with this name.
+
+    Raises:
+        ConfigError: No loss with this name is registered.
     """
     if name not in LOSSES:
         raise ConfigError(f"`loss` must be one of {', '.join(LOSSES)}, but got {name}")
-    return resolved_options(options, known=LOSSES[name].options, key="loss_options", owner=name)
+    return LOSSES[name]
+
+
+def resolve_options(name: str, options: Mapping[str, Any]) -> dict[str, OptionValue]:
+    """Return all options of a loss: the given ones, validated, and the defaults of the others.
+
+    Raises:
+        ConfigError: The loss or an option is unknown, or a value is not allowed.
+    """
+    return resolved_options(options, known=get_loss(name).options, key="loss_options", owner=name)
 
 
 def make_loss(
@@ -284,23 +334,23 @@ def make_loss(
     n_steps: int,
     options: Mapping[str, Any],
 ) -> nn.Module:
-    """The loss of that name as a module.
+    """Return the loss with this name as a module.
 
-    Its `forward(event_logit, label, *, step=0, lengths=None)` gives a scalar; afterwards `terms` holds its
-    named terms, detached, and `alpha` the weight of the count loss.
+    Its `forward(event_logit, label, *, step=0, lengths=None)` returns a scalar. After each call, `terms`
+    holds the detached terms by name and `alpha` the weight of the count loss.
 
     Args:
         name: One of `LOSSES`.
         softness_frames: Standard deviation of the smoothing in frames, >= 0.
         alpha: Schedule of the count loss's weight.
         measure: One of `MEASURES`.
-        n_steps: Training steps in all, >= 1.
-        options: The loss's own parameters; the rest at their defaults.
+        n_steps: Total number of training steps, >= 1.
+        options: Options of this loss; missing ones take their defaults.
 
     Raises:
-        ConfigError: An unknown name, or a value out of range.
+        ConfigError: A name is unknown, or a value is out of range.
     """
     resolved = resolve_options(name, options)
-    return LOSSES[name].build(
+    return get_loss(name).build(
         softness_frames=softness_frames, alpha=alpha, measure=measure, n_steps=n_steps, options=resolved
     )

@@ -23,19 +23,19 @@ __all__ = [
 
 
 class Schedule(Protocol):
-    """A value that gives alpha for any progress of training; a study file can write and sweep it."""
+    """Alpha as a function of the training progress; a study file can state it and vary it."""
 
     def __call__(self, progress: float) -> float:
-        """Alpha at `progress`, the fraction of the iterations done, in [0, 1]."""
+        """Return alpha at `progress`, the fraction of the iterations done, in [0, 1]."""
         ...
 
     def spec(self) -> dict[str, Any]:
-        """The schedule as a study file writes it; `schedule_from_spec` is its inverse."""
+        """Return the schedule as written in a study file; `schedule_from_spec` is the inverse."""
         ...
 
 
 def _validate_fraction(key: str, value: Any) -> None:
-    """Refuse what is no number from 0 to 1."""
+    """Raise if the value is not a number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ConfigError(f"`{key}` must be a number from 0 to 1, but got {value}")
 
@@ -55,25 +55,25 @@ class Constant:
         _validate_fraction("alpha: constant", self.value)
 
     def __call__(self, progress: float) -> float:
-        """Alpha, whatever the progress."""
+        """Return alpha, which does not depend on the progress."""
         return self.value
 
     def spec(self) -> dict[str, Any]:
-        """`{constant: value}`."""
+        """Return `{constant: value}`."""
         return {self.name: self.value}
 
 
 @dataclass(frozen=True)
 class Ramp:
-    """From `low` to `high` along a line whose two ends are `start` and `stop` of the training.
+    """A linear rise from `low` at `start` to `high` at `stop`, constant before and after.
 
     Source: SoftLoc paper, section 5 (drums: 0.2 until a third of the run, 0.9 from four fifths on).
 
     Attributes:
         low: Alpha until `start`, in [0, 1].
         high: Alpha from `stop` on, in [0, 1].
-        start: Fraction of the iterations at which the ramp begins.
-        stop: Fraction at which it ends; above `start`.
+        start: Fraction of the iterations at which the rise begins, in [0, 1].
+        stop: Fraction of the iterations at which it ends, above `start` and at most 1.
     """
 
     low: float
@@ -91,21 +91,21 @@ class Ramp:
             )
 
     def __call__(self, progress: float) -> float:
-        """Alpha at that fraction of the training."""
+        """Return alpha at this fraction of the training."""
         position = (progress - self.start) / (self.stop - self.start)
         return self.low + (self.high - self.low) * min(max(position, 0.0), 1.0)
 
     def spec(self) -> dict[str, Any]:
-        """`{ramp: {low, high, start, stop}}`."""
+        """Return `{ramp: {low, high, start, stop}}`."""
         return {self.name: asdict(self)}
 
 
 @dataclass(frozen=True)
 class Linear:
-    """From `low` to `high` along a line over the whole training.
+    """A linear change from `low` to `high` over the whole training.
 
     Attributes:
-        low: Alpha at the beginning, in [0, 1].
+        low: Alpha at the start, in [0, 1].
         high: Alpha at the end, in [0, 1].
     """
 
@@ -118,20 +118,20 @@ class Linear:
             _validate_fraction(f"alpha: linear: {key}", value)
 
     def __call__(self, progress: float) -> float:
-        """Alpha at that fraction of the training."""
+        """Return alpha at this fraction of the training."""
         return self.low + (self.high - self.low) * progress
 
     def spec(self) -> dict[str, Any]:
-        """`{linear: {low, high}}`."""
+        """Return `{linear: {low, high}}`."""
         return {self.name: asdict(self)}
 
 
 @dataclass(frozen=True)
 class Cosine:
-    """From `low` to `high` along half a cosine, without corners, over the whole training.
+    """A smooth change from `low` to `high` along half a cosine over the whole training.
 
     Attributes:
-        low: Alpha at the beginning, in [0, 1].
+        low: Alpha at the start, in [0, 1].
         high: Alpha at the end, in [0, 1].
     """
 
@@ -144,22 +144,22 @@ class Cosine:
             _validate_fraction(f"alpha: cosine: {key}", value)
 
     def __call__(self, progress: float) -> float:
-        """Alpha at that fraction of the training."""
+        """Return alpha at this fraction of the training."""
         return self.low + (self.high - self.low) * (1 - math.cos(math.pi * progress)) / 2
 
     def spec(self) -> dict[str, Any]:
-        """`{cosine: {low, high}}`."""
+        """Return `{cosine: {low, high}}`."""
         return {self.name: asdict(self)}
 
 
 @dataclass(frozen=True)
 class Step:
-    """`low` before a moment of the training, `high` from then on.
+    """A jump from `low` to `high` at one point of the training.
 
     Attributes:
         low: Alpha before `at`, in [0, 1].
         high: Alpha from `at` on, in [0, 1].
-        at: Fraction of the iterations.
+        at: Fraction of the iterations at which alpha jumps, in [0, 1].
     """
 
     low: float
@@ -172,11 +172,11 @@ class Step:
             _validate_fraction(f"alpha: step: {key}", value)
 
     def __call__(self, progress: float) -> float:
-        """Alpha at that fraction of the training."""
+        """Return alpha at this fraction of the training."""
         return self.high if progress >= self.at else self.low
 
     def spec(self) -> dict[str, Any]:
-        """`{step: {low, high, at}}`."""
+        """Return `{step: {low, high, at}}`."""
         return {self.name: asdict(self)}
 
 
@@ -187,21 +187,21 @@ SCHEDULES: Mapping[str, type[Constant] | type[Ramp] | type[Linear] | type[Cosine
 PAPER_SCHEDULES: Mapping[str, Schedule] = {
     # Iterations 50 000 to 120 000 of 150 000.
     "drums": Ramp(low=0.2, high=0.9, start=1 / 3, stop=0.8),
-    # From 120 000 on at 1e-5 an iteration; the run ends at 160 000, before the cap of 0.9.
+    # Rises by 1e-5 per iteration from 120 000 on; the run ends at 160 000, before the cap of 0.9.
     "piano": Ramp(low=0.2, high=0.6, start=0.75, stop=1.0),
     "puffs": Constant(0.95),
-    # With the additive combination: the weight of the count loss beside a whole soft localization loss.
+    # For the additive combination, in which the soft localization loss has weight 1.
     "golf": Ramp(low=0.0, high=0.005, start=0.7, stop=0.9),
 }
 
 
 def schedule_from_spec(spec: Mapping[str, Any]) -> Schedule:
-    """The schedule that a study file writes as `{name: value}` or `{name: {parameter: value, ...}}`.
+    """Return the schedule that a study file writes as `{name: value}` or `{name: {parameter: value, ...}}`.
 
     `{paper: drums}` (or piano, puffs, golf) is that experiment's schedule, as fractions of its iterations.
 
     Raises:
-        ConfigError: An unknown name, a missing, unknown or out-of-range parameter.
+        ConfigError: The name is unknown, or a parameter is missing, unknown or out of range.
     """
     if not isinstance(spec, Mapping) or len(spec) != 1:
         raise ConfigError(f"`alpha` must be one of {', '.join(SCHEDULES)} with its value, but got {spec}")

@@ -1,4 +1,4 @@
-"""Gaussian smoothing of event processes, as a cached matrix product."""
+"""Gaussian smoothing of event processes, as a product with a cached matrix."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from softloc_core.errors import ConfigError
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-__all__ = ["gaussian_matrix", "smooth"]
+__all__ = ["BOUNDARIES", "gaussian_matrix", "smooth"]
 
 BOUNDARIES = ("zero", "renormalised")
+"""Rules for smoothed mass that leaves the sequence; see `smooth`."""
 
 
 def smooth(
@@ -26,26 +27,27 @@ def smooth(
     boundary: str = "zero",
     valid: Tensor | None = None,
 ) -> Float[Tensor, "*batch channel frame"]:
-    """Convolve with a unit-mass Gaussian along the frames.
+    """Convolve event processes with a unit-mass Gaussian along the frames.
 
-    A product with a precomputed matrix is faster than a convolution up to some thousand frames (see
+    Up to a few thousand frames, a product with a precomputed matrix is faster than a convolution (see
     benchmarks/README.md).
 
     Args:
         values: Event processes; frames that do not count must be zero.
-        softness_frames: Standard deviation in frames, >= 0. 0 is the identity, infinity gives zeros. A tensor
-            that broadcasts against the sequences gives each its own: [channel], or [batch, 1] for one a
-            recording or annotator. No gradient flows to it.
-        boundary: `zero`, what leaves the sequence is lost, as in the papers; or `renormalised`, each frame's
-            mass stays within the sequence's valid frames.
-        valid: Frames that count, for `renormalised`; all by default.
+        softness_frames: Standard deviation in frames, >= 0. At 0 the values are returned unchanged, at
+            infinity they become zero. A tensor sets a softness for each sequence; it must broadcast to the
+            shape of the sequences, such as [channel], or [batch, 1] for one per recording or annotator. No
+            gradient flows to it.
+        boundary: With `zero`, mass that leaves the sequence is lost, as in the papers. With `renormalised`,
+            the mass of each frame stays within the sequence's valid frames.
+        valid: Frames that count, used by `renormalised`; all by default.
 
     Raises:
-        ConfigError: A negative softness, one that does not broadcast, or an unknown boundary.
+        ConfigError: The softness is negative or does not broadcast, or the boundary is unknown.
 
-    Source: SoftLoc paper, eq. 2 and section 4.4. Deliberate difference: the kernel is not truncated; the
-    released code takes scipy's filter of an impulse, cut at four standard deviations with the tail folded
-    back.
+    Source: SoftLoc paper, eq. 2 and section 4.4. Deliberate difference: the kernel is not truncated. The
+    released code applies scipy's filter to an impulse, which cuts the kernel at four standard deviations and
+    folds the tail back.
     """
     if boundary not in BOUNDARIES:
         raise ConfigError(f"`boundary` must be one of {', '.join(BOUNDARIES)}, but got {boundary}")
@@ -67,7 +69,7 @@ def smooth(
 
 
 def _smooth_alike(values: Tensor, softness_frames: float, boundary: str, valid: Tensor | None) -> Tensor:
-    """Smooth all sequences with one softness."""
+    """Smooth all sequences with the same softness."""
     if not softness_frames >= 0:
         raise ConfigError(f"`softness_frames` must be at least 0, but got {softness_frames}")
     if softness_frames == 0:
@@ -85,7 +87,7 @@ def _smooth_alike(values: Tensor, softness_frames: float, boundary: str, valid: 
 def gaussian_matrix(
     n_frames: int, softness_frames: float, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "frame frame"]:
-    """Symmetric [frame, frame] weights of a sampled Gaussian of unit sum."""
+    """Return the symmetric weights of a sampled Gaussian whose samples sum to one."""
     reach = math.ceil(10 * softness_frames) + 1
     around = torch.arange(-reach, reach + 1, dtype=torch.float64)
     mass = torch.exp(-0.5 * (around / softness_frames) ** 2).sum()
@@ -96,6 +98,9 @@ def gaussian_matrix(
 
 @lru_cache(maxsize=128)
 def _cached_matrix(n_frames: int, softness_frames: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """The same, kept for the next call and not to be written to; fit for training wherever it was made."""
+    """Return `gaussian_matrix` from a cache; callers must not modify it.
+
+    It is created outside inference mode, so that a matrix cached during scoring can also be used in training.
+    """
     with torch.inference_mode(False):
         return gaussian_matrix(n_frames, softness_frames, dtype, device)

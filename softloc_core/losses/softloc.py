@@ -1,4 +1,4 @@
-"""The soft localization loss, and the SoftLoc loss that joins it with the count loss."""
+"""The soft localization loss, and the SoftLoc loss that combines it with the count loss."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from softloc_core.errors import ConfigError
-from softloc_core.losses.distances import Measure, measure_named
-from softloc_core.losses.inputs import in_full_precision, widened
+from softloc_core.losses.distances import Measure, get_measure
+from softloc_core.losses.inputs import (
+    at_least_float32,
+    full_lengths,
+    in_full_precision,
+    only_valid,
+    require_same_shape,
+    valid_frames,
+)
 from softloc_core.losses.poisson_binomial import count_loss
 from softloc_core.losses.reductions import reduce_frames
 from softloc_core.losses.schedules import Constant, Schedule
 from softloc_core.losses.smoothing import smooth
-from softloc_core.losses.validity import full_lengths, only_valid, require_same_shape, valid_frames
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -22,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["COMBINATIONS", "SoftLocLoss", "soft_localization_loss"]
 
 COMBINATIONS = ("convex", "additive")
+"""Ways to combine the soft localization loss and the count loss; see `SoftLocLoss`."""
 
 
 @in_full_precision
@@ -36,28 +43,28 @@ def soft_localization_loss(
     lengths: Tensor | None = None,
     mask: Tensor | None = None,
 ) -> Tensor:
-    """Distance between prediction and label after both were smoothed by the same Gaussian.
+    """Return the distance between prediction and label after smoothing both with the same Gaussian.
 
     Args:
         event_prob: Probability of an event in each frame.
         label: Events in each frame.
-        softness_frames: Standard deviation of the Gaussian in frames, >= 0; 0 compares frame by frame,
-            infinity gives no loss at all.
+        softness_frames: Standard deviation of the Gaussian in frames, >= 0. At 0 the frames are compared one
+            by one; at infinity the loss is 0.
         measure: Name of a distance in `MEASURES`, or any function of the two smoothed processes.
-        reduction: How the frames become one number, see `softloc_core.losses.reductions`.
-        boundary: What becomes of mass that leaves the sequence, see `smooth`.
-        lengths: Valid frames, [batch] or one a sequence.
-        mask: True where a frame counts; broadcast against the label.
+        reduction: One of `softloc_core.losses.REDUCTIONS`.
+        boundary: Rule for mass that leaves the sequence; see `smooth`.
+        lengths: Number of valid frames, [batch] or one per sequence.
+        mask: True where a frame counts; must broadcast to the shape of the label.
 
     Raises:
-        ConfigError: A negative softness, or an unknown measure, reduction or boundary.
-        DataError: Shapes, lengths or masks that do not fit.
+        ConfigError: The softness is negative, or the measure, reduction or boundary is unknown.
+        DataError: Shapes, lengths or masks do not match.
 
-    Source: SoftLoc paper, eq. 2. Deliberate difference: padding never counts; the released drum and piano
-        code sums over padded frames, in which the network puts out a learned constant.
+    Source: SoftLoc paper, eq. 2. Deliberate difference: padding never counts. The released drum and piano
+    code sums over padded frames, in which the network outputs a learned constant.
     """
     require_same_shape(event_prob, label)
-    distance = measure_named(measure)
+    distance = get_measure(measure)
     valid = valid_frames(event_prob, lengths=lengths, mask=mask)
     processes = torch.stack([only_valid(event_prob, valid), only_valid(label, valid).to(event_prob.dtype)])
     prediction, target = smooth(processes, softness_frames=softness_frames, boundary=boundary, valid=valid)
@@ -69,9 +76,9 @@ def soft_localization_loss(
 class SoftLocLoss(nn.Module):
     """(1 - alpha) x soft localization loss + alpha x count loss.
 
-    After a call `terms` holds the two losses, detached, and `alpha` the weight they were joined with. At
-    softness 0 with the measure `log`, prefer `cross_entropy_loss`: the same function, without rounding next
-    to 0 and 1.
+    After each call, `terms` holds the two detached losses and `alpha` the weight that combined them. At
+    softness 0 with the measure `log`, prefer `cross_entropy_loss`, which is the same function without
+    rounding errors near 0 and 1.
 
     Source: SoftLoc paper, eq. 4.
     """
@@ -87,20 +94,21 @@ class SoftLocLoss(nn.Module):
         combination: str = "convex",
         n_steps: int | None = None,
     ) -> None:
-        """Set the loss up.
+        """Configure the loss.
 
         Args:
-            softness_frames: Standard deviation of the Gaussian in frames, >= 0; a tensor [channel] gives each
-                channel its own.
+            softness_frames: Standard deviation of the Gaussian in frames, >= 0; a tensor [channel] sets one
+                per channel.
             alpha: Weight of the count loss, in [0, 1], or its schedule.
             measure: See `soft_localization_loss`.
             reduction: Normalisation of both terms.
             boundary: See `soft_localization_loss`.
-            combination: `convex`, (1 - alpha) SLL + alpha MC; or `additive`, SLL + alpha MC, as for golf.
-            n_steps: Training steps in all; a schedule that is not constant needs it.
+            combination: `convex` for (1 - alpha) SLL + alpha MC, or `additive` for SLL + alpha MC, which the
+                golf experiment uses.
+            n_steps: Total number of training steps, >= 1; required unless alpha is constant.
 
         Raises:
-            ConfigError: A value out of range, or a schedule without `n_steps`.
+            ConfigError: A value is out of range, or a schedule is given without `n_steps`.
         """
         super().__init__()
         if combination not in COMBINATIONS:
@@ -109,11 +117,11 @@ class SoftLocLoss(nn.Module):
             )
         self.schedule: Schedule = Constant(alpha) if isinstance(alpha, int | float) else alpha
         if n_steps is None and not isinstance(self.schedule, Constant):
-            raise ConfigError("`n_steps` must be given where alpha follows a schedule, but got None")
+            raise ConfigError("`n_steps` must be given if alpha follows a schedule, but got None")
         if n_steps is not None and n_steps < 1:
             raise ConfigError(f"`n_steps` must be at least 1, but got {n_steps}")
         self.softness_frames = softness_frames
-        self.measure = measure_named(measure)
+        self.measure = get_measure(measure)
         self.reduction = reduction
         self.boundary = boundary
         self.combination = combination
@@ -131,21 +139,22 @@ class SoftLocLoss(nn.Module):
         mask: Tensor | None = None,
         softness_frames: float | Tensor | None = None,
     ) -> Tensor:
-        """The loss at training step `step`, counted from 0.
+        """Return the loss at training step `step`, counted from 0.
 
         Args:
             event_logit: Log odds of an event in each frame.
             label: Events in each frame.
-            step: Decides alpha; steps beyond the last keep its last value.
-            lengths: Valid frames, [batch] or one a sequence.
-            mask: True where a frame counts for the soft localization; the count takes all valid frames.
-            softness_frames: Instead of the loss's own softness, say [batch, 1] for one an annotator:
-                `softness_of_annotator[annotator].unsqueeze(-1)`.
+            step: Training step, which determines alpha; after the last step alpha keeps its final value.
+            lengths: Number of valid frames, [batch] or one per sequence.
+            mask: True where a frame counts for the soft localization loss; the count loss uses all valid
+                frames.
+            softness_frames: Softness for this call instead of the loss's own, such as [batch, 1] with one
+                value per annotator: `softness_of_annotator[annotator].unsqueeze(-1)`.
 
         Raises:
-            DataError: Inputs that do not fit, see `soft_localization_loss` and `count_loss`.
+            DataError: The inputs do not match; see `soft_localization_loss` and `count_loss`.
         """
-        event_logit = only_valid(widened(event_logit), valid_frames(event_logit, lengths=lengths))
+        event_logit = only_valid(at_least_float32(event_logit), valid_frames(event_logit, lengths=lengths))
         self.alpha = self.schedule(min(step / self.n_steps, 1.0) if self.n_steps else 0.0)
         soft = soft_localization_loss(
             torch.sigmoid(event_logit),

@@ -1,10 +1,9 @@
 """Scores of estimated events: one file a family of measures."""
 
 from softloc_core.metrics.correct_events import correct_event_measures
-from softloc_core.metrics.events import Scores, f_measure, score_events
+from softloc_core.metrics.events import Scores, f_measure, mean_over_recordings, score_events
 from softloc_core.metrics.exact_steps import score_steps
 from softloc_core.metrics.pictures import Objects, score_pictures
-from softloc_core.metrics.recording_means import mean_over_recordings
 from softloc_core.metrics.segments import score_segments
 
 __all__ = [

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from softloc_core.events import EventList, FrameGrid
+from softloc_core.events import EventList, FrameGrid, whole_frames
 from softloc_core.metrics.events import Scores, score_events
 
 __all__ = ["score_steps"]
@@ -57,6 +57,6 @@ def score_steps(
 
 def _on_steps(events: EventList, *, step_s: float) -> EventList:
     """Each class's events on whole steps, none twice."""
-    grid = FrameGrid(hop_s=step_s, n_frames=max(1, round(events.duration_s / step_s)))
+    grid = FrameGrid(hop_s=step_s, n_frames=max(1, whole_frames(events.duration_s, hop_s=step_s)))
     pairs = np.unique(np.stack([grid.to_frames(events.time_s), events.channel]), axis=1)
     return EventList(np.asarray(grid.to_seconds(pairs[0])), pairs[1], events.duration_s)

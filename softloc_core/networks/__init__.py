@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import nn
 
-from softloc_core.networks.chunked import InPieces
+from softloc_core.networks.chunked import ChunkedNetwork
 from softloc_core.networks.compact import CompactNetwork
 from softloc_core.networks.compact_tcn import CompactTcn
 from softloc_core.networks.conv_lstm import (
@@ -21,11 +21,12 @@ from softloc_core.networks.layers import Exclusive
 from softloc_core.networks.onsets_frames import OnsetsNetwork
 from softloc_core.networks.puff_lstm import PuffLstm
 from softloc_core.networks.recurrent import REVIEWED_DRUM_NETWORKS
-from softloc_core.networks.swingnet import SwingNetHead
+from softloc_core.networks.swingnet import SwingNet, SwingNetHead
 from softloc_core.networks.window_lstm import CompactWindows, VggWindows
 
 __all__ = [
     "REVIEWED_DRUM_NETWORKS",
+    "ChunkedNetwork",
     "CompactNetwork",
     "CompactTcn",
     "CompactWindows",
@@ -33,13 +34,13 @@ __all__ = [
     "EdTcn",
     "Exclusive",
     "HarmonicNetwork",
-    "InPieces",
     "NetworkBuilder",
     "OnsetsNetwork",
     "PianoConvLstm",
     "PianoConvLstmText",
     "PianoCountConvLstm",
     "PuffLstm",
+    "SwingNet",
     "SwingNetHead",
     "VggWindows",
 ]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from softloc_core.events import EventList, SegmentList, nearest_frame
+from softloc_core.events import EventList, SegmentList, nearest_frame, seconds_to_frames
 from softloc_core.tasks import Recording
 
 __all__ = ["Batch", "Batches", "Timeline", "TrainingSet"]
@@ -62,7 +62,7 @@ class Timeline:
         """The timeline of recordings whose first frames are known."""
         last = [len(recording.features) - 1 for recording in recordings]
         position = [
-            first + np.minimum(label.time_s / recording.hop_s, n)
+            first + np.minimum(seconds_to_frames(label.time_s, hop_s=recording.hop_s), n)
             for first, n, recording, label in zip(first_frame, last, recordings, labels, strict=True)
         ]
         return cls(
@@ -108,7 +108,9 @@ class TrainingSet:
     ) -> TrainingSet:
         """Lay recordings and their (noisy) labels end to end; no excerpt is longer than the longest."""
         n_frames = np.array([len(recording.features) for recording in recordings])
-        excerpt_frames = max(1, round(min(excerpt_s / recordings[0].hop_s, int(n_frames.max()))))
+        excerpt_frames = max(
+            1, round(min(seconds_to_frames(excerpt_s, hop_s=recordings[0].hop_s), int(n_frames.max())))
+        )
         n_starts = np.maximum(1, n_frames - excerpt_frames + 1)
         first = np.concatenate([[0], np.cumsum(np.maximum(n_frames, excerpt_frames))[:-1]])
         start = np.concatenate([np.arange(f, f + n) for f, n in zip(first, n_starts, strict=True)])

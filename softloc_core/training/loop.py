@@ -20,7 +20,7 @@ from softloc_core.training.optimisation import (
     TrainingError,
 )
 
-__all__ = ["TrainingRun", "fit"]
+__all__ = ["History", "TrainingRun", "fit"]
 
 _HISTORY_POINTS = 50
 
@@ -86,7 +86,7 @@ class TrainingRun:
             fused=True,
         )
         self._averaged = _copy_of(network) if optimisation.weight_averaging else None
-        self._recorder = _Recorder(optimisation.iterations)
+        self._history = History(optimisation.iterations)
 
     @property
     def scored_network(self) -> nn.Module:
@@ -96,7 +96,7 @@ class TrainingRun:
     @property
     def history(self) -> tuple[HistoryPoint, ...]:
         """The training curve so far."""
-        return tuple(self._recorder.points)
+        return tuple(self._history.points)
 
     def advance(self, until: int, *, at_most_s: float = math.inf) -> None:
         """Train on.
@@ -131,7 +131,7 @@ class TrainingRun:
         if math.isfinite(optimisation.gradient_clip):
             nn.utils.clip_grad_norm_(self._weights, optimisation.gradient_clip)
         self._optimiser.step()
-        self._recorder.add(step, value.detach(), self._loss)
+        self._history.add(step, value.detach(), self._loss)
         if self._averaged is not None:
             decay = min(optimisation.weight_averaging, (step + 1) / (step + 10))
             _move_average(self._averaged, self._network, decay=decay)
@@ -148,7 +148,8 @@ class TrainingRun:
             "loss": self._loss.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "generator": self._generator.get_state(),
-            "recorder": self._recorder.state(),
+            # Stored checkpoints call the history so.
+            "recorder": self._history.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -159,7 +160,7 @@ class TrainingRun:
         self._loss.load_state_dict(state["loss"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._generator.set_state(state["generator"])
-        self._recorder.load_state(state["recorder"], device=self._weights[0].device)
+        self._history.load_state(state["recorder"], device=self._weights[0].device)
         self.iterations_done = int(state["iterations_done"])
 
 
@@ -181,7 +182,7 @@ def _move_average(averaged: nn.Module, network: nn.Module, *, decay: float) -> N
         statistic.copy_(current)
 
 
-class _Recorder:
+class History:
     """Collects the training curve without waiting for the device at every step."""
 
     def __init__(self, iterations: int) -> None:

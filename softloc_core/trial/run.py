@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from softloc_core.decoding import decoder_for
-from softloc_core.events import EventList
+from softloc_core.events import EventList, seconds_to_frames
 from softloc_core.inference import Detector, ensemble_for, estimated_events, require_validation
-from softloc_core.losses import LOSSES
+from softloc_core.losses import get_loss
 from softloc_core.metrics import Scores
 from softloc_core.tasks import TASKS, TaskData
 from softloc_core.training import HistoryPoint
@@ -169,8 +169,8 @@ def detector_of(config: TrialConfig, *, hop_s: float) -> Detector:
     options = dict(config.decoding_options)
     decoder = decoder_for(
         config.decoding,
-        prediction=LOSSES[config.loss].prediction,
-        softness_frames=config.softness_s / hop_s,
+        prediction=get_loss(config.loss).prediction,
+        softness_frames=seconds_to_frames(config.softness_s, hop_s=hop_s),
         auto=TASKS.get(config.task).auto_decoding,
         options=options,
     )

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from softloc_core.errors import ConfigError
-from softloc_core.events import EventList
+from softloc_core.events import EventList, seconds_to_frames
 from softloc_core.label_noise import misaligned
 from softloc_core.losses import initial_bias, make_loss
 from softloc_core.networks import NetworkBuilder
@@ -194,7 +194,7 @@ def _training_run(
     ).to(device)
     loss = make_loss(
         config.loss,
-        softness_frames=config.softness_s / data.hop_s,
+        softness_frames=seconds_to_frames(config.softness_s, hop_s=data.hop_s),
         alpha=config.alpha,
         measure=config.measure,
         n_steps=config.iterations,

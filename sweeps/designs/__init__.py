@@ -1,4 +1,4 @@
-"""Designs: which points of a space to try, asked one at a time and told what each gave."""
+"""Designs decide which points of a space to try; some of them learn from earlier results."""
 
 import lazy_loader
 

@@ -1,18 +1,20 @@
 from .adaptive import AdaptiveDesign as AdaptiveDesign
-from .fixed import (
+from .contract import Design as Design
+from .fixed import GridDesign as GridDesign
+from .registry import (
     DESIGN_OPTIONS as DESIGN_OPTIONS,
     DESIGN_TYPES as DESIGN_TYPES,
     LEARNING as LEARNING,
     MULTI_OBJECTIVE as MULTI_OBJECTIVE,
     ONE_OBJECTIVE as ONE_OBJECTIVE,
-    Design as Design,
-    GridDesign as GridDesign,
     make_design as make_design,
 )
 from .space import (
     KINDS as KINDS,
     Condition as Condition,
     Parameter as Parameter,
+    Point as Point,
+    Space as Space,
     Value as Value,
     active_part as active_part,
     in_order as in_order,

@@ -1,69 +1,69 @@
-"""Optuna's samplers behind the ask/tell face: they look for the best setting, not for the whole surface."""
+"""Designs based on Optuna's samplers, which search for the best setting rather than the whole surface."""
 
 from __future__ import annotations
 
 import importlib.util
 import warnings
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from softloc_core.errors import ConfigError
-from sweeps.designs.space import Parameter, Value, active_part, in_order
+from sweeps.designs.space import Parameter, Point, Space, Value, active_part, in_order
 
 __all__ = ["SAMPLERS", "OptunaDesign"]
 
-Point = dict[str, Any]
 SAMPLERS = ("tpe", "gp", "cmaes", "nsga2", "nsga3")
 _GENETIC = ("nsga2", "nsga3")
 _POPULATION, _LEAST_POPULATION, _GENERATIONS = 50, 8, 10
-# So many trials of an earlier driver are needed to start the evolution strategy where they were best.
+# The evolution strategy needs at least this many earlier trials to start from the best of them.
 _LEAST_WARM_START = 10
-# A sampler that gives known points so often in a row has no others.
+# A sampler that proposes known points this many times in a row has no others.
 _TRIES = 100
 
 
 class OptunaDesign:
-    """One of Optuna's samplers, maximising what it is told.
+    """One of Optuna's samplers, maximizing the results it receives.
 
-    A sampler that is told points it never gave (those of an earlier driver) draws other random numbers than
-    at the beginning, so that it does not give its first points once more. It learns from them all the same: a
-    genetic sampler takes them as its first generations, and the evolution strategy starts where the best of
-    them are.
+    A resumed study tells its design the points of the earlier run. The sampler then uses another random
+    stream, so that it does not repeat its first points. It still learns from the earlier results: a genetic
+    sampler treats them as its first generations, and the evolution strategy starts from the best of them.
 
     Attributes:
-        is_sequential: True: what it gives depends on what it is told.
+        is_sequential: True, because later points depend on earlier results.
+        is_known: False, because a sampler has no criterion for having learned enough.
     """
 
     is_sequential = True
+    is_known = False
 
     def __init__(
         self,
         sampler: str,
-        space: Mapping[str, Parameter],
+        space: Space,
         *,
         seed: int,
         budget: int,
         n_objectives: int = 1,
         population_size: int | None = None,
     ) -> None:
-        """Start the design.
+        """Set up the design.
 
         Args:
             sampler: One of `SAMPLERS`.
             space: Varied parameters.
             seed: Whole number >= 0.
-            budget: Most points to give.
-            n_objectives: Numbers that each point is told with.
-            population_size: Of a genetic sampler; a tenth of the budget, from 8 to 50, when None.
+            budget: Largest number of points to propose.
+            n_objectives: Length of the results.
+            population_size: Population of a genetic sampler. None stands for a tenth of the budget, limited
+                to 8 to 50.
 
         Raises:
-            ConfigError: Nothing is varied, a population size that is none, or CMA-ES without the package it
-                needs.
+            ConfigError: The space is empty, the population size is invalid, or the package that CMA-ES needs
+                is not installed.
         """
         if not space:
-            raise ConfigError(f"`design: {sampler}` needs something in `space`, but got nothing")
+            raise ConfigError(f"`design: {sampler}` needs at least one parameter in `space`, but got none")
         if population_size is not None and (type(population_size) is not int or population_size < 2):
             raise ConfigError(
                 f"`population_size` must be a whole number, at least 2, but got {population_size}"
@@ -73,25 +73,25 @@ class OptunaDesign:
         self._population = population_size or min(_POPULATION, max(_LEAST_POPULATION, budget // _GENERATIONS))
         self._distributions = {key: _distribution(parameter) for key, parameter in space.items()}
         self._space, self._order = space, in_order(space)
-        self._given = 0
-        self._told_others = 0
-        self._completed_others = 0
+        self._n_used = 0
+        self._n_earlier = 0
+        self._n_earlier_completed = 0
         self._pending: list[tuple[Point, Any]] = []
         self._known: dict[str, list[float] | None] = {}
         self._study: Any = None
 
     def ask(self) -> Point | None:
-        """The next point, or None when the budget is spent or no new point is to be had.
+        """Return the next point, or None when the budget is spent or the sampler has no new point.
 
-        A point that was given before is not given again: what it gave is known, for a trial with the same
-        settings gives the same result.
+        No point is proposed twice, because a trial with the same settings has the same result. If the sampler
+        repeats a point, it receives the known result at once.
         """
-        if self._given >= self._budget:
+        if self._n_used >= self._budget:
             return None
         for _ in range(_TRIES):
             point, trial = self._sampled()
             if repr(point) not in self._known:
-                self._given += 1
+                self._n_used += 1
                 self._known[repr(point)] = None
                 self._pending.append((point, trial))
                 return dict(point)
@@ -99,18 +99,18 @@ class OptunaDesign:
         return None
 
     def _sampled(self) -> tuple[Point, Any]:
-        """What the sampler would have next, with Optuna's trial."""
+        """Return the sampler's next point and Optuna's trial for it."""
         point: Point = {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            trial = self._opened().ask()
+            trial = self._optuna_study().ask()
             for key in self._order:
                 if self._space[key].is_active(point):
                     point[key] = self._value(key, _suggested(trial, key, self._distributions[key]))
         return {key: point[key] for key in self._space if key in point}, trial
 
     def tell(self, point: Point, value: Value | None) -> None:
-        """What a point gave; a point that was not asked for counts against the budget as well."""
+        """Record the result of a point. A point of an earlier run counts against the budget as well."""
         values = list(value) if isinstance(value, tuple) else None if value is None else [value]
         part = active_part(self._space, point)
         self._known[repr(part)] = values
@@ -119,34 +119,38 @@ class OptunaDesign:
                 del self._pending[index]
                 self._tell(trial, values)
                 return
-        self._tell_of_another(part, values)
+        self._tell_earlier(part, values)
+
+    def summary(self, *, runs_a_point: int = 1) -> str | None:
+        """Return None, because there is nothing to report."""
+        return None
 
     def _tell(self, trial: Any, values: list[float] | None) -> None:
-        """Let the sampler hear what a trial of its own gave; None when it failed or is not known yet."""
-        self._opened().tell(trial, values, state=_state(values))
+        """Pass the result of a proposed point to the sampler; None if it failed or is not known yet."""
+        self._optuna_study().tell(trial, values, state=_state(values))
 
-    def _tell_of_another(self, part: Point, values: list[float] | None) -> None:
-        """A point of an earlier driver, which this sampler never gave."""
+    def _tell_earlier(self, part: Point, values: list[float] | None) -> None:
+        """Pass a point of an earlier run, which this sampler never proposed, to the sampler."""
         from optuna.trial import create_trial
 
-        self._given += 1
-        self._told_others += 1
+        self._n_used += 1
+        self._n_earlier += 1
         attributes = {}
         if self._sampler in _GENETIC and values is not None:
-            # Without a generation a genetic sampler would not look at the trial.
-            attributes = {_generation_key(self._sampler): self._completed_others // self._population}
-        self._completed_others += values is not None
-        told = create_trial(
+            # A genetic sampler ignores trials without a generation.
+            attributes = {_generation_key(self._sampler): self._n_earlier_completed // self._population}
+        self._n_earlier_completed += values is not None
+        earlier = create_trial(
             params={key: self._index(key, part[key]) for key in part},
             distributions={key: self._distributions[key] for key in part},
             values=values,
             state=_state(values),
             system_attrs=attributes,
         )
-        self._opened().add_trial(told)
+        self._optuna_study().add_trial(earlier)
 
-    def _opened(self) -> Any:
-        """Optuna's study; its sampler is made when it is first asked, after what it is told at the start."""
+    def _optuna_study(self) -> Any:
+        """Return Optuna's study, with a sampler made after the earlier results have been received."""
         import optuna
 
         if self._study is None:
@@ -155,16 +159,16 @@ class OptunaDesign:
                 directions=["maximize"] * self._n_objectives, sampler=optuna.samplers.RandomSampler(seed=0)
             )
             self._seeded_with: int | None = None
-        if self._seeded_with != self._told_others:
-            self._seeded_with = self._told_others
-            seed = int(np.random.default_rng([self._seed, self._told_others]).integers(2**31))
+        if self._seeded_with != self._n_earlier:
+            self._seeded_with = self._n_earlier
+            seed = int(np.random.default_rng([self._seed, self._n_earlier]).integers(2**31))
             self._study.sampler = _make_sampler(
                 self._sampler, seed, population=self._population, warm_start=self._warm_start()
             )
         return self._study
 
     def _warm_start(self) -> list[Any] | None:
-        """Trials of an earlier driver that the evolution strategy may start from: their ranges alone."""
+        """Return earlier trials, reduced to their ranges, from which the evolution strategy can start."""
         from optuna.trial import create_trial
 
         ranges = {key: self._distributions[key] for key, p in self._space.items() if p.is_range}
@@ -181,25 +185,28 @@ class OptunaDesign:
         ]
 
     def _value(self, key: str, value: Any) -> Any:
-        """A parameter's value from Optuna's."""
+        """Return the parameter's value for a value of Optuna's."""
         parameter = self._space[key]
         return value if parameter.is_range else parameter.values[int(value)]
 
     def _index(self, key: str, value: Any) -> Any:
-        """Optuna's value of a parameter's."""
+        """Return Optuna's value for a value of the parameter."""
         parameter = self._space[key]
         return value if parameter.is_range else parameter.values.index(value)
 
 
 def _state(values: list[float] | None) -> Any:
-    """Optuna's word for how a trial ended."""
+    """Return Optuna's state of a trial with these results."""
     from optuna.trial import TrialState
 
     return TrialState.FAIL if values is None else TrialState.COMPLETE
 
 
 def _distribution(parameter: Parameter) -> Any:
-    """A parameter as Optuna's; listed values go by their index, for Optuna takes plain ones only."""
+    """Return Optuna's distribution of a parameter.
+
+    Listed values are represented by their index, because Optuna supports only plain categories.
+    """
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if not parameter.is_range:
@@ -211,7 +218,7 @@ def _distribution(parameter: Parameter) -> Any:
 
 
 def _suggested(trial: Any, key: str, distribution: Any) -> Any:
-    """Optuna's value of one parameter of a trial."""
+    """Return the value of one parameter that Optuna suggests for a trial."""
     from optuna.distributions import CategoricalDistribution, IntDistribution
 
     if isinstance(distribution, CategoricalDistribution):
@@ -222,7 +229,7 @@ def _suggested(trial: Any, key: str, distribution: Any) -> Any:
 
 
 def _generation_key(sampler: str) -> str:
-    """Where a genetic sampler keeps a trial's generation."""
+    """Return the trial attribute in which a genetic sampler stores the generation."""
     import optuna
 
     kind = optuna.samplers.NSGAIISampler if sampler == "nsga2" else optuna.samplers.NSGAIIISampler
@@ -230,13 +237,13 @@ def _generation_key(sampler: str) -> str:
 
 
 def _make_sampler(name: str, seed: int, *, population: int, warm_start: list[Any] | None) -> Any:
-    """The sampler of that name."""
+    """Return a new sampler of the given type."""
     import optuna
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if name == "tpe":
-            # Points on other workers count as middling, so that workers spread out.
+            # The constant liar keeps parallel workers from proposing points close together.
             return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
         if name == "gp":
             return optuna.samplers.GPSampler(

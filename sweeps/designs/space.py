@@ -1,7 +1,7 @@
-"""What a study varies: ranges and lists of values, each with a face that every design can use.
+"""The space that a study varies: ranges and lists of values, with the methods that every design uses.
 
-A parameter may hang on others: `when: {loss: [bootstrap_soft]}` makes it a parameter of the points with that
-loss only, and the other points lack it.
+A parameter may depend on others. For example, `when: {loss: [bootstrap_soft]}` makes it a parameter of the
+points with that loss only; other points do not have it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ from typing import Any
 
 from softloc_core.errors import ConfigError
 
-__all__ = ["KINDS", "Condition", "Parameter", "Value", "active_part", "in_order"]
+__all__ = ["KINDS", "Condition", "Parameter", "Point", "Space", "Value", "active_part", "in_order"]
 
-# A parameter's key, and the values of it that are meant.
 Condition = tuple[str, tuple[Any, ...]]
+"""The key of another parameter, and the values of it for which the condition holds."""
+Point = dict[str, Any]
+"""One setting of the parameters that are active there, by key."""
+Value = float | tuple[float, ...]
+"""The result of a point, larger being better: one number, or one for each objective."""
 
 KINDS: Mapping[str, str] = {
     "uniform": "[low, high], any value between",
@@ -34,8 +38,9 @@ class Parameter:
     Attributes:
         kind: One of `KINDS`.
         values: The two ends of a range, or the listed values.
-        steps: Number of levels that a grid lays over a range, >= 2; None where none was given.
-        when: The parameter is one of the points where all of these hold; one without values never holds.
+        steps: Number of levels that a grid uses for a range, >= 2; None if not given.
+        when: Conditions that must all hold for a point to have the parameter. A condition without values
+            never holds.
     """
 
     kind: str
@@ -49,7 +54,7 @@ class Parameter:
         return self.kind in ("uniform", "log_uniform", "integers")
 
     def at(self, position: float) -> Any:
-        """The value at a position in [0, 1) of the range or list."""
+        """Return the value at a position in [0, 1) of the range or list."""
         if not self.is_range:
             return self.values[min(int(position * len(self.values)), len(self.values) - 1)]
         low, high = self.values
@@ -60,7 +65,7 @@ class Parameter:
         return low + position * (high - low)
 
     def levels(self) -> tuple[Any, ...]:
-        """The values that a grid takes; empty where a range has no `steps`."""
+        """Return the values that a grid uses; empty for a range without `steps`."""
         if not self.is_range:
             return self.values
         if self.kind == "integers" and self.steps is None:
@@ -74,16 +79,16 @@ class Parameter:
         return (*tuple(self.at(position) for position in positions[:-1]), self.values[1])
 
     def is_active(self, point: Mapping[str, Any]) -> bool:
-        """Whether a point, as far as it is known, has the parameter."""
+        """Return whether all conditions hold at a point, which may be incomplete."""
         return all(key in point and point[key] in allowed for key, allowed in self.when)
 
     def mapped(self, convert: Callable[[Any], Any]) -> Parameter:
-        """The same parameter with every value converted."""
+        """Return the same parameter with every value converted."""
         when = tuple((key, tuple(convert(value) for value in allowed)) for key, allowed in self.when)
         return Parameter(self.kind, tuple(convert(value) for value in self.values), self.steps, when)
 
     def spec(self, write: Callable[[Any], Any] = lambda value: value) -> dict[str, Any]:
-        """The parameter as a study file writes it."""
+        """Return the parameter as a study file writes it."""
         spec: dict[str, Any] = {self.kind: [write(value) for value in self.values]}
         if self.steps is not None:
             spec["steps"] = self.steps
@@ -92,32 +97,32 @@ class Parameter:
         return spec
 
 
-def in_order(space: Mapping[str, Parameter]) -> list[str]:
-    """The keys of a space, each after those that it hangs on, else as they stand.
+Space = Mapping[str, Parameter]
+"""Varied parameters by key."""
+
+
+def in_order(space: Space) -> list[str]:
+    """Return the keys of a space, each after the keys it depends on, otherwise in the order of the space.
 
     Raises:
-        ConfigError: Parameters that hang on each other in a circle.
+        ConfigError: Parameters depend on each other in a circle.
     """
     ordered: list[str] = []
     left = list(space)
     while left:
         ready = [key for key in left if all(other not in left for other, _ in space[key].when)]
         if not ready:
-            raise ConfigError(f"`when` must not lead in a circle, but {', '.join(left)} hang on each other")
-        # One at a time: what stands first stays first.
+            raise ConfigError(f"`when` must not lead in a circle, but {', '.join(left)} depend on each other")
+        # Adding one key at a time keeps the original order.
         ordered.append(ready[0])
         left.remove(ready[0])
     return ordered
 
 
-def active_part(space: Mapping[str, Parameter], point: Mapping[str, Any]) -> dict[str, Any]:
-    """A point without the parameters whose conditions do not hold there, in the space's order."""
-    kept: dict[str, Any] = {}
+def active_part(space: Space, point: Mapping[str, Any]) -> Point:
+    """Return a point without its inactive parameters, in the order of the space."""
+    active: Point = {}
     for key in in_order(space):
-        if key in point and space[key].is_active(kept):
-            kept[key] = point[key]
-    return {key: kept[key] for key in space if key in kept}
-
-
-# What a point gave, larger being better: one number, or one for each objective.
-Value = float | tuple[float, ...]
+        if key in point and space[key].is_active(active):
+            active[key] = point[key]
+    return {key: active[key] for key in space if key in active}

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import TooFewPointsError
-from analysis.reading import Study, varied_columns, with_option_columns
+from analysis.reading import StoredStudy, varied_columns, with_option_columns
 
 __all__ = ["parameter_importance"]
 
@@ -21,7 +21,7 @@ __all__ = ["parameter_importance"]
 _LEAST_TRIALS = 10
 
 
-def parameter_importance(study: Study, *, metric: str = "f1", seed: int = 0) -> Mapping[str, float]:
+def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 0) -> Mapping[str, float]:
     """Share of the metric's variance that each swept parameter explains, the largest first; the sum is 1.
 
     Source: functional ANOVA over a forest of regression trees, Hutter, Hoos and Leyton-Brown (2014), as in

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from softloc_core.errors import UserError
 from softloc_core.trial import TrialConfig
-from sweeps.storage import StudyFolder, TrialStore
+from sweeps.storage import Row, StoredDefinition, StudyFolder, TrialStore, require_definition
 from sweeps.study import Located, Objective, mean_value, objective, parse_objectives, value_of
 
 __all__ = ["Setting", "own_objectives", "pareto_front", "pareto_text", "settings_of", "study_front_text"]
 
-Row = Mapping[str, Any]
 _SETTING = tuple(item.name for item in fields(TrialConfig) if item.name != "replicate")
 
 
@@ -104,11 +102,9 @@ def study_front_text(study: str, *, wanted: Sequence[str] = ()) -> str:
         UserError: No study there, or an objective that is none.
     """
     folder = StudyFolder(study)
-    content = folder.read("study.yaml")
-    if content is None:
-        raise UserError(f"a study's folder must hold study.yaml, but {study} does not")
+    definition = require_definition(folder)
     rows = [trial.row for trial in TrialStore(folder).load().values()]
-    return pareto_text(rows, _objectives(wanted) if wanted else own_objectives(content, study))
+    return pareto_text(rows, _objectives(wanted) if wanted else own_objectives(definition))
 
 
 def _objectives(wanted: Sequence[str]) -> tuple[Objective, ...]:
@@ -123,11 +119,10 @@ def _objectives(wanted: Sequence[str]) -> tuple[Objective, ...]:
     return tuple(found)
 
 
-def own_objectives(content: bytes, study: str) -> tuple[Objective, ...]:
-    """The objectives of a study as its folder keeps it."""
-    there = yaml.safe_load(content)
-    own = there.get("objectives") if isinstance(there, Mapping) else None
-    if not isinstance(own, Mapping):
+def own_objectives(definition: StoredDefinition) -> tuple[Objective, ...]:
+    """Return the objectives of a stored study."""
+    if not definition.objectives:
         return parse_objectives(None)
-    values = {key: Located(value, "objectives", study) for key, value in own.items()}
-    return parse_objectives(Located(values, "objectives", study))
+    place = definition.path
+    values = {key: Located(value, "objectives", place) for key, value in definition.objectives.items()}
+    return parse_objectives(Located(values, "objectives", place))

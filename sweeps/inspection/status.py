@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from softloc_core.errors import UserError
 from sweeps.execution import STATUS_FILE, duration_text
 from sweeps.inspection.pareto import own_objectives
-from sweeps.storage import StoredCounts, StudyFolder, stored_counts
+from sweeps.storage import StoredCounts, StudyFolder, require_definition, stored_counts
 
 __all__ = ["status_text", "watch_status"]
 
@@ -49,9 +48,7 @@ def watch_status(study: str, *, every_s: float = 10.0) -> Iterator[str]:
 
 def _status(folder: StudyFolder) -> tuple[str, bool]:
     """The state in words, and whether a driver is at work."""
-    definition = folder.read("study.yaml")
-    if definition is None:
-        raise UserError(f"a study's folder must hold study.yaml, but {folder} does not")
+    definition = require_definition(folder)
     last = _last(folder)
     is_running = last.get("state") == "running" and _age_s(last) <= _SILENT_S
     counts = _reported(last) if is_running else stored_counts(folder)
@@ -63,7 +60,7 @@ def _status(folder: StudyFolder) -> tuple[str, bool]:
     lines = [text + (f", {last['running']} running" if is_running else "")]
     if is_running:
         lines += _pace(last)
-    objectives = own_objectives(definition, str(folder))
+    objectives = own_objectives(definition)
     if len(objectives) > 1:
         lines.append(f"best in {' and '.join(map(str, objectives))}: softloc pareto {folder}")
     errors = last.get("errors") or counts.errors

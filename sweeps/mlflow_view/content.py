@@ -6,14 +6,14 @@ import csv
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from analysis.reading import match_counts
-from sweeps.storage import TABLES
+from sweeps.storage import TABLES, Row
 
 __all__ = [
     "BEST_FIRST",
@@ -26,7 +26,6 @@ __all__ = [
     "text_of",
 ]
 
-Row = Mapping[str, Any]
 
 BEST_FIRST = "best_first"
 """Key of the view of a study in MLflow's pages that has the best trial on top and few columns."""

@@ -11,8 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-import yaml
-
 from softloc_core.errors import ConfigError, UserError
 from sweeps.mlflow_view.address import set_mlflow_environment, validate_database_uri, validate_tracking_uri
 from sweeps.mlflow_view.content import BEST_FIRST
@@ -20,7 +18,7 @@ from sweeps.mlflow_view.live_picture import LiveView
 from sweeps.mlflow_view.thread import open_writer
 from sweeps.mlflow_view.writer import tracking_uri
 from sweeps.redaction import redacted
-from sweeps.storage import StudyFolder, TrialStore, study_lock
+from sweeps.storage import StudyFolder, TrialStore, require_definition, study_lock
 
 __all__ = ["rebuild_mlflow", "serve_dashboard"]
 
@@ -86,8 +84,7 @@ def rebuild_mlflow(study: str, *, uri: str | None) -> str:
             running the study.
     """
     folder = StudyFolder(study)
-    if folder.read("study.yaml") is None:
-        raise UserError(f"a study's folder must hold study.yaml, but {study} does not")
+    name = require_definition(folder).name
     if uri is None and folder.local is None:
         raise UserError(
             f"a study on an object store has no MLflow of its own: give --tracking-uri for {study}"
@@ -95,17 +92,17 @@ def rebuild_mlflow(study: str, *, uri: str | None) -> str:
     if uri is not None:
         validate_tracking_uri(uri)
     with study_lock(folder):
-        return _rebuild(folder, uri)
+        return _rebuild(folder, uri, name=name)
 
 
-def _rebuild(folder: StudyFolder, uri: str | None) -> str:
+def _rebuild(folder: StudyFolder, uri: str | None, *, name: str) -> str:
     """Write what is missing, then the parent run."""
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     store = TrialStore(folder)
     try:
-        writer = open_writer(store, study=_name(folder), uri=uri)
+        writer = open_writer(store, study=name, uri=uri)
         written = writer.write_missing()
         stored = store.load()
         figures = [] if folder.local is None else sorted((folder.local / "figures").glob("*"))
@@ -121,14 +118,6 @@ def _rebuild(folder: StudyFolder, uri: str | None) -> str:
             ) from error
         raise UserError(f"MLflow must be reachable at {redacted(uri)}, but: {reason}") from error
     return f"{written} trials written to MLflow, {len(stored) - written} there already"
-
-
-def _name(folder: StudyFolder) -> str:
-    """The study's name, as its definition gives it."""
-    try:
-        return str(yaml.safe_load(folder.read("study.yaml") or b"")["name"])
-    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder.path('study.yaml')} must be a study, but it cannot be read") from error
 
 
 def _database(folder: StudyFolder, uri: str | None) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.errors import AnalysisError
-from analysis.reading import Study, load_study, tasks_of
+from analysis.reading import StoredStudy, load_results, tasks_of
 
 __all__ = ["StudyView", "study_view", "summary_table"]
 
@@ -61,7 +61,7 @@ def study_view(location: str | Path) -> StudyView:
         AnalysisError: A study that cannot be read. One that can be read but has no heat map (yet) has a view
             without one, and its note says why.
     """
-    study = load_study(location)
+    study = load_results(location)
     table = summary_table(study)
     files = {SUMMARY: table.to_csv(index=False, float_format="%.6g").encode()}
     remarks = []
@@ -80,7 +80,7 @@ def study_view(location: str | Path) -> StudyView:
     return StudyView(len(study.trials), files, note)
 
 
-def summary_table(study: Study) -> pd.DataFrame:
+def summary_table(study: StoredStudy) -> pd.DataFrame:
     """One row a loss (of each task, where there are several): trials, F1, where it was best, time.
 
     Returns:
@@ -105,7 +105,7 @@ def summary_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _heat_map(study: Study, *, prefix: str) -> dict[str, bytes]:
+def _heat_map(study: StoredStudy, *, prefix: str) -> dict[str, bytes]:
     """The map as a picture and in characters, by names that begin with `prefix`."""
     from analysis.answers import map_study
     from analysis.figures import plot_map, save_figure, text_map

@@ -9,17 +9,25 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from sweeps.mlflow_view.address import set_mlflow_environment, without_credentials
 from sweeps.mlflow_view.content import BEST_FIRST_TAG, PARAMETERS, TAGS, metrics_of, recording_scores, text_of
 from sweeps.mlflow_view.picture import StudyView
-from sweeps.storage import TrialStore, environment_at, kept_weights, read_environments
+from sweeps.storage import (
+    STUDY_FILE,
+    Row,
+    StoredDefinition,
+    TrialStore,
+    environment_at,
+    kept_weights,
+    read_definition,
+    read_environments,
+)
 
 __all__ = ["MlflowWriter", "tracking_uri"]
 
-Row = Mapping[str, Any]
 # Counts up when a run carries more than it did: older runs are then written again. The tag is `view`.
 _VIEW = "2"
 _NOTE = "mlflow.note.content"
@@ -111,7 +119,7 @@ class MlflowWriter:
         """Give the parent run the study's definition, environments, view and figures, and end it."""
         environments = read_environments(self._store.folder)
         content = {"environments.json": json.dumps(environments, indent=1).encode()} if environments else {}
-        self._put_files(self._parent_id, {**content, **self._definition()})
+        self._put_files(self._parent_id, {**content, **self._definition_file()})
         if view is not None:
             self.show(view)
         for path, folder in _artifact_folders(files):
@@ -125,19 +133,25 @@ class MlflowWriter:
 
     def _files(self, row: Row, events: Sequence[Row]) -> dict[str, bytes]:
         """A trial's files: the study, the environment it ran in, and the scores of each recording."""
-        files = self._definition()
+        files = self._definition_file()
         environment = environment_at(read_environments(self._store.folder), row["started_at"])
         if environment is not None:
             files["environment.json"] = json.dumps(environment, indent=1).encode()
         references = self._references_of(row["data_fingerprint"])
         if row["status"] != "failed" and references:
             files["recordings.csv"] = recording_scores(row, events, references).encode()
-        return {**files, **kept_weights(self._store.folder, row, definition=files.get("study.yaml", b""))}
+        if self._definition is not None and self._definition.keeps_weights:
+            files |= kept_weights(self._store.folder, row)
+        return files
 
-    def _definition(self) -> dict[str, bytes]:
-        """The study as resolved."""
-        content = self._store.folder.read("study.yaml")
-        return {} if content is None else {"study.yaml": content}
+    @cached_property
+    def _definition(self) -> StoredDefinition | None:
+        """The stored definition of the study; it does not change while its driver runs."""
+        return read_definition(self._store.folder)
+
+    def _definition_file(self) -> dict[str, bytes]:
+        """Return the study file by name; empty if there is none."""
+        return {} if self._definition is None else {STUDY_FILE: self._definition.content}
 
     def _references_of(self, fingerprint: str) -> list[Row]:
         """The reference events of a trial's data, read once."""

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from softloc_core.errors import ConfigError
-from softloc_core.events import EventList
+from softloc_core.events import EventList, seconds_to_frames
 from softloc_core.label_noise import COMMON_OPTIONS, NOISES, misaligned
 from softloc_core.losses import LOSSES, MEASURES, Constant, make_loss, resolve_options, schedule_from_spec
 from softloc_core.trial import OPTION_FIELDS, TrialConfig, augmentation_of, detector_of
@@ -124,7 +124,7 @@ def judge_names(config: TrialConfig, *, hop_s: float) -> None:
     """
     make_loss(
         config.loss,
-        softness_frames=config.softness_s / hop_s,
+        softness_frames=seconds_to_frames(config.softness_s, hop_s=hop_s),
         alpha=config.alpha,
         measure=config.measure,
         n_steps=config.iterations,

@@ -10,7 +10,7 @@ import yaml
 from softloc_core.errors import ConfigError
 from sweeps.designs import LEARNING
 from sweeps.planning.planner import Planner
-from sweeps.storage import StudyFolder
+from sweeps.storage import StudyFolder, read_definition
 from sweeps.study import Study
 
 __all__ = ["resolved_study", "validate_same_study"]
@@ -29,19 +29,19 @@ def resolved_study(planner: Planner) -> str:
 
 
 def validate_same_study(study: Study, folder: StudyFolder) -> None:
-    """Refuse a folder that holds another study: its trials would be mixed with ours."""
+    """Raise if a folder holds another study, whose trials would be mixed with ours.
+
+    Raises:
+        ConfigError: The folder holds another study or cannot be read.
+    """
     try:
-        content = folder.read("study.yaml")
+        definition = read_definition(folder)
     except OSError as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"--out must be a folder that can be read, but {folder}: {reason}") from error
-    if content is None:
+    if definition is None:
         return
-    try:
-        there = yaml.safe_load(content)
-        fixed_there = dict(there["fixed"])
-    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{folder.path('study.yaml')} must be a study, but it cannot be read") from error
+    there, fixed_there = definition.spec, definition.fixed
     ours = study.spec()
     # A design that does not learn gives the same points whatever is looked for.
     free = _FREE_KEYS if study.design in LEARNING else (*_FREE_KEYS, "objectives")

@@ -110,8 +110,7 @@ class SequentialSource(TrialSource):
     @property
     def n_left(self) -> int:
         """Trials that `next` has still to give, at most."""
-        is_known = getattr(self._design, "is_known", False)
-        points_left = 0 if is_known else max(0, self._planner.n_points - self._asked)
+        points_left = 0 if self._design.is_known else max(0, self._planner.n_points - self._asked)
         return len(self._queue) + points_left * self._planner.runs_a_point
 
     @property
@@ -122,8 +121,7 @@ class SequentialSource(TrialSource):
     @property
     def summary(self) -> str | None:
         """What the design has to say at the end, in trials."""
-        summary = getattr(self._design, "summary", None)
-        return None if summary is None else str(summary(runs_a_point=self._planner.runs_a_point))
+        return self._design.summary(runs_a_point=self._planner.runs_a_point)
 
     def next(self) -> PlannedTrial | None:
         """The next missing trial; the design is asked when none is waiting."""

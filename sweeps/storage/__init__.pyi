@@ -1,5 +1,12 @@
 from .checkpoints import Checkpoints as Checkpoints, Origin as Origin, pack as pack, unpack as unpack
 from .counts import StoredCounts as StoredCounts, stored_counts as stored_counts
+from .definition import (
+    STUDY_FILE as STUDY_FILE,
+    StoredDefinition as StoredDefinition,
+    read_definition as read_definition,
+    require_definition as require_definition,
+    write_definition as write_definition,
+)
 from .environment import (
     environment_at as environment_at,
     read_environments as read_environments,
@@ -19,6 +26,11 @@ from .records import (
     not_finite as not_finite,
     source_provenance as source_provenance,
 )
-from .schema import TABLES as TABLES
-from .store import Row as Row, StoredTrial as StoredTrial, TrialStore as TrialStore
-from .weights import kept_weights as kept_weights, weights_file as weights_file, weights_name as weights_name
+from .schema import TABLES as TABLES, Row as Row
+from .store import StoredTrial as StoredTrial, TrialStore as TrialStore
+from .weights import (
+    kept_weights as kept_weights,
+    load_weights as load_weights,
+    weights_file as weights_file,
+    weights_name as weights_name,
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from softloc_core.errors import ConfigError
+from sweeps.storage.definition import STUDY_FILE, read_definition
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.schema import TABLES
 from sweeps.storage.store import GATHERED, TrialStore
@@ -36,12 +37,13 @@ def export_study(study: str, target: str, *, without: tuple[str, ...] = ()) -> l
     store = TrialStore(source)
     if not store.load():
         raise ConfigError(f"a study must hold at least one trial, but {study} has none")
-    files = {"study.yaml": source.read("study.yaml")}
-    # The trials last, as in a study: where they stand, the rest is there.
+    definition = read_definition(source)
+    files = {} if definition is None else {STUDY_FILE: definition.content}
+    # Trials come last, as in a study: a stored trial implies that the other tables are complete.
     for table in [*others, "trials"]:
-        if table not in without:
-            files[f"{table}/{GATHERED}"] = store.gathered(table)
-    return [_written(folder, name, content) for name, content in files.items() if content is not None]
+        if table not in without and (content := store.gathered(table)) is not None:
+            files[f"{table}/{GATHERED}"] = content
+    return [_written(folder, name, content) for name, content in files.items()]
 
 
 def _written(folder: StudyFolder, name: str, content: bytes) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from softloc_core.trial import OPTION_FIELDS, TrialConfig, TrialResult
-from sweeps.storage.schema import SCHEMA_VERSION
+from sweeps.storage.schema import SCHEMA_VERSION, Row
 
 __all__ = [
     "Provenance",
@@ -27,7 +27,7 @@ __all__ = [
     "source_provenance",
 ]
 
-Rows = tuple[Mapping[str, Any], ...]
+Rows = tuple[Row, ...]
 # run_trial(config, data, *, device) of softloc_core, or what stands in for it.
 RunTrial = Callable[..., TrialResult]
 
@@ -59,7 +59,7 @@ class TrialRecord:
         weights: Its weights as a file, where they are kept.
     """
 
-    row: Mapping[str, Any]
+    row: Row
     events: Rows = ()
     history: Rows = ()
     log: str = field(default="", repr=False)

@@ -16,7 +16,10 @@ import pyarrow as pa
 
 from softloc_core.trial import TrialConfig
 
-__all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "arrow_schema", "markdown"]
+__all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "Row", "arrow_schema", "markdown"]
+
+# One row of a table, by column name.
+Row = Mapping[str, Any]
 
 SCHEMA_VERSION = 3
 ADDED: Mapping[str, Any] = {

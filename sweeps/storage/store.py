@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,12 +14,11 @@ import pyarrow.parquet as pq
 from softloc_core.errors import UserError
 from softloc_core.tasks import TaskData
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.schema import ADDED, SCHEMA_VERSION, arrow_schema
+from sweeps.storage.schema import ADDED, SCHEMA_VERSION, Row, arrow_schema
 
 __all__ = ["GATHERED", "NewerSchemaError", "StoredTrial", "TrialStore"]
 
 logger = logging.getLogger(__name__)
-Row = Mapping[str, Any]
 GATHERED = "all.parquet"
 """Name of the part that `softloc export` gathers a table in; the store reads it and never writes it."""
 # Requests to an object store that may be under way at once: each waits for the network, not for this machine.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from softloc_core.errors import UserError
 from sweeps.storage.folder import StudyFolder
+from sweeps.storage.schema import Row
 
 __all__ = ["kept_weights", "load_weights", "weights_file", "weights_name"]
 
@@ -27,15 +27,14 @@ def weights_file(weights: Mapping[str, Tensor]) -> bytes:
     return sink.getvalue()
 
 
-def kept_weights(folder: StudyFolder, row: Mapping[str, Any], *, definition: bytes) -> dict[str, bytes]:
-    """The weights of a trial as a file by name; none where its study keeps none.
+def kept_weights(folder: StudyFolder, row: Row) -> dict[str, bytes]:
+    """Return the weights file of a trial by name; empty if the trial did not complete or has none stored.
 
     Args:
-        folder: The study's folder.
+        folder: The folder of a study that stores weights.
         row: The trial's row of `trials`.
-        definition: The study as its folder keeps it; other studies are not asked for a file.
     """
-    if b"keep_weights: true" not in definition or row["status"] != "completed":
+    if row["status"] != "completed":
         return {}
     content = folder.read(weights_name(str(row["trial_id"])))
     return {} if content is None else {"weights.pt": content}

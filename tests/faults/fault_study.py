@@ -18,8 +18,8 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 
-from sweeps.planning.planner import Planner, load_data
-from sweeps.study.reading import Study, study_from_yaml
+from sweeps.planning import Planner, load_data
+from sweeps.study import Study, study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial
 
 DRIVER = Path(__file__).parents[1] / "sweeps" / "execution" / "simulated_driver.py"

@@ -1,1 +1,1 @@
-"""Compiled kernels of the losses and their gradients; private to `softloc_core.losses`."""
+"""Compiled kernels of the losses and their gradients, private to `softloc_core.losses`."""

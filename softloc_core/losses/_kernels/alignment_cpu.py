@@ -1,4 +1,4 @@
-"""Compiled sum over all order-preserving placements of events, on the CPU."""
+"""Sum over all order-preserving placements of events, compiled for the CPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["alignment_rows"]
 
 @njit(cache=True, nogil=True, inline="always")
 def _log_add(a, b):  # type: ignore[no-untyped-def]
-    """Log(exp(a) + exp(b)), also where one or both are minus infinity."""
+    """Return log(exp(a) + exp(b)), also if one or both are minus infinity."""
     larger, smaller = (a, b) if a > b else (b, a)
     if smaller == -np.inf:
         return larger
@@ -21,13 +21,17 @@ def _log_add(a, b):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always")
 def _log_sigmoid(x):  # type: ignore[no-untyped-def]
-    """Log(sigmoid(x)) without overflow."""
+    """Return log(sigmoid(x)) without overflow."""
     return min(x, 0.0) - math.log1p(math.exp(-abs(x)))
 
 
 @njit(cache=True, nogil=True)
 def _forward(logit, log_density, n_frames, n_events, table):  # type: ignore[no-untyped-def]
-    """table[t, m]: log probability of the first m labels and their m events within the first t frames."""
+    """Return the log probability of all labels, and fill the table of the forward recursion.
+
+    `table[t, m]` is the log probability that the first t frames hold m events and that these events give
+    rise to the first m labels.
+    """
     for m in range(n_events + 1):
         table[0, m] = 0.0 if m == 0 else -np.inf
     for t in range(n_frames):
@@ -41,7 +45,7 @@ def _forward(logit, log_density, n_frames, n_events, table):  # type: ignore[no-
 
 @njit(cache=True, nogil=True)
 def _backward(logit, log_density, n_frames, n_events, table, ahead, total, gradient, posterior):  # type: ignore[no-untyped-def]
-    """Posterior of event m in frame t, and from it the gradient with respect to the logits."""
+    """Fill the posterior of event m in frame t and, from it, the gradient with respect to the logits."""
     for m in range(n_events + 1):
         ahead[m] = 0.0 if m == n_events else -np.inf
     for t in range(n_frames - 1, -1, -1):
@@ -60,19 +64,19 @@ def _backward(logit, log_density, n_frames, n_events, table, ahead, total, gradi
 def alignment_rows(  # type: ignore[no-untyped-def]
     logit, log_density, n_events, length, table, ahead, with_gradient, log_prob, gradient, posterior
 ):
-    """Log probability of each sequence's labels, with its gradients where they are wanted.
+    """Compute the log probability of each sequence's labels and, if requested, its gradients.
 
     Args:
         logit: [sequence, frame] float32 or float64.
         log_density: [sequence, event, frame] log probability of a label, given its event's frame.
-        n_events: [sequence] int64.
-        length: [sequence] int64, valid frames.
+        n_events: [sequence] int64, number of labels.
+        length: [sequence] int64, number of valid frames.
         table: Working memory, [frame + 1, event + 1].
         ahead: Working memory, [event + 1].
         with_gradient: Whether to fill the gradients.
         log_prob: [sequence] float64, written.
-        gradient: [sequence, frame], written in the valid frames; zero beforehand.
-        posterior: [sequence, event, frame], written for the events there are; zero beforehand.
+        gradient: [sequence, frame]; its valid frames are written, the rest must be zero.
+        posterior: [sequence, event, frame]; the rows of existing events are written, the rest must be zero.
     """
     for i in range(len(logit)):
         total = _forward(logit[i], log_density[i], length[i], n_events[i], table)

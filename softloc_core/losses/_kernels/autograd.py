@@ -1,4 +1,4 @@
-"""The chain rule for operators that return their own gradient along with their value."""
+"""Autograd rules for operators that return their gradient together with their value."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ __all__ = ["keep_stored_gradients", "stored_gradient_backward"]
 
 
 def keep_stored_gradients(*, n_gradients: int) -> Callable[[Any, tuple[Any, ...], tuple[Tensor, ...]], None]:
-    """A setup function that keeps the outputs after the first: gradients with respect to the first inputs.
+    """Return a `setup_context` function that saves the gradients among an operator's outputs.
 
-    Each has the value's axes first; what further axes it has belong to its input alone.
+    The operator's first output is its value. The next `n_gradients` outputs are the gradients with respect
+    to its first `n_gradients` inputs. The leading axes of a gradient are those of the value; its remaining
+    axes are those of the input.
     """
 
     def setup(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -24,18 +26,21 @@ def keep_stored_gradients(*, n_gradients: int) -> Callable[[Any, tuple[Any, ...]
 
 
 def stored_gradient_backward(*, n_inputs: int) -> Callable[..., tuple[Tensor | None, ...]]:
-    """A backward function: incoming gradient times stored gradients; a derivative of those is refused.
+    """Return a backward function that multiplies the incoming gradient by the stored gradients.
+
+    Args:
+        n_inputs: Number of inputs of the operator; those without a stored gradient receive None.
 
     Raises:
-        NotImplementedError: When a second derivative is asked for.
+        NotImplementedError: The returned function raises it if a second derivative is requested.
     """
 
     def backward(ctx: Any, *grad_outputs: Tensor | None) -> tuple[Tensor | None, ...]:
         incoming, *second = grad_outputs
         if any(each is not None for each in second):
             raise NotImplementedError(
-                "the count and alignment losses have a first derivative only, but a second one was asked "
-                "for; leave `create_graph` off for them"
+                "the count and alignment losses must be differentiated only once, but a second derivative "
+                "was requested: do not set `create_graph` for them"
             )
         gradients: list[Tensor | None] = [None] * n_inputs
         if incoming is not None:

@@ -1,4 +1,4 @@
-"""Compiled count distribution on the CPU: value and gradient of eight sequences in one pass."""
+"""Count distribution compiled for the CPU: value and gradient of eight sequences in one pass."""
 
 from __future__ import annotations
 
@@ -11,37 +11,46 @@ from numba import njit
 from numpy.typing import NDArray
 
 from softloc_core.losses._kernels.sigmoid import exp_of_minus, sigmoid_pair, sigmoids, softplus
-from softloc_core.losses._kernels.simd import N_LANES, advance, retreat, to_lanes, to_rows
+from softloc_core.losses._kernels.simd import (
+    N_LANES,
+    backward_step,
+    forward_step,
+    rows_from_vectors,
+    vectors_from_rows,
+)
 
-__all__ = ["N_LANES", "Group", "log_prob_rows", "working_memory"]
+__all__ = ["N_LANES", "Workspace", "log_prob_rows", "thread_workspace"]
 
-# Below this probability, masses that were set to zero could matter; the sequence is then tilted.
+# Below this probability the masses that were set to zero could matter, so the sequence is tilted instead.
 _TRUSTED = 1e-190
-# Tables of more numbers than this are kept at checkpoints only and recomputed from there.
+# A table with more entries than this is stored at checkpoints only; the rest is recomputed from them.
 _MAX_TABLE = 2**18
 
 
-class Group(NamedTuple):
-    """Working memory of eight sequences, the lanes.
+class Workspace(NamedTuple):
+    """Working memory for eight sequences, one in each SIMD lane.
+
+    A lane counts either its events or its silent frames, whichever are fewer. "Counted" below refers to
+    whichever the lane counts.
 
     Attributes:
-        target: [lane] the count: of events, or of silent frames where those are fewer.
-        sign: [lane] 1, or -1 where silent frames are counted.
-        log_factor: [lane] what tilting took from the log probability; 0 where it was not needed.
-        total: [lane] P(count).
-        prob: [frame, lane] probability of what is counted.
+        target: [lane] number of counted frames whose probability is wanted.
+        sign: [lane] 1 if events are counted, -1 if silent frames are.
+        log_factor: [lane] log of the factor that undoes the tilting; 0 without tilting.
+        total: [lane] P(target).
+        prob: [frame, lane] probability that a frame is counted.
         comp: [frame, lane] its complement.
-        both: [frame, lane] P(count, given that the frame counts).
-        prob_rows: The same as `prob`, [lane, frame]; the frames are filled up to whole blocks.
-        comp_rows: The same as `comp`.
-        both_rows: The same as `both`.
-        table: Flat; masses before each frame of a segment, [frame, state, lane].
-        checkpoint: Flat; masses before each segment.
-        ahead: [state, lane] probability of reaching the count from a state.
+        both: [frame, lane] P(target, given that the frame is counted).
+        prob_rows: [lane, frame] transpose of `prob`; the frames are padded to whole blocks.
+        comp_rows: [lane, frame] transpose of `comp`.
+        both_rows: [lane, frame] transpose of `both`.
+        table: Flat array of [frame, state, lane]: masses before each frame of a segment.
+        checkpoint: Flat array of [segment, state, lane]: masses before each segment.
+        ahead: [state, lane] probability of reaching the target from a state.
         size: [frame] absolute logits of one lane.
         small: [frame] exp(-size).
-        bits: [frame] powers of two, as the bits of a float64.
-        power: [frame] the same memory as numbers.
+        bits: [frame] bit patterns of float64 powers of two.
+        power: [frame] the same memory, read as float64.
     """
 
     target: NDArray[np.int64]
@@ -63,14 +72,14 @@ class Group(NamedTuple):
     power: NDArray[np.float64]
 
 
-def _new_group(n_frames: int, n_states: int) -> Group:
-    """Working memory for sequences of up to that many frames and states, one a thread."""
+def _new_workspace(n_frames: int, n_states: int) -> Workspace:
+    """Allocate a workspace for sequences of up to `n_frames` frames and `n_states` states."""
     row = (n_states + 2) * N_LANES
     segment = min(n_frames, max(_MAX_TABLE // row, 2 * math.isqrt(n_frames)))
     n_segments = -(-n_frames // segment)
     bits = np.empty(n_frames, np.int64)
     n_filled = -(-n_frames // N_LANES) * N_LANES
-    return Group(
+    return Workspace(
         target=np.zeros(N_LANES, np.int64),
         sign=np.ones(N_LANES),
         log_factor=np.zeros(N_LANES),
@@ -91,30 +100,33 @@ def _new_group(n_frames: int, n_states: int) -> Group:
     )
 
 
-_KEPT = threading.local()
+_THREAD = threading.local()
 
 
-def working_memory(n_frames: int, n_states: int) -> Group:
-    """This thread's working memory, kept from call to call: fresh pages cost as much as the recursion."""
-    kept: tuple[int, int, Group] | None = getattr(_KEPT, "group", None)
-    if kept is not None and n_frames <= kept[0] and n_states <= kept[1]:
-        return kept[2]
+def thread_workspace(n_frames: int, n_states: int) -> Workspace:
+    """Return this thread's workspace, large enough for this many frames and states.
+
+    The workspace is reused from call to call, because touching fresh pages costs as much as the recursion.
+    """
+    last: tuple[int, int, Workspace] | None = getattr(_THREAD, "last", None)
+    if last is not None and n_frames <= last[0] and n_states <= last[1]:
+        return last[2]
     n_frames, n_states = max(1, n_frames), max(1, n_states)
-    group = _new_group(n_frames, n_states)
-    if len(group.table) + len(group.checkpoint) <= 2 * _MAX_TABLE:
-        _KEPT.group = (n_frames, n_states, group)
-    return group
+    workspace = _new_workspace(n_frames, n_states)
+    if len(workspace.table) + len(workspace.checkpoint) <= 2 * _MAX_TABLE:
+        _THREAD.last = (n_frames, n_states, workspace)
+    return workspace
 
 
 @njit(cache=True, nogil=True)
-def _load_lane(group, lane, logit, n_frames, n_filled, shift):  # type: ignore[no-untyped-def]
-    """Fill one lane with the shifted probabilities; frames beyond the end stay silent."""
-    sign, size, small = group.sign[lane], group.size, group.small
-    prob, comp = group.prob_rows[lane], group.comp_rows[lane]
+def _load_lane(workspace, lane, logit, n_frames, n_filled, shift):  # type: ignore[no-untyped-def]
+    """Fill one lane with the probabilities of the shifted logits; padded frames never hold an event."""
+    sign, size, small = workspace.sign[lane], workspace.size, workspace.small
+    prob, comp = workspace.prob_rows[lane], workspace.comp_rows[lane]
     for t in range(n_frames):
         comp[t] = sign * np.float64(logit[t]) + shift
         size[t] = abs(comp[t])
-    exp_of_minus(size, n_frames, small, group.bits, group.power)
+    exp_of_minus(size, n_frames, small, workspace.bits, workspace.power)
     sigmoids(comp, small, n_frames, prob, comp)
     for t in range(n_frames, n_filled):
         prob[t], comp[t] = 0.0, 1.0
@@ -122,25 +134,28 @@ def _load_lane(group, lane, logit, n_frames, n_filled, shift):  # type: ignore[n
 
 @njit(cache=True, nogil=True)
 def _forward(prob, comp, start, stop, n_states, table):  # type: ignore[no-untyped-def]
-    """From the masses in `table[0]` before frame `start` to those before `stop`; count k is in row k + 1."""
+    """Run the recursion from frame `start`, whose masses are in `table[0]`, to frame `stop`.
+
+    `table[t - start, k + 1]` receives the probability that k frames before frame t are counted.
+    """
     for t in range(start, stop):
         i = t - start
         reached = min(t + 1, n_states - 1)
         table[i + 1, 0] = 0.0
-        advance(table[i + 1], table[i], prob[t], comp[t], reached + 2)
+        forward_step(table[i + 1], table[i], prob[t], comp[t], reached + 2)
         table[i + 1, reached + 2 :] = 0.0
 
 
 @njit(cache=True, nogil=True)
 def _backward(prob, comp, start, stop, n_states, table, ahead, both):  # type: ignore[no-untyped-def]
-    """From frame `stop` back to `start`: `both[t]` is P(count, given an event in frame t)."""
+    """Run the recursion back from frame `stop` to `start`; `both[t]` is P(target, frame t is counted)."""
     for t in range(stop - 1, start - 1, -1):
-        retreat(table[t - start], ahead, prob[t], comp[t], both[t], min(t, n_states - 1) + 1)
+        backward_step(table[t - start], ahead, prob[t], comp[t], both[t], min(t, n_states - 1) + 1)
 
 
 @njit(cache=True, nogil=True, inline="always")
 def _largest(count):  # type: ignore[no-untyped-def]
-    """Largest count of the lanes."""
+    """Return the largest count of all lanes."""
     largest = 0
     for lane in range(N_LANES):
         largest = max(largest, count[lane])
@@ -149,25 +164,25 @@ def _largest(count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _copy(target, source):  # type: ignore[no-untyped-def]
-    """Copy a row of lanes; numba's own assignment would allocate, and compile for seconds to do so."""
+    """Copy [state, lane] masses; Numba's slice assignment would allocate, and take seconds to compile."""
     for k in range(len(target)):
         for lane in range(N_LANES):
             target[k, lane] = source[k, lane]
 
 
 @njit(cache=True, nogil=True)
-def _pass(group, n_frames, with_gradient):  # type: ignore[no-untyped-def]
-    """P(count) of each lane to `total`, and P(count, given that frame t counts) to `both`."""
-    prob, comp, ahead = group.prob, group.comp, group.ahead
+def _pass(workspace, n_frames, with_gradient):  # type: ignore[no-untyped-def]
+    """Compute `total`, P(target), of each lane and, for the gradient, `both` of each frame."""
+    prob, comp, ahead = workspace.prob, workspace.comp, workspace.ahead
     n_blocks, stride = (n_frames + N_LANES - 1) // N_LANES, len(prob)
-    to_lanes(group.prob_rows, prob, n_blocks, stride)
-    to_lanes(group.comp_rows, comp, n_blocks, stride)
-    n_states = _largest(group.target) + 1
+    vectors_from_rows(workspace.prob_rows, prob, n_blocks, stride)
+    vectors_from_rows(workspace.comp_rows, comp, n_blocks, stride)
+    n_states = _largest(workspace.target) + 1
     row = (n_states + 2) * N_LANES
-    segment = min(n_frames, len(group.table) // row - 1)
+    segment = min(n_frames, len(workspace.table) // row - 1)
     n_segments = (n_frames + segment - 1) // segment
-    table = group.table[: (segment + 1) * row].reshape((segment + 1, n_states + 2, N_LANES))
-    saved = group.checkpoint[: n_segments * row].reshape((n_segments, n_states + 2, N_LANES))
+    table = workspace.table[: (segment + 1) * row].reshape((segment + 1, n_states + 2, N_LANES))
+    saved = workspace.checkpoint[: n_segments * row].reshape((n_segments, n_states + 2, N_LANES))
     table[0] = 0.0
     table[0, 1] = 1.0
     for start in range(0, n_frames, segment):
@@ -178,8 +193,8 @@ def _pass(group, n_frames, with_gradient):  # type: ignore[no-untyped-def]
     last = n_frames - segment * (n_segments - 1)
     ahead[: n_states + 1] = 0.0
     for lane in range(N_LANES):
-        group.total[lane] = table[last, group.target[lane] + 1, lane]
-        ahead[group.target[lane], lane] = 1.0
+        workspace.total[lane] = table[last, workspace.target[lane] + 1, lane]
+        ahead[workspace.target[lane], lane] = 1.0
     if not with_gradient:
         return
     for s in range(n_segments - 1, -1, -1):
@@ -187,20 +202,20 @@ def _pass(group, n_frames, with_gradient):  # type: ignore[no-untyped-def]
         if s < n_segments - 1:
             _copy(table[0], saved[s])
             _forward(prob, comp, start, stop, n_states, table)
-        _backward(prob, comp, start, stop, n_states, table, ahead, group.both)
-    to_rows(group.both_rows, group.both, n_blocks, stride)
+        _backward(prob, comp, start, stop, n_states, table, ahead, workspace.both)
+    rows_from_vectors(workspace.both_rows, workspace.both, n_blocks, stride)
 
 
 @njit(cache=True, nogil=True)
-def _log_complement(group, lane, n_frames):  # type: ignore[no-untyped-def]
-    """Log P(count) as log(1 - P(any other count)), which keeps its relative precision next to 0."""
-    count, mass = group.target[lane], group.table
+def _log_complement(workspace, lane, n_frames):  # type: ignore[no-untyped-def]
+    """Return log P(target) as log(1 - P(any other count)), which stays precise near 0."""
+    count, mass = workspace.target[lane], workspace.table
     for k in range(count + 1):
         mass[k] = 0.0
     mass[0] = 1.0
     others = 0.0
     for t in range(n_frames):
-        p, q = group.prob_rows[lane, t], group.comp_rows[lane, t]
+        p, q = workspace.prob_rows[lane, t], workspace.comp_rows[lane, t]
         others += p * mass[count]
         for k in range(count, 0, -1):
             mass[k] = q * mass[k] + p * mass[k - 1]
@@ -212,7 +227,7 @@ def _log_complement(group, lane, n_frames):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _tilt(logit, n_frames, sign, count):  # type: ignore[no-untyped-def]
-    """The shift of all logits at which the expected count is `count`, to a hundredth of an event."""
+    """Return the shift of all logits at which the expected count is `count`, within 0.01."""
     smallest, largest = np.inf, -np.inf
     for t in range(n_frames):
         x = sign * np.float64(logit[t])
@@ -237,7 +252,7 @@ def _tilt(logit, n_frames, sign, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _tilt_log_factor(logit, n_frames, sign, count, shift):  # type: ignore[no-untyped-def]
-    """Log P(count) less log P(count) under the tilted logits, by a compensated sum."""
+    """Return log P(count) minus log P(count) under the tilted logits, as a compensated (Kahan) sum."""
     total, lost = 0.0, 0.0
     per_frame = shift * (count / n_frames)
     for t in range(n_frames):
@@ -256,34 +271,35 @@ def _tilt_log_factor(logit, n_frames, sign, count, shift):  # type: ignore[no-un
 
 
 @njit(cache=True, nogil=True)
-def _silence(group, lane, logit, n_frames, with_gradient, gradient):  # type: ignore[no-untyped-def]
-    """Log probability that no frame counts, and its gradient, for a lane whose count is 0.
+def _silence(workspace, lane, logit, n_frames, with_gradient, gradient):  # type: ignore[no-untyped-def]
+    """Return the log probability that no frame is counted, and fill its gradient, for a target of 0.
 
-    The product of the complements and one less that product are carried along, both without cancellation.
+    The loop updates both the product of the complements and one minus that product, so that neither suffers
+    from cancellation.
     """
     value, silent, heard = 0.0, 1.0, 0.0
     for t in range(n_frames):
-        p, q = group.prob_rows[lane, t], group.comp_rows[lane, t]
+        p, q = workspace.prob_rows[lane, t], workspace.comp_rows[lane, t]
         if with_gradient:
-            gradient[t] = -group.sign[lane] * p
+            gradient[t] = -workspace.sign[lane] * p
         if p < 0.5:
             heard += p * silent
             silent *= q
         else:
-            value -= softplus(group.sign[lane] * np.float64(logit[t]))
+            value -= softplus(workspace.sign[lane] * np.float64(logit[t]))
         if silent < 0.5:
             heard, silent, value = 0.0, 1.0, value + math.log(silent)
     return value + math.log1p(-heard)
 
 
 @njit(cache=True, nogil=True)
-def _counted(group, lane, logit, n_frames, near_one, with_gradient, gradient):  # type: ignore[no-untyped-def]
-    """Log probability of a lane's count from what the pass left, and its gradient."""
-    sign, total, log_factor = group.sign[lane], group.total[lane], group.log_factor[lane]
+def _counted(workspace, lane, logit, n_frames, near_one, with_gradient, gradient):  # type: ignore[no-untyped-def]
+    """Return the log probability of a lane's target after `_pass`, and fill its gradient."""
+    sign, total, log_factor = workspace.sign[lane], workspace.total[lane], workspace.log_factor[lane]
     possible = not total <= 0
     if with_gradient:
         scale = sign / total if possible else 0.0
-        prob, both = group.prob_rows[lane], group.both_rows[lane]
+        prob, both = workspace.prob_rows[lane], workspace.both_rows[lane]
         for t in range(n_frames):
             gradient[t] = prob[t] * both[t] * scale - sign * prob[t]
         if log_factor != 0:
@@ -291,81 +307,94 @@ def _counted(group, lane, logit, n_frames, near_one, with_gradient, gradient):  
                 prior = sigmoid_pair(sign * np.float64(logit[t]))[0]
                 gradient[t] = prob[t] * both[t] * scale - sign * prior
     if log_factor == 0 and 1.0 - total < near_one:
-        return _log_complement(group, lane, n_frames)
+        return _log_complement(workspace, lane, n_frames)
     return log_factor + (math.log(total) if possible else -np.inf)
 
 
 @njit(cache=True, nogil=True)
-def _load(group, rows, logit, count, length):  # type: ignore[no-untyped-def]
-    """Fill all lanes; those without a sequence repeat the last one and count nothing. Returns the frames."""
+def _load(workspace, rows, logit, count, length):  # type: ignore[no-untyped-def]
+    """Fill all lanes and return their number of frames.
+
+    Lanes without a sequence repeat the last sequence with a target of 0.
+    """
     n_frames = 0
     for lane in range(N_LANES):
         i = rows[min(lane, len(rows) - 1)]
         silent = length[i] - count[i]
-        group.target[lane] = min(count[i], silent) if lane < len(rows) else 0
-        group.sign[lane] = 1.0 if count[i] <= silent else -1.0
-        group.log_factor[lane] = 0.0
+        workspace.target[lane] = min(count[i], silent) if lane < len(rows) else 0
+        workspace.sign[lane] = 1.0 if count[i] <= silent else -1.0
+        workspace.log_factor[lane] = 0.0
         n_frames = max(n_frames, length[i])
     for lane in range(N_LANES):
         i = rows[min(lane, len(rows) - 1)]
-        _load_lane(group, lane, logit[i], length[i], n_frames, 0.0)
+        _load_lane(workspace, lane, logit[i], length[i], n_frames, 0.0)
     return n_frames
 
 
 @njit(cache=True, nogil=True)
-def _tilt_where_needed(group, rows, logit, length):  # type: ignore[no-untyped-def]
-    """Shift the lanes whose count is too unlikely for the plain recursion; whether there was one."""
+def _tilt_where_needed(workspace, rows, logit, length):  # type: ignore[no-untyped-def]
+    """Tilt the lanes whose target is too unlikely for the plain recursion; return whether any was tilted."""
     any_tilted = False
     for lane in range(len(rows)):
-        if group.total[lane] > _TRUSTED or math.isnan(group.total[lane]):
+        if workspace.total[lane] > _TRUSTED or math.isnan(workspace.total[lane]):
             continue
-        i, count, sign = rows[lane], group.target[lane], group.sign[lane]
+        i, count, sign = rows[lane], workspace.target[lane], workspace.sign[lane]
         shift = _tilt(logit[i], length[i], sign, count)
-        group.log_factor[lane] = _tilt_log_factor(logit[i], length[i], sign, count, shift)
-        _load_lane(group, lane, logit[i], length[i], length[i], shift)
+        workspace.log_factor[lane] = _tilt_log_factor(logit[i], length[i], sign, count, shift)
+        _load_lane(workspace, lane, logit[i], length[i], length[i], shift)
         any_tilted = True
     return any_tilted
 
 
 @njit(cache=True, nogil=True)
 def log_prob_rows(  # type: ignore[no-untyped-def]
-    group, logit, count, length, order, first_group, group_step, near_one, with_gradient, log_prob, gradient
+    workspace,
+    logit,
+    count,
+    length,
+    order,
+    first_group,
+    group_step,
+    near_one,
+    with_gradient,
+    log_prob,
+    gradient,
 ):
-    """Log probability of the counts of every `group_step`-th group of eight sequences, and its gradient.
+    """Compute the log probability of the counts, and its gradient, for every `group_step`-th group of eight.
 
-    The plain recursion (LoCo paper, eq. 9) runs on probabilities. Where the count is so unlikely that it
-    could underflow, all logits are first shifted so that the count becomes the expected one (exponential
-    tilting); that changes the probability by a known factor and the probability of an event *given the
-    count* not at all. Counts above half the frames are taken as counts of silent frames. What is computed
-    of a sequence does not depend on which others share its group.
+    The plain recursion (LoCo paper, eq. 9) runs on probabilities. If the count is so unlikely that its
+    probability could underflow, all logits are first shifted until the count is the expected one
+    (exponential tilting). The shift changes the probability by a known factor. It does not change the
+    probability of an event *given the count*. Counts above half the frames are computed as counts of silent
+    frames. The result for a sequence does not depend on which other sequences share its group.
 
     Args:
-        group: Working memory, large enough for all sequences.
+        workspace: Working memory, large enough for all sequences.
         logit: [sequence, frame] float32 or float64.
         count: [sequence] int64, from 0 to the length.
-        length: [sequence] int64, valid frames.
-        order: [sequence] int64, the order in which sequences are grouped; by count wastes least.
-        first_group: First group to take.
-        group_step: Every which group to take, for threads.
-        near_one: Probabilities nearer to 1 than this are computed from their complement.
+        length: [sequence] int64, number of valid frames.
+        order: [sequence] int64, the order in which sequences are grouped; sorting by count wastes least work.
+        first_group: First group to compute.
+        group_step: Distance to the next group to compute; the number of threads that share the work.
+        near_one: Probabilities closer to 1 than this are computed from their complement.
         with_gradient: Whether to fill `gradient`.
         log_prob: [sequence] float64, written.
-        gradient: [sequence, frame] of the logit's type, written in the valid frames; zero beforehand.
+        gradient: [sequence, frame] of the logit's type; its valid frames are written, the rest must be zero.
     """
     for start in range(first_group * N_LANES, len(order), group_step * N_LANES):
         rows = order[start : start + N_LANES]
-        n_frames = _load(group, rows, logit, count, length)
-        if _largest(group.target) > 0:
-            _pass(group, n_frames, with_gradient)
+        n_frames = _load(workspace, rows, logit, count, length)
+        if _largest(workspace.target) > 0:
+            _pass(workspace, n_frames, with_gradient)
             for lane in range(N_LANES):
-                if group.target[lane] == 0:
-                    group.total[lane] = 1.0
-            if _tilt_where_needed(group, rows, logit, length):
-                _pass(group, n_frames, with_gradient)
+                if workspace.target[lane] == 0:
+                    workspace.total[lane] = 1.0
+            if _tilt_where_needed(workspace, rows, logit, length):
+                _pass(workspace, n_frames, with_gradient)
         for lane in range(len(rows)):
             i = rows[lane]
             row = gradient[i] if with_gradient else gradient[0]
-            if group.target[lane] == 0:
-                log_prob[i] = _silence(group, lane, logit[i], length[i], with_gradient, row)
+            if workspace.target[lane] == 0:
+                log_prob[i] = _silence(workspace, lane, logit[i], length[i], with_gradient, row)
             else:
-                log_prob[i] = _counted(group, lane, logit[i], length[i], near_one, with_gradient, row)
+                log_prob[i] = _counted(workspace, lane, logit[i], length[i], near_one, with_gradient, row)

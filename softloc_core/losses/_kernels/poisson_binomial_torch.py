@@ -1,8 +1,8 @@
-"""The count distribution as torch operations, for accelerators: a tree of polynomial products.
+"""The count distribution in torch operations, for accelerators: a tree of polynomial products.
 
-A frame is the polynomial q + p z, and the product over all frames holds P(count) as its coefficients.
-Products are formed pairwise, in as many steps as the number of frames has binary digits; going back down the
-tree gives, for each frame, P(count, given an event there). Everything is float64; unlikely counts are tilted
+Each frame is the polynomial q + p z. The coefficients of the product over all frames are P(count). The
+product is formed pairwise, in about log2(number of frames) steps. A second pass down the tree computes
+P(count, given an event in the frame) for every frame. Everything is float64, and unlikely counts are tilted
 as on the CPU.
 """
 
@@ -15,20 +15,23 @@ from torch.nn import functional
 __all__ = ["log_prob_and_gradient"]
 
 _TRUSTED = 1e-190
-# Coefficients that one product takes at a time; bounds the memory where counts are large.
+# Number of coefficients that a product handles at a time; it bounds the memory for large counts.
 _BLOCK = 64
 
 
 def log_prob_and_gradient(
     logit: Tensor, count: Tensor, length: Tensor, *, near_one: float
 ) -> tuple[Tensor, Tensor]:
-    """Log probability of each sequence's count and its gradient with respect to the logits, both float64.
+    """Return the log probability of each sequence's count and its gradient, both float64.
 
     Args:
         logit: [sequence, frame].
         count: [sequence] int64, from 0 to the length.
-        length: [sequence] int64, valid frames.
-        near_one: Probabilities nearer to 1 than this are computed from their complement.
+        length: [sequence] int64, number of valid frames.
+        near_one: Probabilities closer to 1 than this are computed from their complement.
+
+    Returns:
+        The log probability, [sequence], and its gradient with respect to the logits, [sequence, frame].
     """
     frame = torch.arange(logit.shape[-1], device=logit.device)
     valid = frame < length.unsqueeze(-1)
@@ -53,7 +56,7 @@ def log_prob_and_gradient(
 
 
 def _pass(x: Tensor, valid: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """P(target) and P(target, given an event in a frame), [sequence] and [sequence, frame]."""
+    """Return P(target), [sequence], and P(target, given an event in a frame), [sequence, frame]."""
     n_states = int(target.max()) + 1 if target.numel() else 1
     comp = torch.sigmoid(-x).masked_fill(~valid, 1)
     leaves = torch.stack([comp, torch.sigmoid(x).masked_fill(~valid, 0)], dim=-1)
@@ -74,7 +77,7 @@ def _pass(x: Tensor, valid: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _product(left: Tensor, right: Tensor, *, n_states: int) -> Tensor:
-    """Products of polynomials, [..., coefficient], cut off after `n_states` coefficients."""
+    """Multiply polynomials, [..., coefficient], and keep the first `n_states` coefficients."""
     n_out = min(n_states, left.shape[-1] + right.shape[-1] - 1)
     out = left.new_zeros(*left.shape[:-1], n_out)
     for start in range(0, right.shape[-1], _BLOCK):
@@ -86,7 +89,7 @@ def _product(left: Tensor, right: Tensor, *, n_states: int) -> Tensor:
 
 
 def _adjoint(adjoint: Tensor, other: Tensor, n_coefficients: int) -> Tensor:
-    """Gradient of the products with respect to one factor, given that with respect to the products."""
+    """Return the gradient with respect to one factor, given the gradient with respect to the product."""
     out = adjoint.new_zeros(*other.shape[:-1], n_coefficients)
     for start in range(0, other.shape[-1], _BLOCK):
         block = other[..., start : start + _BLOCK]
@@ -97,7 +100,10 @@ def _adjoint(adjoint: Tensor, other: Tensor, n_coefficients: int) -> Tensor:
 
 
 def _tilted(x: Tensor, valid: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Log probability and posterior of counts that underflow, by logits shifted to where they are likely."""
+    """Return log probability and posterior of counts that would underflow.
+
+    All logits are shifted until the count is the expected one; see `poisson_binomial_cpu.log_prob_rows`.
+    """
     finite = valid & torch.isfinite(x)
     margin = valid.sum(dim=-1).double().log() + 2
     lower = -x.masked_fill(~finite, -torch.inf).amax(dim=-1) - margin
@@ -119,7 +125,7 @@ def _tilted(x: Tensor, valid: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _log_complement(x: Tensor, valid: Tensor, target: Tensor) -> Tensor:
-    """Log P(target) from the probability of all other counts, frame by frame; precise next to 0."""
+    """Return log P(target) from the probability of all other counts, frame by frame; precise near 0."""
     state = torch.arange(int(target.max()) + 1, device=x.device)
     mass = (state == 0).to(x.dtype).expand(len(x), -1)
     above = x.new_zeros(len(x))

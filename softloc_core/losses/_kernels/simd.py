@@ -1,8 +1,8 @@
-"""The inner loops of the count recursion for eight sequences at once, as vector instructions.
+"""SIMD versions of the count recursion's inner loops: one vector holds one value of eight sequences.
 
-Numba's own loops stay scalar here: the compiler cannot know that the arrays do not overlap, and eight
-iterations are too few for it to check. Both functions work on rows of eight float64 values and know nothing
-else.
+Each sequence occupies one lane of the vectors. The code is written as LLVM instructions because Numba's
+loops stay scalar here: the compiler cannot know that the arrays do not overlap, and eight iterations are too
+few for a check at run time to pay off.
 """
 
 from __future__ import annotations
@@ -14,44 +14,45 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["N_LANES", "advance", "retreat", "to_lanes", "to_rows"]
+__all__ = ["N_LANES", "backward_step", "forward_step", "rows_from_vectors", "vectors_from_rows"]
 
+# One AVX-512 register, or two AVX2 registers, of float64.
 N_LANES = 8
 _VECTOR = ir.VectorType(ir.DoubleType(), N_LANES)
-# Smaller masses become 0: subnormal numbers are slow and nothing that is representable depends on them.
+# Smaller masses become 0: subnormal numbers are slow, and no representable result depends on them.
 _NEGLIGIBLE = ir.Constant(_VECTOR, [1e-220] * N_LANES)
 _ZERO = ir.Constant(_VECTOR, [0.0] * N_LANES)
 
 
-def _rows(context: Any, builder: Any, array_type: Any, value: Any) -> Any:
-    """Pointer to an array's first row of lanes."""
+def _vector_pointer(context: Any, builder: Any, array_type: Any, value: Any) -> Any:
+    """Return a pointer to an array's first vector."""
     data = context.make_array(array_type)(context, builder, value).data
     return builder.bitcast(data, _VECTOR.as_pointer())
 
 
-def _load(builder: Any, rows: Any, row: Any) -> Any:
-    return builder.load(builder.gep(rows, [row]), align=8)
+def _load(builder: Any, vectors: Any, index: Any) -> Any:
+    return builder.load(builder.gep(vectors, [index]), align=8)
 
 
-def _store(builder: Any, value: Any, rows: Any, row: Any) -> None:
-    builder.store(value, builder.gep(rows, [row]), align=8)
+def _store(builder: Any, value: Any, vectors: Any, index: Any) -> None:
+    builder.store(value, builder.gep(vectors, [index]), align=8)
 
 
-def _mixed(builder: Any, comp: Any, stays: Any, prob: Any, moves: Any) -> Any:
-    """Comp * stays + prob * moves, with what is negligible set to zero; NaN passes through."""
+def _mixture(builder: Any, comp: Any, stays: Any, prob: Any, moves: Any) -> Any:
+    """Compute comp * stays + prob * moves and set negligible values to zero; NaN passes through."""
     flags = ("contract",)
     mass = builder.fadd(builder.fmul(comp, stays, flags), builder.fmul(prob, moves, flags), flags)
     return builder.select(builder.fcmp_ordered("<", mass, _NEGLIGIBLE), _ZERO, mass)
 
 
 @intrinsic
-def advance(typingctx, new, old, prob, comp, n_rows):  # type: ignore[no-untyped-def]
-    """new[k] = comp * old[k] + prob * old[k - 1] for k in 1 ... n_rows - 1, in every lane."""
+def forward_step(typingctx, new, old, prob, comp, n_rows):  # type: ignore[no-untyped-def]
+    """Set new[k] = comp * old[k] + prob * old[k - 1] for k = 1 ... n_rows - 1, in every lane."""
     signature = types.void(new, old, prob, comp, types.int64)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         new_rows, old_rows, prob_row, comp_row = (
-            _rows(context, builder, signature.args[i], arguments[i]) for i in range(4)
+            _vector_pointer(context, builder, signature.args[i], arguments[i]) for i in range(4)
         )
         first = ir.Constant(ir.IntType(64), 0)
         one = ir.Constant(ir.IntType(64), 1)
@@ -59,7 +60,7 @@ def advance(typingctx, new, old, prob, comp, n_rows):  # type: ignore[no-untyped
         below = cgutils.alloca_once_value(builder, _load(builder, old_rows, first))
         with cgutils.for_range_slice(builder, one, arguments[4], one) as (row, _):
             here = _load(builder, old_rows, row)
-            _store(builder, _mixed(builder, q, here, p, builder.load(below)), new_rows, row)
+            _store(builder, _mixture(builder, q, here, p, builder.load(below)), new_rows, row)
             builder.store(here, below)
         return context.get_dummy_value()
 
@@ -67,16 +68,17 @@ def advance(typingctx, new, old, prob, comp, n_rows):  # type: ignore[no-untyped
 
 
 @intrinsic
-def retreat(typingctx, behind, ahead, prob, comp, both, n_rows):  # type: ignore[no-untyped-def]
-    """Both = sum of behind[k + 1] * ahead[k + 1], then ahead[k] = comp * ahead[k] + prob * ahead[k + 1].
+def backward_step(typingctx, behind, ahead, prob, comp, both, n_rows):  # type: ignore[no-untyped-def]
+    """Store the sum of behind[k + 1] * ahead[k + 1] over k in `both`, then update `ahead` in place.
 
-    k runs from 0 to n_rows - 1; `both` is taken from `ahead` as it was.
+    The update is ahead[k] = comp * ahead[k] + prob * ahead[k + 1]. In both formulas k runs from 0 to
+    n_rows - 1 in every lane, and the right-hand sides use the values of `ahead` before the update.
     """
     signature = types.void(behind, ahead, prob, comp, both, types.int64)
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         behind_rows, ahead_rows, prob_row, comp_row, both_row = (
-            _rows(context, builder, signature.args[i], arguments[i]) for i in range(5)
+            _vector_pointer(context, builder, signature.args[i], arguments[i]) for i in range(5)
         )
         first = ir.Constant(ir.IntType(64), 0)
         one = ir.Constant(ir.IntType(64), 1)
@@ -89,7 +91,7 @@ def retreat(typingctx, behind, ahead, prob, comp, both, n_rows):  # type: ignore
             reached = _load(builder, ahead_rows, above)
             product = builder.fmul(_load(builder, behind_rows, above), reached, flags)
             builder.store(builder.fadd(builder.load(total), product, flags), total)
-            _store(builder, _mixed(builder, q, builder.load(here), p, reached), ahead_rows, row)
+            _store(builder, _mixture(builder, q, builder.load(here), p, reached), ahead_rows, row)
             builder.store(reached, here)
         _store(builder, builder.load(total), both_row, first)
         return context.get_dummy_value()
@@ -98,7 +100,7 @@ def retreat(typingctx, behind, ahead, prob, comp, both, n_rows):  # type: ignore
 
 
 def _transposed(builder: Any, vectors: list[Any]) -> list[Any]:
-    """An 8 x 8 block transposed: bit by bit, row and lane numbers are exchanged."""
+    """Transpose an 8 x 8 block in three rounds of shuffles, each of which swaps one bit of row and lane."""
     index = ir.VectorType(ir.IntType(32), N_LANES)
     lanes = range(N_LANES)
     for bit in (1, 2, 4):
@@ -111,21 +113,22 @@ def _transposed(builder: Any, vectors: list[Any]) -> list[Any]:
     return vectors
 
 
-def _transpose_blocks(context: Any, builder: Any, signature: Any, arguments: Any, *, to_lanes: bool) -> Any:
-    """Code that goes through [lane, frame] and [frame, lane] arrays block by block."""
+def _transpose_blocks(context: Any, builder: Any, signature: Any, arguments: Any, *, to_vectors: bool) -> Any:
+    """Generate code that transposes between [lane, frame] and [frame, lane] arrays, block by block."""
     width, zero, one = (ir.Constant(ir.IntType(64), n) for n in (N_LANES, 0, 1))
-    rows, lanes = (
+    rows, vectors_of_frames = (
         context.make_array(signature.args[i])(context, builder, arguments[i]).data for i in range(2)
     )
     stride = arguments[3]
     with cgutils.for_range_slice(builder, zero, arguments[2], one) as (block, _):
         frame = builder.mul(block, width)
-        in_rows, in_lanes = [], []
+        in_rows, in_vectors = [], []
         for i in range(N_LANES):
             number = ir.Constant(ir.IntType(64), i)
             in_rows.append(builder.gep(rows, [builder.add(builder.mul(number, stride), frame)]))
-            in_lanes.append(builder.gep(lanes, [builder.mul(builder.add(frame, number), width)]))
-        source, target = (in_rows, in_lanes) if to_lanes else (in_lanes, in_rows)
+            offset = builder.mul(builder.add(frame, number), width)
+            in_vectors.append(builder.gep(vectors_of_frames, [offset]))
+        source, target = (in_rows, in_vectors) if to_vectors else (in_vectors, in_rows)
         pointer = _VECTOR.as_pointer()
         vectors = [builder.load(builder.bitcast(each, pointer), align=8) for each in source]
         for value, each in zip(_transposed(builder, vectors), target, strict=True):
@@ -134,20 +137,26 @@ def _transpose_blocks(context: Any, builder: Any, signature: Any, arguments: Any
 
 
 @intrinsic
-def to_lanes(typingctx, rows, lanes, n_blocks, stride):  # type: ignore[no-untyped-def]
-    """lanes[frame, lane] = rows[lane, frame]; of `n_blocks` times eight frames, in rows `stride` long."""
+def vectors_from_rows(typingctx, rows, vectors, n_blocks, stride):  # type: ignore[no-untyped-def]
+    """Set vectors[frame, lane] = rows[lane, frame] for `n_blocks` times eight frames.
+
+    Each row is `stride` values long.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _transpose_blocks(context, builder, signature, arguments, to_lanes=True)
+        return _transpose_blocks(context, builder, signature, arguments, to_vectors=True)
 
-    return types.void(rows, lanes, types.int64, types.int64), codegen
+    return types.void(rows, vectors, types.int64, types.int64), codegen
 
 
 @intrinsic
-def to_rows(typingctx, rows, lanes, n_blocks, stride):  # type: ignore[no-untyped-def]
-    """rows[lane, frame] = lanes[frame, lane]; of `n_blocks` times eight frames, in rows `stride` long."""
+def rows_from_vectors(typingctx, rows, vectors, n_blocks, stride):  # type: ignore[no-untyped-def]
+    """Set rows[lane, frame] = vectors[frame, lane] for `n_blocks` times eight frames.
+
+    Each row is `stride` values long.
+    """
 
     def codegen(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _transpose_blocks(context, builder, signature, arguments, to_lanes=False)
+        return _transpose_blocks(context, builder, signature, arguments, to_vectors=False)
 
-    return types.void(rows, lanes, types.int64, types.int64), codegen
+    return types.void(rows, vectors, types.int64, types.int64), codegen

@@ -40,7 +40,7 @@ _PAPER: Mapping[str, Any] = {
     "gradient_clip": float("inf"),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Chosen by cross-validation within the training clips; see docs/tasks.md.
+    # Chosen by cross-validation within the training clips; see docs/tasks/golf.md.
     "compact": {
         "alpha": Ramp(low=0.2, high=0.9, start=0.2, stop=0.9),
         "loss_options": (("event_weight", 35 / 8),),

@@ -13,7 +13,7 @@ from softloc_core.decoding import SPARSE_DECODING
 from softloc_core.events import EventList
 from softloc_core.losses import Ramp
 from softloc_core.metrics import Scores
-from softloc_core.networks import CompactNetwork, InPieces, NetworkBuilder
+from softloc_core.networks import ChunkedNetwork, CompactNetwork, NetworkBuilder
 from softloc_core.tasks.base import SignalTask, TaskData
 from softloc_core.tasks.heartbeats.mit_bih import MitBihSource
 from softloc_core.tasks.heartbeats.rendered import RenderedHeartbeatsSource
@@ -28,7 +28,7 @@ FIELD_TOLERANCE_S = 0.15
 _DEFAULTS: Mapping[str, Any] = {
     "features": "ecg_60",
     "excerpt_s": 3.0,
-    # Chosen by cross-validation within the training records; see docs/tasks.md.
+    # Chosen by cross-validation within the training records; see docs/tasks/heartbeats.md.
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
     "iterations": 600,
     "batch_size": 16,
@@ -48,7 +48,7 @@ def _in_chunks(
         bidirectional=bidirectional,
         **sizes,
     )
-    return InPieces(network, piece_frames=1_200, margin_frames=120)
+    return ChunkedNetwork(network, chunk_frames=1_200, margin_frames=120)
 
 
 class HeartbeatTask(SignalTask):

@@ -28,7 +28,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "decoding_options": (("relative_height", 0.3),),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Chosen with one more person left out; see docs/tasks.md.
+    # Chosen with one more person left out; see docs/tasks/puffs.md.
     "compact": {
         "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
         "iterations": 600,

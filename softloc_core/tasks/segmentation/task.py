@@ -28,7 +28,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "noise": "sequence_shift",
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Chosen by cross-validation within the training videos; see docs/tasks.md.
+    # Chosen by cross-validation within the training videos; see docs/tasks/segmentation.md.
     "compact": {
         "alpha": Constant(0.1),
         "iterations": 150,

@@ -5,7 +5,7 @@ from hypothesis import given, settings, strategies as st
 
 from analysis.answers.comparisons import Estimate, compare_losses, crossing, robustness_radius
 from analysis.errors import AnalysisError
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from analysis.report.commands import write_compare
 from analysis.tables import latex_table, text_table
 
@@ -16,7 +16,7 @@ def both(write_study, rows):
 
 
 def test_finds_what_was_simulated(both):
-    found = compare_losses(load_study(both), level=0.99)
+    found = compare_losses(load_results(both), level=0.99)
     summary = found.summary.set_index("loss")
     assert list(summary.index) == ["cross_entropy", "softloc"]
     assert summary.loc["softloc", "softness_ms"] == pytest.approx(65, abs=10)
@@ -43,7 +43,7 @@ def test_paired_differences_are_surer_than_their_parts(write_study, rows):
         )
         for loss, gain in (("cross_entropy", 0.0), ("softloc", 0.02))
     ]
-    found = compare_losses(load_study(write_study(*trials)), estimator="local_linear", bandwidth=30.0)
+    found = compare_losses(load_results(write_study(*trials)), estimator="local_linear", bandwidth=30.0)
     for row in found.differences.itertuples():
         assert 0.0 < row.difference_low < 0.02 < row.difference_high < 0.05
         assert row.probability_better > 0.97
@@ -54,9 +54,9 @@ def test_paired_differences_are_surer_than_their_parts(write_study, rows):
 def test_recordings_widen_the_intervals(write_study, rows, add_events):
     trials = rows("softloc", 40), rows("cross_entropy", 15)
     folder = write_study(*trials)
-    without = compare_losses(load_study(folder))
+    without = compare_losses(load_results(folder))
     add_events(folder, pd.concat(trials))
-    found = compare_losses(load_study(folder))
+    found = compare_losses(load_results(folder))
     assert found.has_recordings and not without.has_recordings
     widths = [(one.summary["area_high"] - one.summary["area_low"]).mean() for one in (without, found)]
     assert widths[1] > widths[0]
@@ -81,7 +81,7 @@ def test_the_same_study_gives_the_same_bytes(both, tmp_path):
 def test_any_column_can_be_compared(write_study, rows):
     trials = rows("softloc", 60)
     trials["network"] = np.where(np.arange(60) % 2, "compact", "paper")
-    found = compare_losses(load_study(write_study(trials)), by="network", reference="paper")
+    found = compare_losses(load_results(write_study(trials)), by="network", reference="paper")
     assert list(found.summary["network"]) == ["paper", "compact"]
 
 
@@ -103,11 +103,11 @@ def test_one_loss_alone_has_no_differences(write_study, rows):
 )
 def test_refused(both, change, message):
     with pytest.raises(AnalysisError, match=message):
-        compare_losses(load_study(both), **change)
+        compare_losses(load_results(both), **change)
 
 
 def test_noise_must_vary(write_study, rows):
-    study = load_study(write_study(rows("softloc", 20).assign(label_noise_s=0.05)))
+    study = load_results(write_study(rows("softloc", 20).assign(label_noise_s=0.05)))
     with pytest.raises(AnalysisError, match="compared over label noise, but it does not vary"):
         compare_losses(study)
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from analysis.answers.group_comparisons import compare_cells, has_cells_only
 from analysis.errors import AnalysisError
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from analysis.report.commands import write_compare
 
 
@@ -30,7 +30,7 @@ def cells(write_study, rows):
 
 def test_differences_are_students_of_the_pairs(cells):
     folder, trials = cells
-    found = compare_cells(load_study(folder))
+    found = compare_cells(load_results(folder))
     assert list(found.differences["cell"]) == ["few", "many"]
     for row in found.differences.itertuples():
         part = trials[trials["split"] == row.cell].set_index("replicate")
@@ -56,11 +56,11 @@ def test_compare_writes_figure_tables_and_text(cells, tmp_path):
 
 
 def test_what_is_swept_is_no_cell(cells, write_study, rows):
-    assert has_cells_only(load_study(cells[0]), metric="f1", by="loss")
-    swept = load_study(write_study(rows("softloc", 10), name="swept"))
+    assert has_cells_only(load_results(cells[0]), metric="f1", by="loss")
+    swept = load_results(write_study(rows("softloc", 10), name="swept"))
     assert not has_cells_only(swept, metric="f1", by="loss")
 
 
 def test_an_unknown_reference(cells):
     with pytest.raises(AnalysisError, match="must be one of cross_entropy, softloc, but got count"):
-        compare_cells(load_study(cells[0]), reference="count")
+        compare_cells(load_results(cells[0]), reference="count")

@@ -3,7 +3,7 @@ import pytest
 
 from analysis.answers.recommendations import recommend
 from analysis.errors import AnalysisError
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from analysis.report.commands import write_recommend
 
 
@@ -13,7 +13,7 @@ def both(write_study, rows):
 
 
 def test_finds_the_ridge_and_the_price(both):
-    found = recommend(load_study(both), label_noise_s=0.06)
+    found = recommend(load_results(both), label_noise_s=0.06)
     best = found.choices[0]
     assert best.name == "softloc"
     assert best.softness_ms.low <= 72 <= best.softness_ms.high and abs(best.softness_ms.value - 72) < 12
@@ -26,7 +26,7 @@ def test_finds_the_ridge_and_the_price(both):
 
 def test_says_when_the_data_cannot_tell(write_study, rows):
     same = rows("softloc", 40), rows("softloc", 40, seed=1).assign(loss="extended")
-    found = recommend(load_study(write_study(*same)), label_noise_s=0.05)
+    found = recommend(load_results(write_study(*same)), label_noise_s=0.05)
     assert not found.is_certain
     assert "the data cannot tell them apart" in " ".join(found.text().split())
 
@@ -35,21 +35,21 @@ def test_says_when_few_trials_are_near(write_study, rows):
     trials = rows("softloc", 40)
     trials = trials[(trials["label_noise_s"] < 0.03) | (trials["label_noise_s"] > 0.097)]
     found = recommend(
-        load_study(write_study(trials)), label_noise_s=0.065, estimator="nadaraya_watson", bandwidth=10.0
+        load_results(write_study(trials)), label_noise_s=0.065, estimator="nadaraya_watson", bandwidth=10.0
     )
     assert found.choices[0].support < 3
     assert "Few trials are near" in found.text()
 
 
 def test_one_loss_alone(both):
-    found = recommend(load_study(both), label_noise_s=0.06, only=["cross_entropy"])
+    found = recommend(load_results(both), label_noise_s=0.06, only=["cross_entropy"])
     assert found.choices[0].softness_ms is None
     assert "holds no other loss" in found.text()
     assert found.table()["softness_ms"].isna().all()
 
 
 def test_without_noise_there_is_no_price(both):
-    assert "cost" not in recommend(load_study(both), label_noise_s=0.0).text()
+    assert "cost" not in recommend(load_results(both), label_noise_s=0.0).text()
 
 
 def test_writes_its_table(both):
@@ -63,11 +63,11 @@ def test_noise_outside_the_study(both, label_noise_s):
     with pytest.raises(
         AnalysisError, match="`label_noise` must lie within the studied range, 0 to 100 ms, but got"
     ):
-        recommend(load_study(both), label_noise_s=label_noise_s)
+        recommend(load_results(both), label_noise_s=label_noise_s)
 
 
 def test_noise_must_vary(write_study, rows):
-    study = load_study(write_study(rows("softloc", 20).assign(label_noise_s=0.05)))
+    study = load_results(write_study(rows("softloc", 20).assign(label_noise_s=0.05)))
     with pytest.raises(AnalysisError, match="needs label noise that varies"):
         recommend(study, label_noise_s=0.05)
 
@@ -75,7 +75,7 @@ def test_noise_must_vary(write_study, rows):
 def test_an_interval_of_f1_never_leaves_its_range(write_study, rows):
     trials = rows("softloc", 30)
     high = trials.assign(f1=np.minimum(1.0, 0.97 + 0.05 * np.random.default_rng(0).normal(size=len(trials))))
-    found = recommend(load_study(write_study(high)), label_noise_s=0.05, level=0.99)
+    found = recommend(load_results(write_study(high)), label_noise_s=0.05, level=0.99)
     value = found.choices[0].value
     assert 0.0 <= value.low < value.high <= 1.0
     assert found.choices[0].draws.max() == 1.0  # without the limit, draws lie beyond
@@ -85,11 +85,11 @@ def test_on_the_same_recordings_the_interval_is_narrower(write_study, rows, add_
     trials = rows("softloc", 30)
     folder = write_study(trials)
     add_events(folder, trials)
-    found = recommend(load_study(folder), label_noise_s=0.05)
+    found = recommend(load_results(folder), label_noise_s=0.05)
     value, here = found.choices[0].value, found.choices[0].value_here
     assert value.low < here.low < here.value < here.high < value.high
     assert f"trained anew: {here.low:.3f} to {here.high:.3f}" in " ".join(found.text().split())
-    alone = recommend(load_study(write_study(trials, name="alone")), label_noise_s=0.05)
+    alone = recommend(load_results(write_study(trials, name="alone")), label_noise_s=0.05)
     value, here = alone.choices[0].value, alone.choices[0].value_here
     assert (here.low, here.high) == pytest.approx((value.low, value.high))
     assert "trained anew" not in alone.text()

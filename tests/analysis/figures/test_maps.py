@@ -8,13 +8,13 @@ from analysis.errors import AnalysisError
 from analysis.figures.authors import authors_values, class_means, plot_authors_map
 from analysis.figures.details import plot_slices, plot_uncertainty
 from analysis.reading.rescoring import recording_counts
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from analysis.report.commands import write_surface
 
 
 @pytest.fixture
 def study(write_study, rows):
-    return load_study(write_study(rows("softloc", 120)))
+    return load_results(write_study(rows("softloc", 120)))
 
 
 @pytest.mark.parametrize("estimator", ["local_linear", "gaussian_process"])
@@ -28,7 +28,7 @@ def test_ridge_band_holds_the_simulated_ridge(study, estimator):
 def test_flat_surface_has_a_wide_ridge(write_study, rows):
     trials = rows("softloc", 80)
     trials["f1"] = 0.8 + np.random.default_rng(0).normal(0, 0.01, 80)
-    ridge = fit_ridge(map_study(load_study(write_study(trials)), estimator="gaussian_process").panels[0])
+    ridge = fit_ridge(map_study(load_results(write_study(trials)), estimator="gaussian_process").panels[0])
     assert np.median(ridge.best.high - ridge.best.low) > 60
 
 
@@ -44,7 +44,7 @@ def test_slices_are_cuts_of_the_surface(study):
 
 
 def test_details_need_a_surface(write_study, rows):
-    curves = map_study(load_study(write_study(rows("cross_entropy", 12))))
+    curves = map_study(load_results(write_study(rows("cross_entropy", 12))))
     assert plot_uncertainty(curves) is None and plot_slices(curves) is None
 
 
@@ -67,10 +67,10 @@ def test_authors_values_by_hand():
 def test_authors_measures_are_means_over_classes(write_study, rows, add_events):
     trials = rows("softloc", 12)
     folder = write_study(trials)
-    figure, _ = plot_authors_map(load_study(folder))
+    figure, _ = plot_authors_map(load_results(folder))
     assert "no events are stored" in figure.axes[0].get_title(loc="left")
     add_events(folder, trials)
-    study = load_study(folder)
+    study = load_results(folder)
     figure, _ = plot_authors_map(study)
     assert "each the mean over classes" in figure.axes[0].get_title(loc="left")
     means = class_means(study)

@@ -14,7 +14,7 @@ from analysis.answers.curves import loss_curves
 from analysis.answers.maps import map_study
 from analysis.errors import AnalysisError
 from analysis.reading.categories import hold_categories, tasks_of
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from analysis.reading.views import View
 from analysis.report.commands import write_compare, write_surface
 
@@ -53,7 +53,7 @@ def test_every_task_is_drawn_in_a_folder_of_its_own(two_tasks: Path, tmp_path: P
 
 
 def test_tasks_are_not_mixed(two_tasks: Path) -> None:
-    study = load_study(two_tasks)
+    study = load_results(two_tasks)
     assert tasks_of(study) == ["gait", "golf"]
     message = re.escape("has gait, golf: hold one, as --at task=gait")
     with pytest.raises(AnalysisError, match=message):
@@ -73,7 +73,7 @@ def test_a_task_that_cannot_be_drawn_says_so(
 
 
 def test_a_fold_is_held(two_tasks: Path) -> None:
-    study = load_study(two_tasks)
+    study = load_results(two_tasks)
     held, left = hold_categories(study, {"replicate": "1", "alpha": "0.5"})
     assert set(held.trials["replicate"]) == {1}
     assert left == {"alpha": "0.5"}
@@ -82,7 +82,7 @@ def test_a_fold_is_held(two_tasks: Path) -> None:
 
 
 def test_few_levels_with_replicates_are_joined_by_their_means(two_tasks: Path) -> None:
-    study = load_study(two_tasks)
+    study = load_results(two_tasks)
     study_map, curves, _ = loss_curves(study, at={"task": "gait"})
     assert study_map.estimator == "level_means"
     [entropy] = [curve for curve in curves if curve.name == "cross_entropy"]

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from analysis.errors import AnalysisError
 from analysis.reading.rescoring import match_counts, recording_counts, rescored, score_counts, tolerance_curve
-from analysis.reading.results import load_study, load_table
+from analysis.reading.results import load_results, load_table
 from analysis.report.commands import write_surface
 
 TIMES = st.lists(st.integers(0, 400).map(lambda centiseconds: centiseconds / 100), max_size=25)
@@ -41,7 +41,7 @@ def study(write_study, rows, add_events):
     trials = rows("softloc", 12)
     folder = write_study(trials)
     add_events(folder, trials)
-    return load_study(folder)
+    return load_results(folder)
 
 
 def test_scores_agree_with_mir_eval(study):

@@ -9,13 +9,13 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.reading import results
-from analysis.reading.results import SCHEMA_VERSION, load_study, load_table, require_columns
+from analysis.reading.results import SCHEMA_VERSION, load_results, load_table, require_columns
 
 
 def test_loads_all_parts_once(write_study, rows):
     folder = write_study(rows("softloc", 12), parts=4)
     shutil.copy(folder / "trials" / "part-0001.parquet", folder / "trials" / "compacted.parquet")
-    study = load_study(folder)
+    study = load_results(folder)
     assert len(study.trials) == 12
     assert study.trials["trial_id"].is_monotonic_increasing
     assert study.name == "simulated"
@@ -28,7 +28,7 @@ def test_a_completed_row_outlives_the_failed_one(write_study, rows):
     failed = completed.assign(
         status="failed", f1=np.nan, error="OutOfMemory", started_at=completed.started_at.max()
     )
-    study = load_study(write_study(failed, completed, parts=1))
+    study = load_results(write_study(failed, completed, parts=1))
     assert (study.trials["status"] == "completed").all() and len(study.trials) == 3
 
 
@@ -36,16 +36,16 @@ def test_unfinished_parts_are_not_read(write_study, rows):
     folder = write_study(rows("softloc", 4), parts=1)
     (folder / "trials" / ".part-0002.parquet").write_bytes(b"half")
     (folder / "trials" / "part-0002.parquet.tmp").write_bytes(b"half")
-    assert len(load_study(folder).trials) == 4
+    assert len(load_results(folder).trials) == 4
 
 
 def test_reads_addresses(write_study, rows):
     folder = write_study(rows("softloc", 4))
-    assert len(load_study(folder.as_uri()).trials) == 4
+    assert len(load_results(folder.as_uri()).trials) == 4
 
 
 def test_where(write_study, rows):
-    study = load_study(write_study(rows("softloc", 4), rows("cross_entropy", 3)))
+    study = load_results(write_study(rows("softloc", 4), rows("cross_entropy", 3)))
     assert len(study.where(loss="cross_entropy").trials) == 3
     with pytest.raises(
         AnalysisError, match="`loss` must be one of cross_entropy, softloc, but got count for"
@@ -65,7 +65,7 @@ def test_where(write_study, rows):
 )
 def test_refused_when_loaded(write_study, rows, spoil, message):
     with pytest.raises(AnalysisError, match=message):
-        load_study(write_study(spoil(rows("softloc", 5))))
+        load_results(write_study(spoil(rows("softloc", 5))))
 
 
 @pytest.mark.parametrize(
@@ -83,23 +83,23 @@ def test_refused_when_loaded(write_study, rows, spoil, message):
 )
 def test_refused_when_scored(write_study, rows, spoil, message):
     with pytest.raises(AnalysisError, match=message):
-        load_study(write_study(spoil(rows("softloc", 5)))).scored("f1")
+        load_results(write_study(spoil(rows("softloc", 5)))).scored("f1")
 
 
 def test_folders_that_are_no_study(tmp_path, write_study, rows):
     with pytest.raises(AnalysisError, match=r"a folder with trials/\*.parquet, but .*nowhere is no folder"):
-        load_study(tmp_path / "nowhere")
+        load_results(tmp_path / "nowhere")
     with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but .* has none"):
-        load_study(tmp_path)
+        load_results(tmp_path)
     with pytest.raises(AnalysisError, match="must be readable, but: "):
-        load_study("nosuchscheme://bucket/study")
+        load_results("nosuchscheme://bucket/study")
     folder = write_study(rows("softloc", 5), parts=1)
     with pytest.raises(AnalysisError, match=r"must hold events/\*.parquet"):
         load_table(folder, "events")
     part = folder / "trials" / "part-0000.parquet"
     part.write_bytes(part.read_bytes()[:700])
     with pytest.raises(AnalysisError, match=r"must be readable Parquet, but .*part-0000.parquet is not"):
-        load_study(folder)
+        load_results(folder)
 
 
 @pytest.mark.parametrize("taken", [1, 3])
@@ -116,22 +116,22 @@ def test_parts_taken_away_while_they_are_listed_are_left_out(write_study, rows, 
     monkeypatch.setattr(results, "_is_part", take)
     if taken == 3:
         with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but those of .* were taken"):
-            load_study(folder)
+            load_results(folder)
     else:
-        assert len(load_study(folder).trials) == 4
+        assert len(load_results(folder).trials) == 4
 
 
 def test_an_empty_table_and_a_broken_definition(tmp_path, write_study, rows):
     (tmp_path / "trials").mkdir()
     pq.write_table(pa.table({"trial_id": pa.array([], pa.string())}), tmp_path / "trials" / "a.parquet")
     with pytest.raises(AnalysisError, match=r"at least one trial, but .* has none"):
-        load_study(tmp_path)
+        load_results(tmp_path)
     folder = write_study(rows("softloc", 5))
     (folder / "study.yaml").write_text("name: [")
     with pytest.raises(AnalysisError, match=r"study\.yaml must be valid YAML"):
-        load_study(folder)
+        load_results(folder)
     (folder / "study.yaml").unlink()
-    assert load_study(folder).definition == {}
+    assert load_results(folder).definition == {}
 
 
 def test_missing_columns_are_named():
@@ -141,7 +141,7 @@ def test_missing_columns_are_named():
 
 def test_further_measures_are_columns(write_study, rows):
     measures = [{"pce": 0.5, "f1": 9.0}, {}, {"pce": 0.7, "edit_score": 0.2}]
-    study = load_study(write_study(rows("softloc", 3).assign(measures=measures)))
+    study = load_results(write_study(rows("softloc", 3).assign(measures=measures)))
     values = {one["trial_id"]: one for one in study.trials.to_dict("records")}
     assert sorted(row["pce"] for row in values.values() if row["pce"] == row["pce"]) == [0.5, 0.7]
     assert study.trials["edit_score"].notna().sum() == 1
@@ -149,7 +149,7 @@ def test_further_measures_are_columns(write_study, rows):
 
 
 def test_f1_of_a_class_is_a_metric(write_study, rows):
-    study = load_study(write_study(rows("softloc", 5)))
+    study = load_results(write_study(rows("softloc", 5)))
     found = study.scored("f1.snare")
     np.testing.assert_allclose(found["f1.snare"], found["f1"] - 0.05)
     with pytest.raises(AnalysisError, match=r"`f1.tom` must name a class, one of kick, snare, but got tom"):

@@ -6,7 +6,7 @@ import pytest
 from analysis.answers.maps import map_study
 from analysis.errors import AnalysisError
 from analysis.figures.authors import plot_authors_map
-from analysis.reading.results import load_study, stopped_note
+from analysis.reading.results import load_results, stopped_note
 from analysis.report.commands import write_compare, write_importance, write_recommend, write_surface
 from analysis.report.page import html_report
 
@@ -26,10 +26,10 @@ def flat(text):
 
 
 def test_stopped_trials_are_no_completed_ones_unless_they_are_to_count(study):
-    loaded = load_study(study)
+    loaded = load_results(study)
     assert (len(loaded.completed), len(loaded.stopped), len(loaded.failed)) == (30, 5, 0)
     assert loaded.scored("f1")["f1"].min() > 0.1
-    counting = load_study(study, with_stopped=True)
+    counting = load_results(study, with_stopped=True)
     assert (len(counting.completed), len(counting.stopped)) == (35, 5)
     assert counting.where(loss="softloc").with_stopped
     assert counting.scored("f1")["f1"].min() == 0.01
@@ -37,11 +37,11 @@ def test_stopped_trials_are_no_completed_ones_unless_they_are_to_count(study):
 
 
 def test_without_stopped_trials_nothing_is_said(write_study, rows):
-    assert stopped_note(load_study(write_study(rows("softloc", 3)))) is None
+    assert stopped_note(load_results(write_study(rows("softloc", 3)))) is None
 
 
 def test_a_study_of_stopped_trials_alone_says_so(write_study, rows):
-    study = load_study(write_study(rows("softloc", 4).assign(status="stopped")))
+    study = load_results(write_study(rows("softloc", 4).assign(status="stopped")))
     with pytest.raises(
         AnalysisError, match=r"has 0 failed, 4 stopped early \(--with-stopped\) and none completed"
     ):
@@ -63,21 +63,21 @@ def test_every_output_says_how_many_were_left_out(study, tmp_path):
 
 @pytest.mark.parametrize(("with_stopped", "n_trials"), [(False, 30), (True, 35)])
 def test_the_authors_map_too(study, with_stopped, n_trials):
-    _, shown = plot_authors_map(load_study(study, with_stopped=with_stopped))
+    _, shown = plot_authors_map(load_results(study, with_stopped=with_stopped))
     [panel] = shown.panels
     assert len(panel.values) == n_trials
 
 
 @pytest.mark.parametrize(("with_stopped", "note"), [(False, LEFT_OUT), (True, COUNTED)])
 def test_the_report_says_so_too(study, with_stopped, note):
-    page = html_report(load_study(study, with_stopped=with_stopped), estimator="nadaraya_watson")
+    page = html_report(load_results(study, with_stopped=with_stopped), estimator="nadaraya_watson")
     assert f"30 trials completed, 0 failed. {note}." in page
 
 
 def test_what_they_reached_moves_the_surface(study):
     means = []
     for with_stopped in (False, True):
-        loaded = load_study(study, with_stopped=with_stopped)
+        loaded = load_results(study, with_stopped=with_stopped)
         [panel] = map_study(loaded, estimator="nadaraya_watson").panels
         means.append(float(np.nanmean(panel.value)))
     assert means[1] < means[0]

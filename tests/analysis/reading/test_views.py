@@ -9,7 +9,7 @@ from analysis.answers.maps import chosen_estimator, map_study
 from analysis.answers.recommendations import recommend
 from analysis.errors import AnalysisError
 from analysis.reading.axes import swept_axes, with_option_columns
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from analysis.reading.views import View
 from analysis.report.commands import write_surface
 
@@ -40,7 +40,7 @@ def vary_four(trials, *, seed=0):
 def study(write_study, rows):
     folder = write_study(vary_four(rows("softloc", 90)), name="four")
     (folder / "study.yaml").write_text(SPACE)
-    return load_study(folder)
+    return load_results(folder)
 
 
 def panel(study, **view):
@@ -138,7 +138,7 @@ def test_a_bandwidth_belongs_to_the_drawn_axes(study):
 
 def test_a_fifth_parameter_is_not_told_apart(write_study, rows):
     trials = vary_four(rows("softloc", 40)).assign(weight_decay=np.random.default_rng(1).uniform(0, 1, 40))
-    found = map_study(load_study(write_study(trials)), estimator="gaussian_process")
+    found = map_study(load_results(write_study(trials)), estimator="gaussian_process")
     assert found.panels[0].whole_points.shape[1] == 4
     assert found.notes == ("averaged over learning rate, weight decay, alpha",)
 
@@ -161,7 +161,7 @@ def test_alpha_of_several_schedules_is_where_it_ends(write_study, rows):
     specs = [
         {"constant": end} if index % 2 else {"ramp": {**ramp, "high": end}} for index, end in enumerate(ends)
     ]
-    study = load_study(write_study(trials.assign(alpha=[json.dumps(spec) for spec in specs])))
+    study = load_results(write_study(trials.assign(alpha=[json.dumps(spec) for spec in specs])))
     columns = with_option_columns(study.completed)
     np.testing.assert_allclose(columns.set_index("trial_id")["alpha.end"].sort_index(), ends)
     assert [axis.label for axis in swept_axes(study, columns)][-1] == "alpha at the end"
@@ -172,7 +172,7 @@ def test_a_high_end_is_alpha_too(write_study, rows):
     highs = np.random.default_rng(0).uniform(0.5, 0.9, 30)
     specs = [{"ramp": {"low": 0.2, "high": high, "start": 0.2, "stop": 0.9}} for high in highs]
     trials = rows("softloc", 30).assign(alpha=[json.dumps(spec) for spec in specs])
-    found = map_study(load_study(write_study(trials)), view=View(at={"alpha": 0.7}))
+    found = map_study(load_results(write_study(trials)), view=View(at={"alpha": 0.7}))
     assert found.held == ("alpha ramp high 0.7",)
 
 
@@ -189,7 +189,7 @@ def test_what_differs_between_losses_alone_is_not_averaged_over(write_study, row
         rows(loss, 40).assign(alpha=json.dumps({"constant": alpha}))
         for loss, alpha in (("softloc", 0.9), ("cross_entropy", 0.0))
     ]
-    study = load_study(write_study(*groups))
+    study = load_results(write_study(*groups))
     assert len(swept_axes(study, with_option_columns(study.completed))) == 3
     assert len(swept_axes(study, with_option_columns(study.completed), by="loss")) == 2
     assert not [note for note in map_study(study).notes if "averaged" in note]

@@ -8,7 +8,7 @@ from analysis.answers.maps import map_study
 from analysis.errors import AnalysisError
 from analysis.figures.terminal import text_map
 from analysis.reading.axes import axis_of, swept_axes, with_option_columns
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from analysis.report.commands import write_surface
 
 
@@ -47,7 +47,7 @@ def test_text_fits_80_columns_and_shows_the_map(study):
 
 
 def test_panels(study):
-    study_map = map_study(load_study(study), estimator="local_linear", bandwidth=20.0)
+    study_map = map_study(load_results(study), estimator="local_linear", bandwidth=20.0)
     surface, curve = study_map.panels
     assert (surface.name, curve.name) == ("softloc", "cross_entropy")
     assert [axis.title for axis in surface.axes] == ["softness (ms)", "label noise (ms)"]
@@ -60,7 +60,7 @@ def test_panels(study):
 def test_infinite_softness_is_left_out_with_a_note(write_study, rows):
     trials = rows("softloc", 30)
     trials.loc[:3, "softness_s"] = np.inf
-    study_map = map_study(load_study(write_study(trials)))
+    study_map = map_study(load_results(write_study(trials)))
     assert len(study_map.panels[0].values) == 26
     assert "4 trials with infinite softness" in study_map.notes[0]
 
@@ -70,7 +70,7 @@ def test_other_parameters(write_study, rows):
     rng = np.random.default_rng(0)
     trials["alpha"] = [json.dumps({"constant": value}) for value in rng.uniform(0, 1, 30)]
     trials["learning_rate"] = rng.uniform(1e-3, 1e-2, 30)
-    study = load_study(write_study(trials))
+    study = load_results(write_study(trials))
     swept = swept_axes(study, with_option_columns(study.completed))
     assert [axis.column for axis in swept] == [
         "softness_s",
@@ -79,14 +79,14 @@ def test_other_parameters(write_study, rows):
         "alpha.constant",
     ]
     assert "averaged over learning rate, alpha" in map_study(study).notes
-    only = load_study(write_study(trials.assign(softness_s=0.1, label_noise_s=0.05), name="only"))
+    only = load_results(write_study(trials.assign(softness_s=0.1, label_noise_s=0.05), name="only"))
     assert [axis.column for axis in map_study(only).panels[0].axes] == ["learning_rate", "alpha.constant"]
 
 
 def test_axis_without_a_study_file_covers_the_trials(write_study, rows):
     folder = write_study(rows("softloc", 40))
     (folder / "study.yaml").unlink()
-    study = load_study(folder)
+    study = load_results(folder)
     axis = axis_of(study, study.trials, "softness_s")
     shown = axis.shown(study.trials)
     assert axis.low <= shown.min() < axis.low + 10 and axis.high - 10 <= shown.max() <= axis.high
@@ -130,7 +130,7 @@ def test_bad_options(study, change, message):
 
 
 def test_one_small_loss_does_not_hide_the_others(write_study, rows):
-    study_map = map_study(load_study(write_study(rows("softloc", 30), rows("one_sided", 2))))
+    study_map = map_study(load_results(write_study(rows("softloc", 30), rows("one_sided", 2))))
     assert [panel.name for panel in study_map.panels] == ["softloc"]
     assert any("one_sided is not drawn" in note for note in study_map.notes)
     assert "one_sided is not drawn" in text_map(study_map, colour=False)

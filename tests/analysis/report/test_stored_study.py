@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis.reading.rescoring import recording_counts, rescored, score_counts
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from analysis.report.commands import write_compare, write_recommend, write_report, write_surface
 
 STORED = Path(__file__).parents[3] / "analysis" / "examples" / "drums_210_mdb"
@@ -15,7 +15,7 @@ STORED = Path(__file__).parents[3] / "analysis" / "examples" / "drums_210_mdb"
 
 @pytest.fixture(scope="module")
 def study():
-    return load_study(STORED)
+    return load_results(STORED)
 
 
 def test_scores_follow_from_the_stored_events(study):

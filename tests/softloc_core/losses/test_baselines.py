@@ -114,7 +114,7 @@ def test_reductions_without_a_batch_axis():
 
 def test_bad_settings_are_refused():
     logit, label = random_batch(1, 1, 5)
-    with pytest.raises(ConfigError, match=r"`beta` must lie between 0 and 1, but got 1\.5"):
+    with pytest.raises(ConfigError, match=r"`beta` must be between 0 and 1, but got 1\.5"):
         bootstrap_soft_loss(logit, label, beta=1.5)
     with pytest.raises(ConfigError, match="`extension_frames` must be at least 1, but got 0"):
         extended_label(label, extension_frames=0)

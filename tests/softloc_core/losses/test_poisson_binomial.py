@@ -166,7 +166,7 @@ def test_threads_do_not_change_a_bit():
         ([[1, 6]], None, r"between 0 and the 5 frames of its sequence, but got 6 in sequence \[0, 1\]"),
         ([[1, -1]], None, r"between 0 and the 5 frames of its sequence, but got -1 in sequence \[0, 1\]"),
         ([[1, 4]], [3], r"between 0 and the 3 frames of its sequence, but got 4 in sequence \[0, 1\]"),
-        ([[1, 1]], [6], r"a length must lie between 0 and 5 frames, but got 6 in sequence \[0\]"),
+        ([[1, 1]], [6], r"a length must be between 0 and 5 frames, but got 6 in sequence \[0\]"),
         ([[1, 1]], [3, 3], r"`lengths` must have shape \[1\] or \[1, 2\], but got \[2\]"),
         ([1, 1], None, r"`count` must have shape \[1, 2\], one a sequence, but got \[2\]"),
         ([[1.0, 1.0]], None, r"`count` must hold integers, but got torch.float32"),
@@ -193,7 +193,7 @@ def test_second_derivative_is_refused():
     (gradient,) = torch.autograd.grad(
         poisson_binomial_log_prob(event, torch.tensor(2)) ** 2, event, create_graph=True
     )
-    with pytest.raises(NotImplementedError, match="have a first derivative only"):
+    with pytest.raises(NotImplementedError, match="must be differentiated only once"):
         gradient.sum().backward()
 
 
@@ -228,7 +228,7 @@ def test_initial_bias_gives_the_wanted_empty_probability():
 
 
 def test_bad_scalars_are_refused():
-    with pytest.raises(UserError, match="`empty_prob` must lie between 0 and 1, both excluded, but got 1"):
+    with pytest.raises(UserError, match="`empty_prob` must be between 0 and 1, both excluded, but got 1"):
         initial_bias(1.0, 10)
     with pytest.raises(UserError, match="`n_frames` must be above 0, but got 0"):
         initial_bias(0.5, 0)

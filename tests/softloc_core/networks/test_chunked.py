@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from torch import nn
 
-from softloc_core.networks import CompactNetwork, InPieces
+from softloc_core.networks import ChunkedNetwork, CompactNetwork
 
 
 class Centred(nn.Module):
@@ -19,13 +19,13 @@ class Centred(nn.Module):
 @given(st.integers(1, 60), st.integers(2, 25), st.integers(2, 9))
 def test_a_network_of_short_sight_gives_the_same_in_pieces(n_frames, piece, margin):
     features = torch.randn(2, n_frames, 3, generator=torch.Generator().manual_seed(n_frames))
-    network = InPieces(Centred(), piece_frames=piece, margin_frames=margin).eval()
+    network = ChunkedNetwork(Centred(), chunk_frames=piece, margin_frames=margin).eval()
     torch.testing.assert_close(network(features), Centred()(features))
 
 
 def test_training_and_short_recordings_are_left_alone():
     inner = CompactNetwork(n_bands=3, n_channels=2, initial_logit=-3.0)
-    network = InPieces(inner, piece_frames=20, margin_frames=5)
+    network = ChunkedNetwork(inner, chunk_frames=20, margin_frames=5)
     features = torch.randn(2, 50, 3)
     with torch.no_grad():
         torch.testing.assert_close(network.train()(features), inner(features))
@@ -40,7 +40,7 @@ def test_an_lstm_differs_little_where_it_is_read_in_pieces():
     with torch.no_grad():
         whole = inner(features)
         error = [
-            (InPieces(inner, piece_frames=100, margin_frames=margin).eval()(features) - whole).abs()
+            (ChunkedNetwork(inner, chunk_frames=100, margin_frames=margin).eval()(features) - whole).abs()
             for margin in (0, 20)
         ]
     # The ends are repeated frames to the one and nothing to the other.

@@ -154,6 +154,7 @@ def test_weights_are_those_that_are_scored(trial, data):
     assert any(not torch.equal(value, weights[name]) for name, value in run.weights().items())
 
 
-def test_an_unknown_network_is_refused(config, data):
-    with pytest.raises(ConfigError, match=r"`network` must be one of .*but got none"):
-        TrialRun(replace(config, network="none"), data)
+@pytest.mark.parametrize("field", ["network", "loss"])
+def test_an_unknown_name_raises(config, data, field):
+    with pytest.raises(ConfigError, match=rf"`{field}` must be one of .*but got unknown"):
+        TrialRun(replace(config, **{field: "unknown"}), data)

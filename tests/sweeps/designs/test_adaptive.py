@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from scipy.stats import qmc
 
 from analysis.regression.gaussian_process import fit_gaussian_process
 from analysis.regression.kernel import Grid
@@ -15,8 +14,8 @@ SPACE = {
 }
 
 
-def told(design, surface="cliff", *, noise_sd=0.01, n=None, workers=1):
-    """Run the design on a known surface and return its points."""
+def run(design, surface="cliff", *, noise_sd=0.01, n=None, workers=1, results=None):
+    """Run a design on a known surface, append its points and values to `results`, and return the points."""
     rng, points = np.random.default_rng(0), []
     while n is None or len(points) < n:
         batch = [point for point in (design.ask() for _ in range(workers)) if point is not None]
@@ -26,27 +25,28 @@ def told(design, surface="cliff", *, noise_sd=0.01, n=None, workers=1):
             value = KNOWN_SURFACES[surface](point["softness"], point["label_noise"]) + rng.normal(0, noise_sd)
             design.tell(point, float(value))
             points.append((point["softness"], point["label_noise"]))
+            if results is not None:
+                results.append((point, float(value)))
     return np.array(points)
 
 
-def test_is_deterministic_and_keeps_its_budget():
-    first, second = (told(AdaptiveDesign(SPACE, seed=3, budget=34)) for _ in range(2))
+def test_is_deterministic_and_stays_within_its_budget():
+    first, second = (run(AdaptiveDesign(SPACE, seed=3, budget=34)) for _ in range(2))
     assert len(first) == 34
     np.testing.assert_array_equal(first, second)
     assert np.all((first >= 0) & (first <= [150, 100]))
-    assert not np.array_equal(first[:24], told(AdaptiveDesign(SPACE, seed=4, budget=24)))
+    assert not np.array_equal(first[:24], run(AdaptiveDesign(SPACE, seed=4, budget=24)))
 
 
-def test_knows_a_cliff_better_than_sobol_points_do():
+def test_learns_a_cliff_better_than_sobol_points_do():
     grid = Grid((np.linspace(0, 150, 31), np.linspace(0, 100, 21)))
     truth = KNOWN_SURFACES["cliff"](*grid.points().T)
     errors = {"sobol": [], "adaptive": []}
     for seed in range(3):
         for name in errors:
-            design = AdaptiveDesign(SPACE, seed=seed, budget=44)
-            if name == "sobol":
-                design._n_first, design._first = 44, qmc.Sobol(2, rng=seed).random_base2(6)
-            points = told(design)
+            # An adaptive design with 44 first points is a Sobol sequence.
+            design = AdaptiveDesign(SPACE, seed=seed, budget=44, n_first=44 if name == "sobol" else None)
+            points = run(design)
             rng = np.random.default_rng(seed)
             values = KNOWN_SURFACES["cliff"](*points.T) + rng.normal(0, 0.01, len(points))
             fit = fit_gaussian_process(points, values, np.ones(len(points)))
@@ -54,9 +54,9 @@ def test_knows_a_cliff_better_than_sobol_points_do():
     assert np.mean(errors["adaptive"]) < 0.95 * np.mean(errors["sobol"])
 
 
-def test_pending_points_keep_workers_apart():
+def test_pending_points_keep_workers_apart_from_each_other():
     design = AdaptiveDesign(SPACE, seed=0, budget=60)
-    told(design, n=24)
+    run(design, n=24)
     batch = [design.ask() for _ in range(6)]
     at = np.array([[point["softness"] / 150, point["label_noise"] / 100] for point in batch])
     distance = np.linalg.norm(at[:, None] - at, axis=2)[np.triu_indices(6, 1)]
@@ -64,34 +64,34 @@ def test_pending_points_keep_workers_apart():
 
 
 @pytest.mark.parametrize("focus", ["ridge", "level"])
-def test_focus_draws_points_to_where_it_matters(focus):
+def test_focus_attracts_points_to_the_region_of_interest(focus):
     def share_near(points):
         if focus == "ridge":
             return np.mean(np.abs(points[:, 0] - 25 - 0.8 * points[:, 1]) < 25)
         return np.mean(np.abs(KNOWN_SURFACES["ridge"](*points.T) - 0.95 * 0.88) < 0.04)
 
     focused, plain = (
-        told(AdaptiveDesign(SPACE, seed=1, budget=48, focus=name), surface="ridge")[24:]
+        run(AdaptiveDesign(SPACE, seed=1, budget=48, focus=name), surface="ridge")[24:]
         for name in (focus, "surface")
     )
     assert share_near(focused) > share_near(plain)
 
 
-def test_stops_when_the_surface_is_known_and_says_what_that_saved():
+def test_stops_when_the_surface_is_known_and_reports_the_trials_saved():
     design = AdaptiveDesign(SPACE, seed=0, budget=200, max_standard_error=0.02)
-    points = told(design, surface="wave", noise_sd=0.005)
+    points = run(design, surface="wave", noise_sd=0.005)
     assert 24 <= len(points) < 120
     assert design.is_known and design.largest_standard_error <= 0.02
     assert design.ask() is None
     assert design.equivalent_random_trials() > len(points)
     summary = design.summary()
-    assert f"adaptive: {len(points)} of the study's 200 trials" in summary and "(asked for: 0.02)" in summary
-    assert f"{200 - len(points)} saved against the study's trials" in summary
+    assert f"used {len(points)} of the study's 200 trials" in summary and "(limit: 0.02)" in summary
+    assert f"Trials saved: {200 - len(points)} of the study's budget" in summary
     assert f"{3 * len(points)} of the study's 600 trials" in design.summary(runs_a_point=3)
-    assert "too few to say" in AdaptiveDesign(SPACE, seed=0, budget=9).summary()
+    assert "too few to tell" in AdaptiveDesign(SPACE, seed=0, budget=9).summary()
 
 
-def test_failed_trials_teach_nothing_and_do_not_block():
+def test_failed_trials_are_ignored_and_do_not_block_the_design():
     design = AdaptiveDesign(SPACE, seed=0, budget=30)
     for _ in range(30):
         design.tell(design.ask(), None)
@@ -99,16 +99,16 @@ def test_failed_trials_teach_nothing_and_do_not_block():
     assert design.largest_standard_error == np.inf
 
 
-def test_goes_on_from_points_it_never_gave():
-    first = AdaptiveDesign(SPACE, seed=0, budget=60)
-    told(first, n=30)
+def test_learns_from_points_that_it_did_not_propose():
+    first, results = AdaptiveDesign(SPACE, seed=0, budget=60), []
+    run(first, n=30, results=results)
     again = AdaptiveDesign(SPACE, seed=9, budget=60)
-    for (softness, noise), value in first._told[0]:
-        again.tell({"softness": softness * 150, "label_noise": noise * 100}, value)
+    for point, value in results:
+        again.tell(point, value)
     assert again.largest_standard_error == pytest.approx(first.largest_standard_error, rel=1e-6)
 
 
-def test_every_listed_value_gets_its_surface():
+def test_every_listed_value_has_its_own_surface():
     space = {**SPACE, "loss": Parameter("choice", ("softloc", "one_sided"))}
     design = AdaptiveDesign(space, seed=0, budget=60)
     losses = []
@@ -120,7 +120,7 @@ def test_every_listed_value_gets_its_surface():
     assert losses[48:].count("one_sided") > 8
 
 
-def test_other_kinds_of_ranges():
+def test_logarithmic_and_integer_ranges():
     space = {
         "learning_rate": Parameter("log_uniform", (1e-4, 1e-2)),
         "iterations": Parameter("integers", (100, 1000)),
@@ -131,7 +131,7 @@ def test_other_kinds_of_ranges():
         point = design.ask()
         assert 1e-4 <= point["learning_rate"] <= 1e-2 and 100 <= point["iterations"] <= 1000
         design.tell(point, float(np.log10(point["learning_rate"]) / 10 + point["iterations"] / 5000))
-    assert not design._pending[0]
+    assert design.n_pending == 0
 
 
 @pytest.mark.parametrize(
@@ -142,6 +142,6 @@ def test_other_kinds_of_ranges():
         ({"max_standard_error": 0.0}, "`stop: max_standard_error` must be a number above 0, but got 0.0"),
     ],
 )
-def test_refused(change, message):
+def test_invalid_arguments_are_rejected(change, message):
     with pytest.raises(ConfigError, match=message):
         AdaptiveDesign(**{"space": SPACE, "seed": 0, "budget": 10, **change})

@@ -19,16 +19,16 @@ from sweeps.execution.progress import Counts
 from sweeps.execution.recorder import Recorder
 from sweeps.execution.staging import staging_of
 from sweeps.execution.time_limit import TrialTimeoutError, time_limit
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.planning.source import trial_source
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, Reached, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import StoredTrial, TrialStore
+from sweeps.study import Study
 from sweeps.study.checkpoint_rule import CheckpointRule
 from sweeps.study.early_stopping import RULES, EarlyStopping
 from sweeps.study.objectives import F1
-from sweeps.study.reading import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings(

@@ -17,8 +17,8 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from sweeps.planning.planner import Planner, load_data
-from sweeps.study.reading import Study
+from sweeps.planning import Planner, load_data
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.ray

@@ -20,10 +20,10 @@ import pytest
 import torch
 
 from softloc_core.trial.run import TrialRun
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.weights import load_weights
+from sweeps.study import Study
 from sweeps.study.early_stopping import RULES
-from sweeps.study.reading import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]

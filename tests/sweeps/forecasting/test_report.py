@@ -20,11 +20,11 @@ from sweeps.forecasting import report as plan_report
 from sweeps.forecasting.forecast import Spread, forecast, makespan_s, trial_spread, trials_at_once
 from sweeps.forecasting.pilot import Timing, kind_of, measured_kinds, run_pilots, timings_of
 from sweeps.forecasting.report import PlanOptions, PlanReport, plan_study
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.planning.source import POINTS_FILE
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Resources, Study
+from sweeps.study import Resources, Study
 from sweeps.testing.simulation import SimulatedTrial
 
 MakeStudy = Callable[..., Study]

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.reading.results import Study
+from analysis.reading.results import StoredStudy
 from sweeps.inspection.importance import parameter_importance
 
 
@@ -20,7 +20,7 @@ def study(n=60, **columns):
             "f1": 0.9 - 4 * noise_s + rng.normal(0, 0.01, n),
         }
     )
-    return Study("here", "simulated", trials.assign(**columns), {})
+    return StoredStudy("here", "simulated", trials.assign(**columns), {})
 
 
 def test_finds_what_matters():
@@ -34,7 +34,7 @@ def test_finds_what_matters():
 def test_infinite_softness_is_left_out():
     trials = study().trials
     trials.loc[:4, "softness_s"] = np.inf
-    assert "softness (ms)" in parameter_importance(Study("here", "simulated", trials, {}))
+    assert "softness (ms)" in parameter_importance(StoredStudy("here", "simulated", trials, {}))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pyarrow import fs
 from rich.console import Console
 
 from softloc_core.errors import UserError
-from sweeps.execution import progress
+from sweeps.execution import progress, status_file
 from sweeps.execution.progress import Counts, ProgressLine
 from sweeps.execution.ray import node_load
 from sweeps.execution.ray.node_load import NodeLoad, node_loads
@@ -24,11 +24,11 @@ from sweeps.execution.recorder import Recorder
 from sweeps.execution.status_file import StatusFile
 from sweeps.inspection import status
 from sweeps.inspection.status import status_text, watch_status
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 LOCATION = "memory://bucket/sim"
@@ -174,7 +174,7 @@ def test_the_status_is_written_by_a_thread_that_a_slow_store_may_hold_up(
     folder = StudyFolder(tmp_path)
     recorder = SimpleNamespace(errors=["one"], ended_by_host={"here": 2})
     line = ProgressLine(Counts(designed=3, done=2), console=Console(file=io.StringIO()))
-    monkeypatch.setattr(status, "node_loads", lambda: 1 / 0)  # Ray is on its way down
+    monkeypatch.setattr(status_file, "node_loads", lambda: 1 / 0)  # Ray is on its way down
     file = StatusFile(folder, line, recorder)  # type: ignore[arg-type]
     for _ in range(3):
         file.tick()

@@ -17,9 +17,9 @@ import pytest
 from softloc_core.errors import ConfigError, UserError
 from sweeps.mlflow_view.address import validate_database_uri, validate_tracking_uri, without_credentials
 from sweeps.mlflow_view.dashboard import rebuild_mlflow, serve_dashboard
+from sweeps.planning import Planner, load_data
 from sweeps.planning.identity import resolved_study
-from sweeps.planning.planner import Planner, load_data
-from sweeps.study.reading import Study
+from sweeps.study import Study
 
 
 def refusal(validate: Callable[[str], None], uri: str) -> str | None:

@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from analysis.errors import AnalysisError
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from sweeps.mlflow_view import live_picture as live_view
 from sweeps.mlflow_view.live_picture import LiveView, Pace
 from sweeps.mlflow_view.picture import StudyView, study_view, summary_table
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 AT_ONCE = Pace(first_trials=1, every_s=0.0, growth=0.0)
@@ -66,7 +66,7 @@ def test_a_view_holds_the_map_and_the_summary(study: str) -> None:
     assert view.n_trials == 12
     assert set(view.files) == {"heat_map.png", "summary.csv", "summary.txt"}
     assert view.files["heat_map.png"].startswith(b"\x89PNG")
-    trials = load_study(study).completed
+    trials = load_results(study).completed
     [row] = csv.DictReader(view.files["summary.csv"].decode().splitlines())
     best = trials.loc[trials["f1"].idxmax()]
     assert (row["loss"], row["completed"], row["failed"]) == ("softloc", "12", "0")
@@ -89,7 +89,7 @@ def test_a_study_without_a_map_says_why(study: str) -> None:
 
 
 def test_a_loss_whose_trials_all_failed_stands_in_the_summary(study: str) -> None:
-    loaded = load_study(study)
+    loaded = load_results(study)
     failed = loaded.trials.head(2).assign(status="failed", f1=float("nan"), loss="count", trial_id=["x", "y"])
     both = type(loaded)(loaded.location, loaded.name, pd.concat([loaded.trials, failed]), {})
     table = summary_table(both).set_index("loss")
@@ -135,7 +135,7 @@ def test_a_drawing_that_fails_is_let_go(tmp_path: Path, caplog: pytest.LogCaptur
         assert live._thread is not None
         live._thread.join(timeout=120)
     assert (
-        "the study could not be drawn while it runs: analysis.reading.results.AnalysisError: a study must"
+        "the study could not be drawn while it runs: analysis.errors.AnalysisError: a study must"
         in caplog.text
     )
 
@@ -143,10 +143,10 @@ def test_a_drawing_that_fails_is_let_go(tmp_path: Path, caplog: pytest.LogCaptur
 def test_a_view_of_several_tasks_has_a_map_of_each(study: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from sweeps.mlflow_view import picture as module
 
-    loaded = load_study(study)
+    loaded = load_results(study)
     other = loaded.trials.assign(task="other")
     both = replace(loaded, trials=pd.concat([loaded.trials, other[other.index < 1]], ignore_index=True))
-    monkeypatch.setattr(module, "load_study", lambda location: both)
+    monkeypatch.setattr(module, "load_results", lambda location: both)
     view = study_view(study)
     assert set(view.files) == {"simulated_heat_map.png", "summary.csv", "simulated_summary.txt"}
     assert "No heat map of other: " in view.note

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from analysis.reading.results import load_study
+from analysis.reading.results import load_results
 from softloc_core.errors import ConfigError
 from sweeps.execution.progress import Counts, ProgressLine
 from sweeps.execution.recorder import Recorder
@@ -20,13 +20,13 @@ from sweeps.forecasting.report import PlanOptions, plan_study
 from sweeps.inspection.status import status_text
 from sweeps.mlflow_view.picture import study_view
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, Reached, completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.storage.weights import load_weights, weights_file, weights_name
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings(
@@ -149,10 +149,10 @@ def test_a_study_of_stopped_trials_alone_is_no_study_that_has_not_begun(tmp_path
 
 def test_an_export_keeps_what_stopped_trials_reached(store: TrialStore, tmp_path: Path) -> None:
     export_study(str(store.folder), str(tmp_path / "export"))
-    exported = load_study(tmp_path / "export")
+    exported = load_results(tmp_path / "export")
     assert exported.stopped["iterations_done"].tolist() == [2]
     assert [json.loads(text) for text in exported.stopped["reports"]] == [{"2": 0.25}]
-    assert (len(exported.completed), len(load_study(tmp_path / "export", with_stopped=True).completed)) == (
+    assert (len(exported.completed), len(load_results(tmp_path / "export", with_stopped=True).completed)) == (
         1,
         2,
     )

@@ -25,12 +25,12 @@ from sweeps.mlflow_view.database import study_database
 from sweeps.mlflow_view.picture import StudyView
 from sweeps.mlflow_view.thread import TrackerThread
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.environment import driver_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 # MLflow uses deprecated parts of SQLAlchemy, and both leave connections to the garbage collector.

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from softloc_core.errors import ConfigError
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.planning.source import POINTS_FILE, trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings(
@@ -116,8 +116,8 @@ def test_a_surface_that_is_known_ends_the_study_early_and_says_what_that_saved(
     plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
     again = trial_source(plan, TrialStore(folder).load(), folder)
     assert again.n_left == 0 and again.next() is None
-    assert f"adaptive: {n_run} of the study's 60 trials" in str(again.summary)
-    assert f"{60 - n_run} saved against the study's trials" in str(again.summary)
+    assert f"adaptive: used {n_run} of the study's 60 trials" in str(again.summary)
+    assert f"Trials saved: {60 - n_run} of the study's budget" in str(again.summary)
 
 
 def test_a_design_that_does_not_learn_has_nothing_to_say(

@@ -11,15 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.reading.results import load_study, load_table
+from analysis.reading.results import load_results, load_table
 from softloc_core.errors import ConfigError
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.schema import ADDED
 from sweeps.storage.store import GATHERED, TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -52,7 +52,7 @@ def test_an_export_reads_as_the_study_does(study_folder: Path, tmp_path: Path) -
     lines = export_study(str(study_folder), str(target))
     assert len(lines) == 5 and lines[-1].startswith(f"{target}/trials/{GATHERED}: ")
     assert sorted(path.name for path in target.rglob("*.*")) == [*[GATHERED] * 4, "study.yaml"]
-    one, other = load_study(study_folder), load_study(target)
+    one, other = load_results(study_folder), load_results(target)
     pd.testing.assert_frame_equal(one.trials, other.trials)
     assert one.definition == other.definition
     for table in ("events", "history", "references"):
@@ -77,7 +77,7 @@ def test_a_trial_run_again_beside_an_export_counts_once(study_folder: Path, tmp_
     one = next((study_folder / "trials").iterdir())
     (target / "trials" / one.name).write_bytes(one.read_bytes())
     assert len(TrialStore(StudyFolder(target)).load()) == 4
-    assert len(load_study(target).trials) == 4
+    assert len(load_results(target).trials) == 4
 
 
 def test_tables_can_be_left_out(study_folder: Path, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_what_an_older_version_wrote_is_exported_with_what_came_later(
         old = old.append_column("schema_version", pa.array([1], pa.int32()))
         pq.write_table(old, path)
     export_study(str(study_folder), str(tmp_path / "new"))
-    trials = load_study(tmp_path / "new").trials
+    trials = load_results(tmp_path / "new").trials
     assert set(trials["decoding_options"]) == {"{}"} == set(trials["ensemble_options"])
     assert set(trials["rate_centre"]) == {1.0} and set(trials["stacking"]) == {0.0}
     assert trials["measures"].isna().all() and set(trials["schema_version"]) == {1}

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from analysis.reading.results import load_study, load_table
-from sweeps.planning.planner import Planner, load_data
+from analysis.reading.results import load_results, load_table
+from sweeps.planning import Planner, load_data
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock
 from sweeps.storage.records import Provenance, TrialRecord, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -78,7 +78,7 @@ def test_a_study_in_a_bucket(out: str, records: list[TrialRecord]) -> None:
     assert {i: trial.row["f1"] for i, trial in loaded.items()} == {r.trial_id: r.row["f1"] for r in records}
     assert store.rows("events", records[0].trial_id) == list(records[0].events)
     # The analysis reads the same address.
-    study = load_study(str(folder))
+    study = load_results(str(folder))
     assert sorted(study.completed["trial_id"]) == sorted(loaded)
     assert set(load_table(str(folder), "events")["trial_id"]) == set(loaded)
 
@@ -93,7 +93,7 @@ def test_a_damaged_part_in_a_bucket_is_set_aside(out: str, records: list[TrialRe
         store.folder.write(f"{table}/{record.trial_id}.parquet", content[: len(content) // 2])
     assert set(store.load()) == {record.trial_id for record in records[2:]}
     assert len(store.set_aside) == 3
-    assert len(load_study(out).trials) == 2
+    assert len(load_results(out).trials) == 2
 
 
 def test_one_driver_holds_a_study_in_a_bucket(out: str, monkeypatch: pytest.MonkeyPatch) -> None:

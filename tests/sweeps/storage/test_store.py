@@ -15,13 +15,13 @@ import pytest
 
 from softloc_core.tasks import TASKS, TaskData
 from softloc_core.trial.run import TrialConfig
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.storage import folder as folder_module
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record, not_finite
 from sweeps.storage.schema import SCHEMA_VERSION, TABLES, arrow_schema, markdown
 from sweeps.storage.store import NewerSchemaError, TrialStore
-from sweeps.study.reading import Study
+from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
 
 PROVENANCE = Provenance("sim", "0.1.0", "abc")
@@ -126,9 +126,9 @@ def test_a_damaged_part_is_set_aside_counted_and_said(
     assert not path.exists()
     assert path.with_name(f"{path.name}.corrupt").exists()
     # And the analysis, which reads trials/*.parquet, can read what is left.
-    from analysis.reading.results import load_study
+    from analysis.reading.results import load_results
 
-    assert len(load_study(str(store.folder)).trials) == 2
+    assert len(load_results(str(store.folder)).trials) == 2
 
 
 def test_a_damaged_history_is_no_rows(store: TrialStore, records: list[TrialRecord]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from softloc_core.features.cache import FRONT_ENDS
+from softloc_core.features import FRONT_ENDS
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.tasks.drums.kit import RATE_HZ, draw_kit
 from softloc_core.tasks.drums.patterns import CHANNEL_OF_VOICE, STYLES, draw_part

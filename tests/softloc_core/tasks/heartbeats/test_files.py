@@ -108,7 +108,7 @@ def test_wfdb_at_another_rate(tmp_path):
         ({"pvc_sample": None}, "a record must contain signal_mv, rate_hz, .*, but got no pvc_sample in"),
         ({"rate_hz": 128}, "a record must be sampled at 360 Hz, but got 128 Hz in"),
         ({"signal_mv": np.full(720, np.nan)}, "a signal must be finite, but got nan at sample 0 in"),
-        ({"signal_mv": np.zeros((2, 720))}, r"`signal_mv` must be one-dimensional, but got the shape \(2, 720\)"),
+        ({"signal_mv": np.zeros((2, 720))}, r"must be one-dimensional, but got the shape \(2, 720\)"),
         ({"beat_sample": np.array([100, 720])}, "a beat must lie within samples 0 to 719, but got 720"),
         ({"beat_sample": np.array([350, 100])}, "samples of a beat must ascend, but got 100 after 350"),
         ({"pvc_sample": np.array([351])}, "a pvc must be one of the beats, but got sample 351 in row 0 in"),

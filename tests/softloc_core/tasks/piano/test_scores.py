@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from softloc_core.events import EventList
-from softloc_core.metrics.recording_means import mean_over_recordings
+from softloc_core.metrics.events import mean_over_recordings
 from softloc_core.tasks import TASKS, Recording, TaskData
 from softloc_core.tasks.piano.keys import KEY_NAMES
 
