@@ -16,7 +16,7 @@ from softloc_core.tasks.drums.rendered import SyntheticSource
 
 __all__ = ["DrumTask"]
 
-# Chosen on training recordings left out of training; see docs/tasks.md.
+# Chosen on training recordings left out of training; see docs/tasks/drums.md.
 _COMPACT: Mapping[str, Any] = {
     "features": "log_mel_48",
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),

@@ -24,7 +24,7 @@ TIGHT_TOLERANCE_S, WIDE_TOLERANCE_S = 0.05, 0.25
 _DEFAULTS: Mapping[str, Any] = {
     "features": "imu_100",
     "excerpt_s": 3.0,
-    # Chosen on rendered training persons left out of training; see docs/tasks.md.
+    # Chosen on rendered training persons left out of training; see docs/tasks/gait.md.
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
     "iterations": 250,
     "batch_size": 8,

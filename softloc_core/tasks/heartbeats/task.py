@@ -28,7 +28,7 @@ FIELD_TOLERANCE_S = 0.15
 _DEFAULTS: Mapping[str, Any] = {
     "features": "ecg_60",
     "excerpt_s": 3.0,
-    # Chosen on training records left out of training; see docs/tasks.md.
+    # Chosen on training records left out of training; see docs/tasks/heartbeats.md.
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
     "iterations": 600,
     "batch_size": 16,
