@@ -143,7 +143,7 @@ def test_recording_and_annotation_need_each_other(
 
 def test_an_unknown_track_is_named(write_mdb: WriteMdb, tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"one of MDB Drums' 23, but got Polka in .*MusicDelta_Polka_Drum\.wav"
+        DataError, match=r"one of the 23 tracks of MDB Drums, but got Polka in .*MusicDelta_Polka_Drum\.wav"
     ):
         _load(write_mdb("Rock", "Punk", "Polka"), tmp_path)
 
