@@ -14,7 +14,7 @@ __all__ = ["CompactNetwork"]
 class CompactNetwork(nn.Module):
     """Convolutions with batch norm, an LSTM, linear output; by default two of 5 taps and 32 channels, 2 x 32.
 
-    Chosen for drums by measurement on training recordings left out of training (`docs/tasks.md` has the
+    Chosen for drums by measurement on training recordings left out of training (`docs/tasks/drums.md` has the
     figures). The LSTM reads both ways: a causal one needs several times the iterations until the count loss
     has gathered the mass of frequent events, and fires later. Dropout is left out: it keeps that mass apart.
 
