@@ -197,7 +197,9 @@ def test_a_job_runs_is_followed_and_stopped(head: tuple[str, dict[str, str]], tm
     stranger = {**environment, "RAY_AUTH_TOKEN": TOKEN[::-1]}
     code, said, problem = softloc(*command, environment=stranger)
     assert (code, said) == (2, "")
-    assert problem.startswith("softloc: --address must be the dashboard of a running Ray cluster, such as http")
+    assert problem.startswith(
+        "softloc: --address must be the dashboard of a running Ray cluster, such as http"
+    )
     assert "Traceback" not in problem
 
     code, said, problem = softloc(*command, "--set", "iterations=5000", environment=environment)

@@ -19,6 +19,7 @@ from sweeps.mlflow_view.address import validate_database_uri, validate_tracking_
 from sweeps.mlflow_view.dashboard import rebuild_mlflow, serve_dashboard
 from sweeps.planning.identity import resolved_study
 from sweeps.study import Study
+from tests.sweeps.simulated_studies import plan
 
 
 def refusal(validate: Callable[[str], None], uri: str) -> str | None:
@@ -166,7 +167,8 @@ def test_a_server_is_given_the_login_of_address_or_environment(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     study = make_study()
-    (tmp_path / "study.yaml").write_text(resolved_study(study))
+    planner = plan(study)
+    (tmp_path / "study.yaml").write_text(resolved_study(planner))
     with pytest.raises(
         UserError, match=f"MLflow must be reachable at http://.*{address}, but: .*not you"
     ) as caught:
