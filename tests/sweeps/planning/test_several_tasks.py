@@ -106,20 +106,20 @@ def test_one_name_is_the_source_of_every_task() -> None:
         (
             "[simulated, coarse]",
             "[coarse, coarse]",
-            "`task` must list at least one task, and each once, but got",
+            "`task` must list at least one task, and each once, but",
         ),
         ("[simulated, coarse]", "[simulated, golph]", "must be one of "),
         (
             "coarse: other}",
             "golf: other}",
-            "`data` must give a source for each task (simulated, coarse), but got",
+            "`data` must give a source for each task (simulated, coarse), but",
         ),
         ("coarse: other}", "coarse: none}", "`data.coarse` must be one of other, but got none in "),
         ("trials: 24", "trials: 25", "`trials` must be a multiple of 2, the number of tasks, but got 25 in "),
         (
             "design: sobol",
             "design: tpe",
-            "`task` must be a single task for `design: tpe`, which learns from results (designs for several tasks: ",
+            "`task` must be a single task for `design: tpe`, which learns from results (",
         ),
     ],
 )
