@@ -89,9 +89,9 @@ def test_moved_events_stay_within_the_recording_and_keep_their_number(
         ([1.0], [], 10.0, "every event needs a channel, but got 1 times, 0 channels"),
         ([], [], math.nan, "duration must be finite and >= 0 s, but got nan"),
         ([], [], -1.0, "duration must be finite and >= 0 s, but got -1.0"),
-        ([-0.1], [0], 10.0, "must lie within the recording, 0 to 10 s, but got -0.1 s"),
-        ([1.0, 10.5], [0, 0], 10.0, "must lie within the recording, 0 to 10 s, but got 10.5 s"),
-        ([math.nan], [0], 10.0, "must lie within the recording, 0 to 10 s, but got nan s"),
+        ([-0.1], [0], 10.0, "must be within the recording, 0 to 10 s, but got -0.1 s"),
+        ([1.0, 10.5], [0, 0], 10.0, "must be within the recording, 0 to 10 s, but got 10.5 s"),
+        ([math.nan], [0], 10.0, "must be within the recording, 0 to 10 s, but got nan s"),
         ([1.0], [-1], 10.0, "channels must be at least 0, but got -1"),
     ],
 )
