@@ -133,22 +133,22 @@ def test_weights_that_do_not_fit_are_named(network, tmp_path):
     trunk = MobileNetV2Features()
     state = flat_names(network.trunk.state_dict())
     torch.save({name: w for name, w in state.items() if name != "features.3.conv.0.weight"}, path)
-    with pytest.raises(DataError, match=r"1 missing and 0 too many \(first missing: features.3.conv.0.weig"):
+    with pytest.raises(DataError, match=r"1 missing and 0 unknown \(first missing: features.3.conv.0.weig"):
         load_trunk_weights(trunk, path)
     torch.save({**state, "features.19.0.weight": torch.zeros(1)}, path)
-    with pytest.raises(DataError, match=r"0 missing and 1 too many \(first too many: features.19.0.weight\)"):
+    with pytest.raises(DataError, match=r"0 missing and 1 unknown \(first unknown: features.19.0.weight\)"):
         load_trunk_weights(trunk, path)
     torch.save({**state, "features.0.0.weight": torch.zeros(16, 3, 3, 3)}, path)
-    with pytest.raises(DataError, match=r"must have the shape \(32, 3, 3, 3\) .*but got \(16, 3, 3, 3\)"):
+    with pytest.raises(DataError, match=r"must have shape \(32, 3, 3, 3\) .*but got \(16, 3, 3, 3\)"):
         load_trunk_weights(trunk, path)
 
 
 def test_files_that_hold_no_weights_are_named(tmp_path):
     trunk, path = MobileNetV2Features(), tmp_path / "weights.pt"
-    with pytest.raises(DataError, match="must stand in a file, but got none at"):
+    with pytest.raises(DataError, match="must be in a file, but got none at"):
         load_trunk_weights(trunk, path)
     path.write_text("no weights at all")
-    with pytest.raises(DataError, match=r"must be a state dict saved by torch, but got \w+ on reading"):
+    with pytest.raises(DataError, match=r"must be a state dict saved by torch, but got \w+ when reading"):
         load_trunk_weights(trunk, path)
     torch.save([1, 2], path)
     with pytest.raises(DataError, match="must be a state dict, but got list in"):
