@@ -62,13 +62,13 @@ class EdTcn(nn.Module):
         missing = -n_frames % 2 ** len(self.encoder)
         sequence = torch.cat([features, features[:, -1:].expand(-1, missing, -1)], dim=1).transpose(1, 2)
         for convolution in self.encoder:
-            sequence = functional.max_pool1d(self._activated(convolution(sequence)), 2)
+            sequence = functional.max_pool1d(self.activation(convolution(sequence)), 2)
         for convolution in self.decoder:
-            sequence = self._activated(convolution(sequence.repeat_interleave(2, dim=2)))
+            sequence = self.activation(convolution(sequence.repeat_interleave(2, dim=2)))
         score: Tensor = self.output(sequence.transpose(1, 2))
         return exclusive_logit(score[:, :n_frames].transpose(1, 2))
 
-    def _activated(self, sequence: Tensor) -> Tensor:
+    def activation(self, sequence: Tensor) -> Tensor:
         """Apply dropout of whole channels, then the normalised ReLU."""
         positive = functional.relu(functional.dropout1d(sequence, self.dropout, training=self.training))
         return positive / (positive.amax(dim=1, keepdim=True) + _FLOOR)

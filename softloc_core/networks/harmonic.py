@@ -56,13 +56,13 @@ class HarmonicNetwork(nn.Module):
         n_bands = features.shape[2]
         bands = self.normalise(with_difference(features).transpose(1, 2))
         image = torch.stack([bands[:, :n_bands], bands[:, n_bands:]], dim=1).transpose(2, 3)
-        keys = self.in_time(self.gather(self._harmonics(self.local(image))))
+        keys = self.in_time(self.gather(self.gather_harmonics(self.local(image))))
         summary = torch.cat([keys.mean(dim=3), keys.amax(dim=3)], dim=1).transpose(1, 2)
         context = self.to_keys(self.context(summary)[0]).transpose(1, 2)
         logit: Tensor = self.output(functional.relu(keys + context.unsqueeze(3)))[:, 0]
         return logit.transpose(1, 2) + self.key_bias[:, None]
 
-    def _harmonics(self, image: Tensor) -> Tensor:
+    def gather_harmonics(self, image: Tensor) -> Tensor:
         """Gather harmonics, [batch, channel, frame, band] -> [batch, harmonic x channel, frame, key]."""
         first, last = min(self.shifts), max(self.shifts)
         n_reached = _BANDS_PER_SEMITONE * (self.n_keys - 1) + 1

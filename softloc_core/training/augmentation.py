@@ -114,19 +114,19 @@ class AugmentedSet:
             spread = 2 * torch.rand(len(owner), generator=generator, dtype=torch.float64) - 1
             rate = setting.rate_centre + setting.rate_variation * spread
             rate = torch.where(place[owner] < setting.rate_share, rate, torch.ones_like(rate))
-            drawn = self.training_set.excerpts_at(pick, rate.numpy())
+            sampled = self.training_set.excerpts_at(pick, rate.numpy())
         else:
-            drawn = self.training_set.excerpts(pick)
-        return drawn if not len(stacked) else self._stacked(drawn, stacked, size=size)
+            sampled = self.training_set.excerpts(pick)
+        return sampled if not len(stacked) else self._stacked(sampled, stacked, size=size)
 
-    def _stacked(self, drawn: Batch, stacked: Tensor, *, size: int) -> Batch:
+    def _stacked(self, sampled: Batch, stacked: Tensor, *, size: int) -> Batch:
         """Return the first `size` excerpts, adding the second excerpts to those that are stacked.
 
         Labels are united: as elsewhere, two events of a class in one frame count as one. The length of a sum
         is the shorter of the two lengths.
         """
         assert self.feature_sum is not None  # judge_augmentation returned it
-        features, label, lengths = drawn
+        features, label, lengths = sampled
         stacked = stacked.to(features.device)
         sums = self.feature_sum(features[stacked], features[size:])
         features = features[:size].index_copy(0, stacked, sums)
