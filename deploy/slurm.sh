@@ -7,7 +7,7 @@
 #SBATCH --time=08:00:00
 set -euo pipefail
 
-# One token for this job's Ray: other users of the nodes are not let in.
+# A token for this job's Ray, so that other users of the nodes cannot use it.
 export RAY_AUTH_MODE=token RAY_AUTH_TOKEN
 RAY_AUTH_TOKEN=$(python -c 'import secrets; print(secrets.token_hex(32))')
 
@@ -22,5 +22,5 @@ if ((${#nodes[@]} > 1)); then
         ray start --address="$head:$port" --num-cpus="$SLURM_CPUS_PER_TASK" --block &
     sleep 15
 fi
-# Run again after the time limit, the study goes on with what is missing.
+# If the time limit ends the job, submit it again: the study resumes and runs only what is missing.
 srun --overlap --nodes=1 --ntasks=1 -w "$head" softloc run "$@" --address "$head:$port"

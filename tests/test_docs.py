@@ -9,7 +9,7 @@ import yaml
 from typer.testing import CliRunner
 
 from sweeps.cli.app import app
-from sweeps.study.reading import load_study, shipped_studies
+from sweeps.study import load_study, shipped_studies
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])

@@ -15,9 +15,9 @@ class CompactNetwork(nn.Module):
     """Convolutions with batch norm, an LSTM and a linear output.
 
     By default there are two convolutions of 5 taps and 32 channels and a bidirectional LSTM of 2 x 32 units.
-    This size was chosen for drums by measurements on held-out training recordings (see `docs/tasks.md`). The
-    LSTM is bidirectional because a causal one needs several times as many iterations until the count loss has
-    concentrated the mass of frequent events, and responds later. There is no dropout, because it prevents
+    This size was chosen for drums by measurements on held-out training recordings (`docs/tasks/drums.md`).
+    The LSTM is bidirectional because a causal one needs several times as many iterations until the count loss
+    has concentrated the mass of frequent events, and responds later. There is no dropout, because it prevents
     this concentration.
 
     Bands are normalised by batch norm without trainable weights, so that no gradient has to reach the input.

@@ -218,9 +218,9 @@ def _seconds(option: str, text: str | None) -> float | None:
         duration = parse_duration(text)
     except UserError as error:
         raise UserError(f"`{option}` {error}") from error
-    if duration.unit not in ("s", "ms") or not math.isfinite(duration.value):
+    if not duration.is_absolute or not math.isfinite(duration.value):
         raise UserError(f"`{option}` must be finite and in ms or s, as 20ms, but got {text}")
-    return duration.value / (1000 if duration.unit == "ms" else 1)
+    return duration.seconds()
 
 
 def _places(given: list[str] | None) -> dict[str, str]:

@@ -31,6 +31,7 @@ from sweeps.planning import (
     Planner,
     load_data,
     make_planner,
+    require_scored_recordings,
     resolved_study,
     trial_source,
     validate_same_study,
@@ -47,7 +48,7 @@ from sweeps.storage import (
     study_lock,
     write_definition,
 )
-from sweeps.study import Study, require_scored_recordings
+from sweeps.study import Study
 
 __all__ = ["Outcome", "RunOptions", "run_study", "study_folder"]
 
@@ -233,7 +234,7 @@ def _dispatch(
             provenance=Provenance(study.name, *source_provenance()),
             threads=threads,
             device=device_of(study),
-            time_limit_s=None if study.time_limit is None else study.time_limit.value / _per_second(study),
+            time_limit_s=None if study.time_limit is None else study.time_limit.seconds(),
             stages=staging.stages,
         )
         work = Dispatch(
@@ -254,12 +255,6 @@ def _dispatch(
         dispatch(
             work, fingerprint=lambda trial: planner.data_of(trial.config).fingerprint, folder=tune_folder
         )
-
-
-def _per_second(study: Study) -> float:
-    """Units of the time limit in a second."""
-    assert study.time_limit is not None
-    return 1000.0 if study.time_limit.unit == "ms" else 1.0
 
 
 def _in_memory(data: TaskData) -> TaskData:

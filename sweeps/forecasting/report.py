@@ -25,11 +25,12 @@ from sweeps.planning import (
     TrialSource,
     load_data,
     make_planner,
+    require_scored_recordings,
     trial_source,
     validate_same_study,
 )
 from sweeps.storage import RunTrial, StoredTrial, TrialStore
-from sweeps.study import Study, require_scored_recordings
+from sweeps.study import Study
 
 __all__ = ["PlanOptions", "PlanReport", "plan_study"]
 

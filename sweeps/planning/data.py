@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from sweeps.designs import Parameter
 from sweeps.planning.data_roots import DataRoots
 from sweeps.study import Study
 
-__all__ = ["data_requests", "load_data", "task_defaults"]
+__all__ = ["data_requests", "load_data", "require_scored_recordings", "task_defaults"]
 
 _DATA_KEYS = ("split", "fold", "features", "network")
 
@@ -79,3 +80,21 @@ def task_defaults(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
     task = TASKS.get(study.task)
     defaults = {"split": task.sources[study.data].default_split, "fold": 0}
     return {**defaults, **task.defaults(str(given.get("network", next(iter(task.networks)))))}
+
+
+def require_scored_recordings(study: Study, data: Mapping[DataRequest, TaskData]) -> None:
+    """Raise if early stopping scores validation recordings and the data have none.
+
+    Raises:
+        ConfigError: There are no validation recordings. The message names the alternatives.
+    """
+    if study.stop_early is None or study.stop_early.score_on != "validation":
+        return
+    if all(loaded.validation for loaded in data.values()):
+        return
+    place = study.places.get("stop_early", study.name)
+    raise ConfigError(
+        f"`stop_early` needs validation recordings to score, but {study.task} on {study.data} has none in "
+        f"{place}: choose another split, or set `score_on: training` (scores against the noisy labels) or "
+        "`score_on: test` (stops trials by the same scores that the study reports)"
+    )

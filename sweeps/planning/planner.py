@@ -14,10 +14,10 @@ from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial import TrialConfig, trial_id
 from sweeps.designs import Design, GridDesign, Parameter, active_part, make_design
 from sweeps.planning.config_values import canonical_values, judge_names, names_of, set_option
-from sweeps.planning.data import load_data, task_defaults
-from sweeps.study import FIELDS, Duration, Field, Located, Study, TimeBase, known_conditions, validate_range
+from sweeps.planning.data import task_defaults
+from sweeps.study import FIELDS, Field, Located, Study, TimeBase, in_seconds, known_conditions, validate_range
 
-__all__ = ["PlannedTrial", "Planner", "load_data"]
+__all__ = ["PlannedTrial", "Planner"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Planner:
         options = dict(study.design_options)
         if study.design == "explicit":
             options["points"] = [
-                {key: self._seconds(value) for key, value in point.items()} for point in study.points
+                {key: in_seconds(value, self._base) for key, value in point.items()} for point in study.points
             ]
         return make_design(
             study.design,
@@ -211,7 +211,7 @@ class Planner:
         given = {key: value for key, value in point.items() if "." not in key}
         values = task_defaults(study, {**study.fixed, **given})
         for key, value in (*study.fixed.items(), *given.items()):
-            values[FIELDS[key].config_name] = self._seconds(value)
+            values[FIELDS[key].config_name] = in_seconds(value, self._base)
         for key, value in point.items():
             if "." in key:
                 set_option(values, key, value)
@@ -225,10 +225,6 @@ class Planner:
         except ConfigError as error:
             raise ConfigError(f"{error} in the study {study.name}") from error
         return config
-
-    def _seconds(self, value: Any) -> Any:
-        """A duration in seconds; any other value as it is."""
-        return value.seconds(self._base) if isinstance(value, Duration) else value
 
 
 def _written(field: Field, value: Any) -> Any:
@@ -257,7 +253,7 @@ def _tolerance_s(study: Study) -> float:
 
 def _resolved(study: Study, key: str, parameter: Parameter, base: TimeBase) -> Parameter:
     """A parameter in plain numbers, its range checked."""
-    resolved = parameter.mapped(lambda value: value.seconds(base) if isinstance(value, Duration) else value)
+    resolved = parameter.mapped(lambda value: in_seconds(value, base))
     written = [str(value) for value in parameter.values]
     place = study.places.get(f"space.{key}", study.name)
     validate_range(resolved, Located(f"[{', '.join(written)}]", f"space.{key}", place))

@@ -1,4 +1,4 @@
-"""A study file becomes a `Study`: keys, units, rules, and errors that name their line."""
+"""Studies: reads study files, checks their keys, units and rules, and returns them as `Study` objects."""
 
 import lazy_loader
 

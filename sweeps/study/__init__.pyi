@@ -1,9 +1,7 @@
 from .checkpoint_rule import CheckpointRule as CheckpointRule
 from .conditions import known_conditions as known_conditions
-from .early_stopping import (
-    EarlyStopping as EarlyStopping,
-    require_scored_recordings as require_scored_recordings,
-)
+from .definition import Resources as Resources, Study as Study
+from .early_stopping import EarlyStopping as EarlyStopping
 from .fields import FIELDS as FIELDS, Field as Field
 from .located_yaml import Located as Located
 from .objectives import (
@@ -15,10 +13,13 @@ from .objectives import (
 )
 from .parameters import validate_range as validate_range
 from .reading import (
-    Resources as Resources,
-    Study as Study,
     load_study as load_study,
     shipped_studies as shipped_studies,
     study_from_yaml as study_from_yaml,
 )
-from .units import Duration as Duration, TimeBase as TimeBase, parse_duration as parse_duration
+from .units import (
+    Duration as Duration,
+    TimeBase as TimeBase,
+    in_seconds as in_seconds,
+    parse_duration as parse_duration,
+)

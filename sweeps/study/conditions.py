@@ -1,7 +1,7 @@
-"""Which varied parameters hang on which: what a study file says (`when`), and what the registries know.
+"""Conditions of varied parameters: those that a study file states (`when`) and those the registries imply.
 
-A softness is no parameter of cross entropy, and `loss_options.beta` one of the bootstrap losses only. A
-design is told so: it then neither draws what changes nothing nor learns from it.
+For example, cross entropy has no softness, and only the bootstrap losses have `loss_options.beta`. A design
+that knows these conditions neither samples parameters without effect nor learns from them.
 """
 
 from __future__ import annotations
@@ -11,28 +11,25 @@ from typing import Any
 
 from softloc_core.label_noise import COMMON_OPTIONS, NOISES
 from softloc_core.losses import LOSSES
-from sweeps.designs import Condition, Parameter, in_order
+from sweeps.designs import Condition, Parameter, Space, in_order
 from sweeps.study.located_yaml import Located
 
 __all__ = ["known_conditions", "parse_conditions"]
 
-# The value of a field that is not varied, or None where it is not known.
-Lookup = Callable[[str], Any]
-
 
 def parse_conditions(
-    located: Mapping[str, Located], space: Mapping[str, Parameter], *, parse: Callable[[str, Located], Any]
+    located: Mapping[str, Located], space: Space, *, parse: Callable[[str, Located], Any]
 ) -> dict[str, Parameter]:
-    """A space with the conditions that its study file gives under `when`.
+    """Return a space with the conditions that its study file states under `when`.
 
     Args:
         located: The parameters as written, by key.
         space: The parameters without their conditions.
-        parse: From a key and a value as written to the value that the study keeps.
+        parse: Checks a value of a key and returns it as the study holds it.
 
     Raises:
-        ConfigError: A condition on what is not varied over listed values, on a value that is not among them,
-            or conditions in a circle.
+        ConfigError: A condition refers to a key that is not varied over listed values, or to a value that is
+            not among them, or the conditions lead in a circle.
     """
     result = dict(space)
     for key, item in located.items():
@@ -45,14 +42,12 @@ def parse_conditions(
     return result
 
 
-def _condition(
-    key: str, located: Located, space: Mapping[str, Parameter], parse: Callable[[str, Located], Any]
-) -> Condition:
-    """One key of `when` with the values that are meant."""
+def _condition(key: str, located: Located, space: Space, parse: Callable[[str, Located], Any]) -> Condition:
+    """Return the condition that one key of `when` states."""
     listed = [name for name, parameter in space.items() if not parameter.is_range]
     if key not in listed:
         names = ", ".join(listed) or "none here"
-        raise located.error(f"must name what space varies over listed values ({names})", got=key)
+        raise located.error(f"must name a key that space varies over listed values ({names})", got=key)
     elements = located.elements() if isinstance(located.value, list) else [located]
     values = tuple(parse(key, element) for element in elements)
     for value, element in zip(values, elements, strict=True):
@@ -62,16 +57,14 @@ def _condition(
     return key, values
 
 
-def known_conditions(
-    space: Mapping[str, Parameter], *, fixed: Lookup, crossed: Mapping[str, Parameter]
-) -> dict[str, Parameter]:
-    """The parameters of design points, with what the registries know of them added to their conditions.
+def known_conditions(space: Space, *, fixed: Callable[[str], Any], crossed: Space) -> dict[str, Parameter]:
+    """Return the parameters of design points, with the conditions that the registries imply added.
 
-    Conditions on `each` parameters leave: at one design point all of their values are run.
+    Conditions on `each` parameters are removed, because every design point runs all of their values.
 
     Args:
         space: Parameters of the design points.
-        fixed: Values of what is not varied.
+        fixed: Returns the value of a field that is not varied, or None if it is not known.
         crossed: The `each` parameters.
     """
     result = {}
@@ -85,14 +78,14 @@ def known_conditions(
                 if len(allowed) < len(space[controlling].values):
                     conditions.append((controlling, allowed))
             elif controlling != "alpha" and (value := fixed(controlling)) is not None and not is_used(value):
-                # Never a parameter. (A fixed alpha is replaced by the schedule whose part is varied.)
+                # Such a parameter is never active. (A varied part of a schedule replaces a fixed alpha.)
                 conditions.append((controlling, ()))
         result[key] = Parameter(parameter.kind, parameter.values, parameter.steps, tuple(conditions))
     return result
 
 
 def _uses(key: str) -> list[tuple[str, Callable[[Any], bool]]]:
-    """The fields that a parameter hangs on, each with whether a value of it makes use of the parameter."""
+    """Return the fields that a parameter depends on, each with a test of which values use the parameter."""
     head, _, rest = key.partition(".")
     if head == "softness":
         return [("loss", lambda loss: LOSSES[loss].uses_softness)]

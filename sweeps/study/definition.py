@@ -1,33 +1,31 @@
-"""A study as a value: what its file says, checked and with places for messages."""
+"""The study as a value: the checked content of a study file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from softloc_core.errors import ConfigError
 from sweeps.designs import Parameter
+from sweeps.study.checkpoint_rule import CheckpointRule
+from sweeps.study.early_stopping import EarlyStopping
 from sweeps.study.fields import write_value
 from sweeps.study.objectives import F1, Objective
 from sweeps.study.units import Duration
-
-if TYPE_CHECKING:
-    from sweeps.study.checkpoint_rule import CheckpointRule
-    from sweeps.study.early_stopping import EarlyStopping
 
 __all__ = ["Resources", "Study"]
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What one trial takes.
+    """The resources that one trial reserves.
 
     Attributes:
-        cpus: Cores, > 0.
-        gpus: GPUs, >= 0; a fraction shares one.
+        cpus: Number of CPU cores, > 0.
+        gpus: Number of GPUs, >= 0. With a fraction, several trials share a GPU.
     """
 
     cpus: float = 1.0
@@ -36,29 +34,29 @@ class Resources:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A study as written, checked as far as it can be without its data.
+    """A study, checked as far as possible without its data.
 
     Attributes:
-        name: Names the study and its folder.
-        description: One line for `softloc studies`.
-        sources: The data source of each task, in the order in which the study names them.
-        trials: Number of trainings in all; None for a grid or a list, whose points decide.
-        design: One of `DESIGNS`.
-        seed: Seeds the design and the label noise.
-        replicates: How often each design point is run.
-        space: Varied fields by key; a dotted key is one option of a field.
-        points: Of an explicit design, fields by key each.
-        objectives: What the study looks for; a design that learns learns from these.
-        fixed: Given fields by key, for every point that does not give them; what neither gives comes from
-            the task's defaults.
-        design_options: The design's own options, see `sweeps.designs.DESIGN_OPTIONS`.
-        resources: What one trial takes.
-        time_limit: Longest time a trial may take, or None.
-        retries: How often a trial is started again after its worker died.
-        stop_early: Which trials are stopped before their end, or None.
-        checkpoint: How often trials under way are saved, or None.
-        keep_weights: Whether the weights of completed trials are kept.
-        places: Where each key was written, for messages.
+        name: Name of the study and of its folder.
+        description: One line, shown by `softloc studies`.
+        sources: The data source of each task, in the order of the study file.
+        trials: Total number of trials; None for a grid or an explicit design, whose points determine it.
+        design: Type of the design, one of `DESIGN_TYPES`.
+        seed: Seed of the design and of the label noise.
+        replicates: Number of trials with different seeds at each design point, >= 1.
+        space: Varied fields by key. A dotted key varies one option of a field.
+        points: The points of an explicit design, each with its fields by key.
+        objectives: The metrics to optimize, from which a learning design learns.
+        fixed: Fixed fields by key. A point may override them. Fields given by neither have the task's
+            defaults.
+        design_options: Options of the design, see `DESIGN_OPTIONS`.
+        resources: Resources that one trial reserves.
+        time_limit: Longest duration of a trial, or None.
+        retries: How many times a trial is restarted after its worker died, >= 0.
+        stop_early: The rule that stops trials before their end, or None.
+        checkpoint: How often running trials are saved, or None.
+        keep_weights: Whether to store the weights of completed trials.
+        places: Where each key was written, for error messages.
     """
 
     name: str
@@ -83,20 +81,20 @@ class Study:
 
     @property
     def task(self) -> str:
-        """The task, of a study that has one."""
+        """The task of a study with a single task."""
         [task] = self.sources
         return task
 
     @property
     def data(self) -> str:
-        """The task's data source, of a study that has one task."""
+        """The data source of a study with a single task."""
         return self.sources[self.task]
 
     def parts(self) -> tuple[Study, ...]:
-        """The study of each task alone, every one with its share of the trials.
+        """Return one study for each task, each with an equal share of the trials.
 
         Raises:
-            ConfigError: A number of trials that the tasks do not divide.
+            ConfigError: The number of trials is not a multiple of the number of tasks.
         """
         n_tasks = len(self.sources)
         if self.trials is not None and self.trials % n_tasks:
@@ -110,7 +108,7 @@ class Study:
         )
 
     def spec(self) -> dict[str, Any]:
-        """The study as plain YAML values; `study_from_yaml` reads it back equal."""
+        """Return the study as plain YAML values, from which `study_from_yaml` restores an equal study."""
         is_one = len(self.sources) == 1
         spec: dict[str, Any] = {"name": self.name, "description": self.description}
         spec |= {"task": self.task if is_one else list(self.sources)}
@@ -137,12 +135,12 @@ class Study:
         return spec | ({"keep_weights": True} if self.keep_weights else {})
 
     def values(self, key: str) -> list[tuple[Any, str]]:
-        """Every value that the study gives to a field, with the key it stands under."""
+        """Return every value that the study gives to a field, each with the key where it is written."""
         listed = [(self.fixed[key], f"fixed.{key}")] if key in self.fixed else []
         if key in self.space:
             listed += [(value, f"space.{key}") for value in self.space[key].values]
         return listed + [(point[key], "points") for point in self.points if key in point]
 
     def to_yaml(self) -> str:
-        """The text of a study file."""
+        """Return the text of a study file for this study."""
         return str(yaml.safe_dump(self.spec(), sort_keys=False, allow_unicode=True))

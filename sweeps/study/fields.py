@@ -1,4 +1,4 @@
-"""The keys of `fixed` and `space`: TrialConfig's fields, durations without their unit suffix."""
+"""The keys of `fixed` and `space`: the fields of TrialConfig, with durations named without their unit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sweeps.study.units import Duration, parse_duration
 
 __all__ = ["FIELDS", "Field", "nearest", "parse_field", "unknown_key"]
 
-# Given at the top level of a study file, or set by the design.
+# Fields given at the top level of a study file, or set by the design.
 _ELSEWHERE = ("task", "data", "seed", "replicate")
 
 
@@ -26,7 +26,7 @@ class Field:
     Attributes:
         key: As written in the study file.
         config_name: The field of TrialConfig.
-        kind: `duration`, `integer`, `number`, `name`, `options`, `option` (one of them) or `schedule`.
+        kind: `duration`, `integer`, `number`, `name`, `options`, `option` (a single one) or `schedule`.
     """
 
     key: str
@@ -44,7 +44,7 @@ _KIND_BY_TYPE = {
 
 
 def _field(name: str, annotation: str) -> Field:
-    """The key for a field of TrialConfig."""
+    """Return the study file's key for a field of TrialConfig."""
     if annotation == "float" and name.endswith("_s"):
         return Field(name.removesuffix("_s"), name, "duration")
     return Field(name, name, _KIND_BY_TYPE[annotation])
@@ -59,10 +59,10 @@ FIELDS: Mapping[str, Field] = {
 
 
 def parse_field(field: Field, located: Located) -> Any:
-    """One value of a field as the study keeps it (a duration stays in its unit).
+    """Return one value of a field as the study holds it. A duration keeps its unit.
 
     Raises:
-        ConfigError: A value of another kind; the message names the key, the value and the line.
+        ConfigError: The value has the wrong type. The message names the key, the value and the line.
     """
     value = located.value
     if field.kind == "duration":
@@ -86,7 +86,7 @@ def parse_field(field: Field, located: Located) -> Any:
 
 
 def _number(located: Located) -> float:
-    """A plain number; `inf` allowed."""
+    """Return a plain number, which may be `inf`."""
     value = located.value
     if value == "inf":
         return float("inf")
@@ -96,7 +96,7 @@ def _number(located: Located) -> float:
 
 
 def _schedule(located: Located) -> dict[str, Any]:
-    """A schedule's spec, checked and written in full."""
+    """Return the complete spec of a schedule."""
     try:
         return schedule_from_spec(located.plain).spec()
     except ConfigError as error:
@@ -104,31 +104,31 @@ def _schedule(located: Located) -> dict[str, Any]:
 
 
 def _options(located: Located) -> dict[str, Any]:
-    """Named scalars."""
+    """Return scalars by name."""
     return {key: _option(item) for key, item in located.items()}
 
 
 def _option(located: Located) -> bool | int | float | str:
-    """A scalar; its option judges it."""
+    """Return a scalar, which the option itself checks later."""
     value = located.value
     if not isinstance(value, bool | int | float | str):
-        raise located.error("must be a number, a text or true/false")
+        raise located.error("must be a number, text or true/false")
     return value
 
 
 def write_value(value: Any) -> Any:
-    """A kept value as a study file writes it."""
+    """Return a value of a study as a study file writes it."""
     return str(value) if isinstance(value, Duration) else value
 
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
-    """`; did you mean X?` where an allowed name is near, else nothing."""
+    """Return `; did you mean X?` if an allowed name is similar, otherwise an empty text."""
     close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def unknown_key(located: Located, key: str, allowed: Iterable[str]) -> ConfigError:
-    """An error for a key that is none of the allowed ones."""
+    """Return the error for a key that is not allowed."""
     names = list(allowed)
     return ConfigError(
         f"`{located.path}` must be a known key{nearest(key, names)} (one of {', '.join(names)}), "

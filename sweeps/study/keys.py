@@ -1,4 +1,4 @@
-"""The keys of a study file one by one: what each must hold, and what the study keeps of it."""
+"""The keys of a study file, one at a time: each function checks one value and returns it for the study."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 def space(located: Located | None) -> dict[str, Parameter]:
-    """Varied fields."""
+    """Return the varied fields, by key."""
     if located is None or located.value is None:
         return {}
     found = {}
@@ -47,16 +47,16 @@ def space(located: Located | None) -> dict[str, Parameter]:
 
 
 def value_of_key(key: str, located: Located) -> Any:
-    """One value of a key of `space` or `points`, as the study keeps it.
+    """Return one value of a key of `space` or `points`, as the study holds it.
 
     Raises:
-        ConfigError: An unknown key, or a value of another kind.
+        ConfigError: The key is unknown, or the value has the wrong type.
     """
     return parse_field(_target(key, located), located)
 
 
 def _target(key: str, located: Located) -> Field:
-    """The field that a key of `space` or `points` varies; a dotted key varies one option of it."""
+    """Return the field that a key of `space` or `points` varies. A dotted key varies one option of it."""
     head, _, rest = key.partition(".")
     if head not in FIELDS:
         raise unknown_key(located, key, FIELDS)
@@ -71,7 +71,7 @@ def _target(key: str, located: Located) -> Field:
 
 
 def fixed(located: Located | None) -> dict[str, Any]:
-    """Given fields."""
+    """Return the fixed fields, by key."""
     if located is None or located.value is None:
         return {}
     found = {}
@@ -83,7 +83,7 @@ def fixed(located: Located | None) -> dict[str, Any]:
 
 
 def name(located: Located) -> str:
-    """A name that is safe as a folder's name."""
+    """Return the study's name, which must be safe as the name of a folder."""
     value = str(located.value)
     if not _NAME.fullmatch(value) or ".." in value:
         raise located.error("must be 1 to 64 letters, digits, _ - or ., starting with a letter or digit")
@@ -91,55 +91,59 @@ def name(located: Located) -> str:
 
 
 def text(located: Located) -> str:
-    """A text."""
+    """Return a text."""
     if not isinstance(located.value, str):
-        raise located.error("must be a text")
+        raise located.error("must be text")
     return located.value
 
 
 def one_of(located: Located, allowed: Sequence[str]) -> str:
-    """One of the allowed names."""
+    """Return one of the allowed names."""
     if located.value not in allowed:
         raise located.error(f"must be one of {', '.join(allowed)}")
     return str(located.value)
 
 
 def sources(task: Located, data: Located) -> dict[str, str]:
-    """The data source of each task: one task or a list; one source's name, or a mapping from each task.
+    """Return the data source of each task.
+
+    Args:
+        task: The name of a task, or a list of names.
+        data: The name of a source for all tasks, or a mapping from each task to its source.
 
     Raises:
-        ConfigError: No task, an unknown one or one twice; a task without a source, or the other way round.
+        ConfigError: A task is unknown or named twice, or the mapping does not have exactly the tasks as keys.
     """
     known = sorted(TASKS.tasks)
     if not isinstance(task.value, list):
         return {one_of(task, known): text(data)}
     names = [one_of(item, known) for item in task.value]
     if not names or len(set(names)) < len(names):
-        raise task.error("must list one task or more, each once")
+        raise task.error("must list at least one task, and each once")
     if not isinstance(data.value, dict):
         return dict.fromkeys(names, text(data))
     found = {name: text(item) for name, item in data.items()}
     if set(found) != set(names):
-        raise data.error(f"must give each task its source ({', '.join(names)})")
+        raise data.error(f"must give a source for each task ({', '.join(names)})")
     return {name: found[name] for name in names}
 
 
 def integer(located: Located, *, least: int) -> int:
-    """A whole number."""
+    """Return a whole number."""
     if type(located.value) is not int or located.value < least:
         raise located.error(f"must be a whole number, at least {least}")
     return located.value
 
 
 def boolean(located: Located) -> bool:
-    """Yes or no."""
+    """Return true or false."""
     if type(located.value) is not bool:
         raise located.error("must be true or false")
     return located.value
 
 
 def design_options(located: Located | None, design: str) -> dict[str, Any]:
-    """The design's own options; their values are judged by the design."""
+    """Return the options of the design, whose values the design itself checks."""
     if located is None:
         return {}
     allowed = DESIGN_OPTIONS.get(design, ())
@@ -150,32 +154,32 @@ def design_options(located: Located | None, design: str) -> dict[str, Any]:
 
 
 def focus_and_stop(given: Mapping[str, Located], design: str) -> dict[str, Any]:
-    """`focus: ridge` and `stop: {max_standard_error: 0.01}`, as options of a design that has them."""
+    """Return `focus: ridge` and `stop: {max_standard_error: 0.01}` as options of the design."""
     found: dict[str, Any] = {}
     allowed = DESIGN_OPTIONS.get(design, ())
     for key, options in (("focus", ("focus",)), ("stop", ("max_standard_error",))):
         if key not in given:
             continue
         if not set(options) <= set(allowed):
-            having = [name for name, known in DESIGN_OPTIONS.items() if set(options) <= set(known)]
-            raise given[key].error(f"must be left out unless the design is {', '.join(having)}")
+            supporting = [name for name, known in DESIGN_OPTIONS.items() if set(options) <= set(known)]
+            raise given[key].error(f"must be left out unless the design is {', '.join(supporting)}")
         found |= {"focus": text(given[key])} if key == "focus" else design_options(given[key], design)
     return found
 
 
 def time_limit(located: Located) -> Duration:
-    """A duration in s or ms, above 0."""
+    """Return a duration above 0 in s or ms."""
     try:
         limit = parse_duration(located.value)
     except ConfigError as error:
         raise ConfigError(f"`{located.path}` {error} in {located.place}") from error
-    if limit.unit not in ("s", "ms") or not limit.value > 0:
+    if not limit.is_absolute or not limit.value > 0:
         raise located.error("must be above 0 and in s or ms")
     return limit
 
 
 def resources(located: Located | None) -> Resources:
-    """What one trial takes."""
+    """Return the resources that one trial reserves."""
     if located is None:
         return Resources()
     values: dict[str, float] = {}
@@ -187,5 +191,5 @@ def resources(located: Located | None) -> Resources:
             raise item.error("must be a number, at least 0")
         values[key] = float(number)
     if values.get("cpus", 1.0) <= 0:
-        raise located.error("must take some cpus (above 0)")
+        raise located.error("must have cpus above 0")
     return Resources(**values)

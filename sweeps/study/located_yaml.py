@@ -1,4 +1,4 @@
-"""YAML read safely, every value knowing the line it stands on."""
+"""Safe reading of YAML, with the line of each value for error messages."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from softloc_core.errors import ConfigError
 
 __all__ = ["Located", "parse_value", "parse_yaml"]
 
-# YAML 1.1 reads 1e-3 as text; people mean the number.
+# YAML 1.1 reads 1e-3 as text, but people mean the number.
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)[eE][+-]?\d+")
 _MAX_CHARACTERS = 1_000_000
 
 
 @dataclass(frozen=True)
 class Located:
-    """A value and where it was written.
+    """A value and the place where it was written.
 
     Attributes:
         value: Scalar, list of `Located`, or dict from key to `Located`.
-        path: Keys that lead to it, as in `space.softness`.
-        place: Where it stands, as in `studies/x.yaml, line 9`.
+        path: Keys that lead to the value, such as `space.softness`.
+        place: File and line, such as `studies/x.yaml, line 9`.
     """
 
     value: Any
@@ -34,7 +34,7 @@ class Located:
 
     @property
     def plain(self) -> Any:
-        """The value without its places."""
+        """The value without the places."""
         if isinstance(self.value, dict):
             return {key: item.plain for key, item in self.value.items()}
         if isinstance(self.value, list):
@@ -42,32 +42,37 @@ class Located:
         return self.value
 
     def error(self, rule: str, *, got: object = None) -> ConfigError:
-        """An error that names this value, the rule, what was given and the place."""
+        """Return an error with the path, the rule, the given value and the place.
+
+        Args:
+            rule: What must hold, starting with a verb such as "must".
+            got: What was given, if not the value itself.
+        """
         given = self.plain if got is None else got
         return ConfigError(f"`{self.path}` {rule}, but got {given} in {self.place}")
 
     def items(self) -> Iterator[tuple[str, Located]]:
-        """Keys and values of a mapping."""
+        """Yield the keys and values of a mapping, or raise if the value is not a mapping."""
         if not isinstance(self.value, dict):
             raise self.error("must be a mapping of keys to values")
         yield from self.value.items()
 
     def elements(self) -> list[Located]:
-        """Elements of a list."""
+        """Return the elements of a list, or raise if the value is not a list."""
         if not isinstance(self.value, list):
             raise self.error("must be a list")
         return self.value
 
 
 def parse_yaml(text: str, *, name: str) -> Located:
-    """A YAML mapping with places.
+    """Return the mapping in a YAML document, with places.
 
     Args:
         text: The document.
-        name: How messages call it, usually its path.
+        name: Name of the document in messages, usually its path.
 
     Raises:
-        ConfigError: Text that is no YAML mapping, a repeated key, an alias, or an unsafe tag.
+        ConfigError: The document is too long or no YAML mapping, repeats a key, or uses an alias or a tag.
     """
     if len(text) > _MAX_CHARACTERS:
         raise ConfigError(
@@ -76,17 +81,22 @@ def parse_yaml(text: str, *, name: str) -> Located:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         if not isinstance(node, yaml.MappingNode):
-            raise ConfigError(f"a study must be a mapping of keys to values, but {name} is none")
+            raise ConfigError(f"a study must be a mapping of keys to values, but {name} is not")
         return _located(node, path="", name=name, seen=set())
     except yaml.YAMLError as error:
         raise ConfigError(f"a study must be valid YAML, but {name}: {_reason(error)}") from error
 
 
 def parse_value(text: str, *, path: str, place: str) -> Located:
-    """One value from the command line, read as YAML.
+    """Return one value, given as YAML on the command line or in a table.
+
+    Args:
+        text: The value as written.
+        path: Keys that lead to the value, for messages.
+        place: Where the value was written, for messages.
 
     Raises:
-        ConfigError: Text that is no YAML.
+        ConfigError: The text is not valid YAML.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -99,7 +109,7 @@ def parse_value(text: str, *, path: str, place: str) -> Located:
 
 
 def _at_place(located: Located, place: str) -> Located:
-    """The same value, all of it standing at one place."""
+    """Return the same value with one place for all of its parts."""
     value = located.value
     if isinstance(value, dict):
         value = {key: _at_place(item, place) for key, item in value.items()}
@@ -109,7 +119,7 @@ def _at_place(located: Located, place: str) -> Located:
 
 
 def _located(node: yaml.Node, *, path: str, name: str, seen: set[int]) -> Located:
-    """A node and all below it; a node met twice is an alias, which a study never needs."""
+    """Return a node and everything below it. A node that occurs twice is an alias, which is an error."""
     place = f"{name}, line {node.start_mark.line + 1}"
     if id(node) in seen:
         raise ConfigError(
@@ -127,7 +137,7 @@ def _located(node: yaml.Node, *, path: str, name: str, seen: set[int]) -> Locate
 
 
 def _mapping(node: yaml.MappingNode, *, path: str, name: str, seen: set[int]) -> dict[str, Located]:
-    """Keys, each once, with their values."""
+    """Return the keys and values of a mapping node, or raise if a key is repeated."""
     result: dict[str, Located] = {}
     for key_node, value_node in node.value:
         place = f"{name}, line {key_node.start_mark.line + 1}"
@@ -141,7 +151,7 @@ def _mapping(node: yaml.MappingNode, *, path: str, name: str, seen: set[int]) ->
 
 
 def _scalar(node: yaml.Node, *, place: str) -> Any:
-    """A plain scalar, built by the safe loader alone."""
+    """Return a plain scalar, constructed by the safe loader only."""
     loader = yaml.SafeLoader("")
     try:
         value = loader.construct_object(node, deep=True)
@@ -157,7 +167,7 @@ def _scalar(node: yaml.Node, *, place: str) -> Any:
 
 
 def _reason(error: yaml.YAMLError) -> str:
-    """One line of a YAML error, with its line where there is one."""
+    """Return a one-line description of a YAML error, with its line number if known."""
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     return f"line {mark.line + 1}: {problem}" if mark else str(problem)

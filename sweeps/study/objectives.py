@@ -1,4 +1,4 @@
-"""What a study looks for: metrics of its trials, each to be as large or as small as can be."""
+"""Objectives: the metrics of its trials that a study maximizes or minimizes."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ __all__ = [
 
 DIRECTIONS = ("maximize", "minimize")
 _RESULTS = [column for column in TABLES["trials"] if column.nullable]
-# Numbers that a trial ends with, and is judged by.
+# The numeric results of a trial.
 METRICS = tuple(
     column.name
     for column in _RESULTS
     if column.name != "iterations_done"
     and (pa.types.is_floating(column.type) or pa.types.is_integer(column.type))
 )
-# Several numbers by name: `f1_per_class.KD`.
+# Results with one number for each name, such as `f1_per_class.KD`.
 _BY_NAME = tuple(column.name for column in _RESULTS if pa.types.is_map(column.type))
-# Which way is better, where there is no doubt.
+# The better direction of metrics that have an obvious one.
 _KNOWN: Mapping[str, str] = {
     **dict.fromkeys(("f1", "precision", "recall", "n_matched", "f1_per_class"), "maximize"),
     **dict.fromkeys(("train_s", "timing_sd_s"), "minimize"),
@@ -49,7 +49,7 @@ class Objective:
     """One metric and its direction.
 
     Attributes:
-        metric: One of `METRICS`, or an entry of a column by name, as `f1_per_class.KD`.
+        metric: One of `METRICS`, or one entry of a mapping, such as `f1_per_class.KD`.
         direction: One of `DIRECTIONS`.
     """
 
@@ -60,7 +60,7 @@ class Objective:
         return f"{self.metric} ({self.direction})"
 
     def gain(self, row: Mapping[str, Any]) -> float:
-        """The metric in a trial's row, turned so that larger is better; NaN where the row has none."""
+        """Return the metric of a trial, with its sign such that larger is better; NaN if the row has none."""
         head, _, name = self.metric.partition(".")
         value = (row.get(head) or {}).get(name) if name else row.get(head)
         number = math.nan if value is None else float(value)
@@ -71,28 +71,34 @@ F1 = Objective("f1", "maximize")
 
 
 def objective(metric: str, direction: str | None = None) -> Objective:
-    """The objective of that metric, in its usual direction unless another is given.
+    """Return the objective for a metric.
+
+    Args:
+        metric: One of `METRICS`, or one entry of a mapping, such as `f1_per_class.KD`.
+        direction: One of `DIRECTIONS`; None for the usual direction of the metric.
 
     Raises:
-        ConfigError: An unknown metric or direction, or none where there is no usual one. The message starts
-            with "must".
+        ConfigError: The metric or the direction is unknown, or the metric has no usual direction and none was
+            given. The message starts with "must".
     """
     head, _, name = metric.partition(".")
     if metric not in METRICS and not (name and head in _BY_NAME):
         names = ", ".join((*METRICS, *(f"{column}.NAME" for column in _BY_NAME)))
         raise ConfigError(f"must be one of {names}, but got {metric}")
     if direction is None and head not in _KNOWN:
-        raise ConfigError(f"must say maximize or minimize for {metric}, but does not")
+        raise ConfigError(f"must give a direction (maximize or minimize) for {metric}, but does not")
     if direction is not None and direction not in DIRECTIONS:
         raise ConfigError(f"must be {' or '.join(DIRECTIONS)} for {metric}, but got {direction}")
     return Objective(metric, direction or _KNOWN[head])
 
 
 def parse_objectives(located: Located | None) -> tuple[Objective, ...]:
-    """The objectives of a study file: `[f1, train_s]` or `{f1: maximize, train_s: minimize}`; F1 where none.
+    """Return the objectives of a study file, or F1 if it has none.
+
+    A file writes `[f1, train_s]` or `{f1: maximize, train_s: minimize}`.
 
     Raises:
-        ConfigError: An unknown metric or direction, one given twice, or none at all.
+        ConfigError: A metric or direction is unknown, a metric is named twice, or no metric is named.
     """
     if located is None:
         return (F1,)
@@ -114,7 +120,7 @@ def parse_objectives(located: Located | None) -> tuple[Objective, ...]:
 
 
 def value_of(row: Mapping[str, Any], objectives: Sequence[Objective]) -> Value | None:
-    """What a completed trial gave, larger being better; None where a metric is missing or no number."""
+    """Return the value of a trial, larger being better; None if a metric is missing or not finite."""
     gains = tuple(objective.gain(row) for objective in objectives)
     if not all(math.isfinite(gain) for gain in gains):
         return None
@@ -122,11 +128,11 @@ def value_of(row: Mapping[str, Any], objectives: Sequence[Objective]) -> Value |
 
 
 def mean_value(values: Sequence[Value | None]) -> Value | None:
-    """The mean of what a point's trials gave, objective by objective; None where none gave anything."""
-    there = [value for value in values if value is not None]
-    if not there:
+    """Return the mean value of the trials at a point, for each objective; None if no trial has a value."""
+    known = [value for value in values if value is not None]
+    if not known:
         return None
-    if isinstance(there[0], tuple):
-        columns = zip(*(value for value in there if isinstance(value, tuple)), strict=True)
+    if isinstance(known[0], tuple):
+        columns = zip(*(value for value in known if isinstance(value, tuple)), strict=True)
         return tuple(statistics.fmean(column) for column in columns)
-    return statistics.fmean(value for value in there if not isinstance(value, tuple))
+    return statistics.fmean(value for value in known if not isinstance(value, tuple))

@@ -1,4 +1,4 @@
-"""`--set key=value`: any key of a study file, from the command line."""
+"""Overrides of study-file keys on the command line, with `--set key=value`."""
 
 from __future__ import annotations
 
@@ -13,14 +13,20 @@ __all__ = ["with_overrides"]
 
 
 def with_overrides(root: Located, overrides: Sequence[str], *, top_level: Sequence[str]) -> Located:
-    """A study file's content with keys replaced.
+    """Return the content of a study file with some keys replaced.
 
-    A key is a top-level one (`data`, `trials`, `resources.cpus`), a field of a trial (`loss`, `softness`; it
-    goes to `fixed`, or to `space` when the value is a range or a list of choices), or either with its section
-    (`fixed.loss`, `space.softness`). What is fixed is varied no longer, and the other way round.
+    An override may name a top-level key (`data`, `trials`, `resources.cpus`), or a field of the trials with
+    or without its section (`loss`, `fixed.loss`, `space.softness`). Without a section, a field belongs to
+    `space` if the value is a range or a list of choices, and to `fixed` otherwise. A field that an override
+    fixes is no longer varied, and the other way round.
+
+    Args:
+        root: Content of the study file.
+        overrides: `key=value` texts.
+        top_level: Keys allowed at the top level.
 
     Raises:
-        ConfigError: No `=`, an unknown key, a value that is no YAML.
+        ConfigError: An override has no `=`, an unknown key, or a value that is not valid YAML.
     """
     content = dict(root.value)
     for override in overrides:
@@ -35,7 +41,7 @@ def with_overrides(root: Located, overrides: Sequence[str], *, top_level: Sequen
 
 
 def _full_path(key: str, value: Located, *, top_level: Sequence[str]) -> tuple[str, ...]:
-    """Section and key that an override means."""
+    """Return the section and the key to which an override applies."""
     head, _, rest = key.partition(".")
     if head in ("space", "fixed") and rest:
         return (head, rest)
@@ -51,7 +57,7 @@ def _full_path(key: str, value: Located, *, top_level: Sequence[str]) -> tuple[s
 
 
 def _assign(content: dict[str, Located], path: tuple[str, ...], value: Located) -> None:
-    """Put a value at its path; its field leaves the other section."""
+    """Set the value at a path, and remove the field from the other section."""
     if path[0] in ("space", "fixed") and len(path) == 2:
         other = "fixed" if path[0] == "space" else "space"
         _drop(content, other, path[1])
@@ -65,7 +71,7 @@ def _assign(content: dict[str, Located], path: tuple[str, ...], value: Located) 
 
 
 def _with(located: Located | None, path: tuple[str, ...], value: Located, *, name: str) -> Located:
-    """A mapping with the value at a path inside it."""
+    """Return a mapping with the value set at a path inside it."""
     content = dict(located.value) if located is not None and isinstance(located.value, dict) else {}
     if len(path) == 1:
         content[path[0]] = value
@@ -75,7 +81,7 @@ def _with(located: Located | None, path: tuple[str, ...], value: Located, *, nam
 
 
 def _drop(content: dict[str, Located], section: str, key: str) -> None:
-    """Take a key out of a section, where it is there."""
+    """Remove a key from a section if it is there."""
     located = content.get(section)
     if located is not None and isinstance(located.value, dict) and key in located.value:
         kept = {name: item for name, item in located.value.items() if name != key}

@@ -1,4 +1,4 @@
-"""The parameters of a study's space, read from its file."""
+"""Reading the parameters of a study's space."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from typing import Any
 from sweeps.designs import KINDS, Parameter
 from sweeps.study.located_yaml import Located
 
-__all__ = ["Parse", "parse_parameter", "validate_range"]
+__all__ = ["parse_parameter", "validate_range"]
 
 
-Parse = Callable[[Located], Any]
-
-
-def parse_parameter(located: Located, *, parse: Parse) -> Parameter:
-    """A parameter from a study file.
+def parse_parameter(located: Located, *, parse: Callable[[Located], Any]) -> Parameter:
+    """Return a parameter from a study file, without its conditions.
 
     Args:
-        located: A mapping with one of `KINDS`, and `steps` where wanted; `when` is read once all are known.
-        parse: Turns one value of the field's kind into what the study keeps.
+        located: A mapping with one of `KINDS`, and optionally `steps`. Its `when` is read later, when all
+            parameters are known.
+        parse: Checks one value of the field and returns it as the study holds it.
 
     Raises:
-        ConfigError: Another kind, another number of ends, an empty range, a repeated value.
+        ConfigError: The kind is unknown, a range does not have two ends, or a list is empty or repeats a
+            value.
     """
-    listed = f"must be one of {', '.join(KINDS)} (with steps for a grid, when for a condition)"
+    listed = f"must be one of {', '.join(KINDS)} (with steps for a grid and when for a condition)"
     if not isinstance(located.value, dict):
-        raise located.error(f"{listed}, as in {{uniform: [low, high]}}")
+        raise located.error(f"{listed}, for example {{uniform: [low, high]}}")
     kinds = [key for key in located.value if key not in ("steps", "when")]
     if len(kinds) != 1 or kinds[0] not in KINDS:
         raise located.error(listed, got=", ".join(kinds) or "none of them")
@@ -39,7 +38,7 @@ def parse_parameter(located: Located, *, parse: Parse) -> Parameter:
 
 
 def _steps(located: Located) -> int | None:
-    """The number of grid levels, where given."""
+    """Return the number of grid levels, or None if not given."""
     if "steps" not in located.value:
         return None
     steps = located.value["steps"]
@@ -49,7 +48,7 @@ def _steps(located: Located) -> int | None:
 
 
 def _validate_values(parameter: Parameter, entry: Located) -> None:
-    """Refuse lists that are empty or repeat themselves, and ranges with other than two ends."""
+    """Raise if a list is empty or repeats a value, or a range does not have two ends."""
     if not parameter.is_range:
         if not parameter.values:
             raise entry.error("must list at least one value")
@@ -63,7 +62,7 @@ def _validate_values(parameter: Parameter, entry: Located) -> None:
 
 
 def validate_range(parameter: Parameter, entry: Located) -> None:
-    """Refuse a range of plain numbers that is empty, or that has no logarithm."""
+    """Raise if a range of plain numbers is empty or infinite, or has no logarithm where one is needed."""
     if not parameter.is_range:
         return
     low, high = parameter.values
@@ -72,4 +71,4 @@ def validate_range(parameter: Parameter, entry: Located) -> None:
     if not math.isfinite(high):
         raise entry.error("must be a range with finite ends")
     if parameter.kind == "log_uniform" and low <= 0:
-        raise entry.error("must be a range above 0, for it is uniform in the logarithm")
+        raise entry.error("must be a range above 0, because it is uniform in the logarithm")

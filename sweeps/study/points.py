@@ -1,4 +1,4 @@
-"""The points of an explicit design: listed in the study file, or in a CSV or Parquet file beside it."""
+"""The points of an explicit design, listed in the study file or in a CSV or Parquet file next to it."""
 
 from __future__ import annotations
 
@@ -13,34 +13,36 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from softloc_core.errors import ConfigError
+from sweeps.designs import Point
 from sweeps.study.located_yaml import Located, parse_value
 from sweeps.study.units import Duration
 
-__all__ = ["MAX_POINTS", "parse_points"]
+__all__ = ["MAX_BYTES", "MAX_POINTS", "parse_points"]
 
-# Every point stands in the study's own copy of its file, which every reader of its results parses.
+# A study stores all points in its study.yaml, which every reader of the results parses.
 MAX_POINTS = 10_000
-_MAX_BYTES = 20_000_000
+MAX_BYTES = 20_000_000
 _SUFFIXES = (".csv", ".parquet")
 
-Point = dict[str, Any]
-# From a key and a value as written to the value that the study keeps.
 Parse = Callable[[str, Located], Any]
+"""Checks a value of a key and returns it as the study holds it."""
 
 
 def parse_points(located: Located, *, study_file: str, parse: Parse) -> tuple[Point, ...]:
-    """The points of a study file's `points`.
+    """Return the points that a study file gives under `points`.
 
-    A table has a column a key. An empty cell leaves the key out of that point; a column `label_noise_s` holds
-    seconds without a unit. The file of a study file lies beside it or below; one after `--set` anywhere.
+    A table has one column for each key. An empty cell leaves its key out of the point. Columns such as
+    `label_noise_s` hold seconds without a unit. A table named in a study file must be in the folder of the
+    study file or below it; a table named after `--set` may be anywhere.
 
     Args:
         located: A list of mappings, or the path of a .csv or .parquet file.
-        study_file: How messages call the study file: its path where it has one.
-        parse: Turns a value of a key into what the study keeps.
+        study_file: Name of the study file in messages, which is its path if it has one.
+        parse: Checks a value of a key and returns it as the study holds it.
 
     Raises:
-        ConfigError: No points, too many, one listed twice, or a file that cannot be read or lies elsewhere.
+        ConfigError: There are no points or too many, a point is listed twice, or the table cannot be read or
+            is outside the study file's folder.
     """
     if isinstance(located.value, str):
         rows = _rows_of_file(located, _path(located, study_file=study_file))
@@ -50,7 +52,7 @@ def parse_points(located: Located, *, study_file: str, parse: Parse) -> tuple[Po
     for item, row in rows:
         point = _point(row, parse)
         if repr(sorted(point.items())) in points:
-            raise item.error("must list each point once (`replicates` repeats them)")
+            raise item.error("must list each point once (use `replicates` to repeat all points)")
         points[repr(sorted(point.items()))] = point
         if len(points) > MAX_POINTS:
             raise located.error(f"must list at most {MAX_POINTS} points", got="more")
@@ -60,7 +62,7 @@ def parse_points(located: Located, *, study_file: str, parse: Parse) -> tuple[Po
 
 
 def _point(row: Mapping[str, Located], parse: Parse) -> Point:
-    """One point; empty cells give nothing."""
+    """Return one point, without the keys of empty cells."""
     point = {}
     for key, item in row.items():
         if item.value is None or item.value == "":
@@ -73,7 +75,7 @@ def _point(row: Mapping[str, Located], parse: Parse) -> Point:
 
 
 def _path(located: Located, *, study_file: str) -> Path:
-    """The file that is meant; a study file may name no other folder than its own."""
+    """Return the path of a table, or raise if a study file names one outside its own folder."""
     path = Path(located.value)
     if path.suffix not in _SUFFIXES:
         raise located.error(f"must be a list of points or the path of a {' or '.join(_SUFFIXES)} file")
@@ -81,18 +83,18 @@ def _path(located: Located, *, study_file: str) -> Path:
         folder = Path(study_file).resolve().parent
         path = (folder / path).resolve()
         if not path.is_relative_to(folder):
-            raise located.error(f"must lie in the study file's folder ({folder}) or below")
+            raise located.error(f"must be in the study file's folder ({folder}) or below it")
     if not path.is_file():
-        raise located.error("must be the path of a file that is there")
-    if path.stat().st_size > _MAX_BYTES:
+        raise located.error("must be the path of an existing file")
+    if path.stat().st_size > MAX_BYTES:
         raise located.error(
-            f"must be at most {_MAX_BYTES // 1_000_000} MB", got=f"{path.stat().st_size} bytes"
+            f"must be at most {MAX_BYTES // 1_000_000} MB", got=f"{path.stat().st_size} bytes"
         )
     return path
 
 
 def _rows_of_file(located: Located, path: Path) -> Iterator[tuple[Located, dict[str, Located]]]:
-    """Rows of a table as mappings of located values."""
+    """Yield the rows of a table as mappings from key to located value."""
     try:
         rows = _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
     except (OSError, UnicodeDecodeError, csv.Error, pa.ArrowException) as error:
@@ -105,7 +107,7 @@ def _rows_of_file(located: Located, path: Path) -> Iterator[tuple[Located, dict[
 
 
 def _csv_rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
-    """Rows of a CSV file with a header, numbered as in an editor."""
+    """Return the rows of a CSV file with a header, each with its line number."""
     reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig")), strict=True)
     rows: list[tuple[int, Mapping[str, Any]]] = []
     for row in reader:
@@ -116,18 +118,18 @@ def _csv_rows(path: Path) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def _parquet_rows(path: Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
-    """Rows of a Parquet file, from 1."""
+    """Return the rows of a Parquet file, numbered from 1."""
     table = pq.read_table(path)
     return list(enumerate(table.to_pylist(), start=1))
 
 
 def _cell(value: Any, *, key: str, place: str) -> Located:
-    """A cell: text as YAML reads it, numbers as they are."""
+    """Return the value of a cell: text is parsed as YAML, numbers stay unchanged."""
     path = f"points.{key}"
     if isinstance(value, str):
         return parse_value(value, path=path, place=place) if value.strip() else Located(None, path, place)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Located(None, path, place)
     if not isinstance(value, bool | int | float):
-        raise Located(str(value), path, place).error("must be a text or a number")
+        raise Located(str(value), path, place).error("must be text or a number")
     return Located(value, path, place)

@@ -1,4 +1,4 @@
-"""The study file: which studies there are, and the study that a file describes."""
+"""Reading study files: the shipped studies by name, and any other study file by its path."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from softloc_core.errors import ConfigError
 from sweeps.designs import DESIGN_TYPES
 from sweeps.study import keys
 from sweeps.study.checkpoint_rule import parse_checkpoint_rule
-from sweeps.study.definition import Resources, Study
-from sweeps.study.early_stopping import parse_early_stopping, validate_stopping
+from sweeps.study.definition import Study
+from sweeps.study.early_stopping import parse_early_stopping
 from sweeps.study.fields import FIELDS, unknown_key
 from sweeps.study.located_yaml import Located, parse_yaml
 from sweeps.study.objectives import parse_objectives
@@ -19,10 +19,9 @@ from sweeps.study.overrides import with_overrides
 from sweeps.study.points import parse_points
 from sweeps.study.rules import validate_together
 
-__all__ = ["DESIGNS", "Resources", "Study", "find_study", "load_study", "shipped_studies", "study_from_yaml"]
+__all__ = ["KEYS", "load_study", "shipped_studies", "study_from_yaml"]
 
-DESIGNS = tuple(DESIGN_TYPES)
-_KEYS = (
+KEYS = (
     "name", "description", "task", "data", "trials", "design", "seed", "replicates", "space", "points",
     "objectives", "fixed", "focus", "stop", "design_options", "resources", "time_limit", "retries",
     "stop_early", "checkpoint", "keep_weights",
@@ -30,7 +29,7 @@ _KEYS = (
 
 
 def shipped_studies() -> dict[str, str]:
-    """Texts of the studies that ship, by name."""
+    """Return the texts of the shipped study files, by name."""
     folder = resources.files("sweeps") / "studies"
     files = sorted(
         (item for item in folder.iterdir() if item.name.endswith(".yaml")), key=lambda item: item.name
@@ -38,11 +37,11 @@ def shipped_studies() -> dict[str, str]:
     return {item.name.removesuffix(".yaml"): item.read_text(encoding="utf-8") for item in files}
 
 
-def find_study(name_or_path: str) -> tuple[str, str]:
-    """Text of a study file and how messages call it: a shipped study by name, another by path.
+def _find_study(name_or_path: str) -> tuple[str, str]:
+    """Return the text of a study file and its name in messages.
 
     Raises:
-        ConfigError: Neither.
+        ConfigError: There is no shipped study with this name and no readable file with this path.
     """
     shipped = shipped_studies()
     if name_or_path in shipped:
@@ -50,7 +49,7 @@ def find_study(name_or_path: str) -> tuple[str, str]:
     path = Path(name_or_path)
     if not path.is_file():
         raise ConfigError(
-            f"a study must be one that ships ({', '.join(shipped)}) or the path of a study file, "
+            f"a study must be a shipped one ({', '.join(shipped)}) or the path of a study file, "
             f"but got {name_or_path}"
         )
     try:
@@ -60,43 +59,48 @@ def find_study(name_or_path: str) -> tuple[str, str]:
 
 
 def load_study(name_or_path: str, *, overrides: Sequence[str] = ()) -> Study:
-    """The study of that name or path, with `key=value` overrides applied.
+    """Return the study with this name or path.
+
+    Args:
+        name_or_path: Name of a shipped study, or path of a study file.
+        overrides: `key=value` texts, as after `--set`.
 
     Raises:
-        ConfigError: What a study must hold, what came, and its line.
+        ConfigError: The study does not exist or is invalid. The message says what must hold, which value was
+            given, and on which line.
     """
-    text, name = find_study(name_or_path)
+    text, name = _find_study(name_or_path)
     return study_from_yaml(text, name=name, overrides=overrides)
 
 
 def study_from_yaml(text: str, *, name: str, overrides: Sequence[str] = ()) -> Study:
-    """The study that a YAML text describes.
+    """Return the study that a YAML text describes.
 
     Args:
-        text: The file's content.
-        name: How messages call the file.
-        overrides: `key=value`, each as after `--set`.
+        text: Content of the study file.
+        name: Name of the file in messages.
+        overrides: `key=value` texts, as after `--set`.
 
     Raises:
-        ConfigError: What a study must hold, what came, and its line.
+        ConfigError: The study is invalid. The message says what must hold, which value was given, and on
+            which line.
     """
-    root = with_overrides(parse_yaml(text, name=name), overrides, top_level=_KEYS)
+    root = with_overrides(parse_yaml(text, name=name), overrides, top_level=KEYS)
     for key, item in root.items():
-        if key not in _KEYS:
+        if key not in KEYS:
             raise unknown_key(
-                item, key, (*_KEYS, *(f"fixed.{known}" for known in FIELDS)) if key in FIELDS else _KEYS
+                item, key, (*KEYS, *(f"fixed.{known}" for known in FIELDS)) if key in FIELDS else KEYS
             )
     for key in ("name", "task", "data", "design"):
         if key not in root.value:
             raise ConfigError(f"a study must give `{key}`, but {name} does not")
     study = _study(root, file=name)
     validate_together(study, root)
-    validate_stopping(study, root)
     return study
 
 
 def _study(root: Located, *, file: str) -> Study:
-    """The study, every key checked on its own."""
+    """Return the study, with each key checked on its own."""
     given = root.value
     points = given.get("points")
     return Study(
@@ -104,7 +108,7 @@ def _study(root: Located, *, file: str) -> Study:
         description=keys.text(given["description"]) if "description" in given else "",
         sources=keys.sources(given["task"], given["data"]),
         trials=keys.integer(given["trials"], least=1) if "trials" in given else None,
-        design=keys.one_of(given["design"], DESIGNS),
+        design=keys.one_of(given["design"], tuple(DESIGN_TYPES)),
         seed=keys.integer(given["seed"], least=0) if "seed" in given else 0,
         replicates=keys.integer(given["replicates"], least=1) if "replicates" in given else 1,
         space=keys.space(given.get("space")),
@@ -124,7 +128,7 @@ def _study(root: Located, *, file: str) -> Study:
 
 
 def _places(root: Located) -> dict[str, str]:
-    """Where each key of `space` and `fixed`, and each top-level key, stands."""
+    """Return the place of each top-level key and of each key of `space` and `fixed`."""
     places = {key: item.place for key, item in root.items()}
     for section in ("space", "fixed"):
         if isinstance(root.value.get(section), Located) and isinstance(root.value[section].value, dict):

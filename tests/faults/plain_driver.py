@@ -12,13 +12,13 @@ from pathlib import Path
 from softloc_core.errors import UserError
 from sweeps.execution.progress import Counts
 from sweeps.execution.recorder import Recorder
-from sweeps.planning.planner import Planner, load_data
+from sweeps.planning import Planner, load_data
 from sweeps.planning.source import trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.lock import study_lock
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
-from sweeps.study.reading import study_from_yaml
+from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
 
 

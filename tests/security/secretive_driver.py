@@ -14,7 +14,7 @@ from typing import Any
 
 from sweeps.execution.runner import RunOptions, run_study
 from sweeps.inspection.drawing import draw_surface
-from sweeps.study.reading import study_from_yaml
+from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
 
 STUDY = """\

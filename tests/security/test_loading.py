@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from softloc_core.errors import ConfigError
-from sweeps.study.reading import study_from_yaml
+from sweeps.study import study_from_yaml
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted(

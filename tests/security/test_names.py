@@ -12,7 +12,7 @@ from hypothesis import example, given, strategies as st
 from softloc_core.errors import ConfigError
 from sweeps.execution.runner import study_folder
 from sweeps.mlflow_view.content import metrics_of, recording_scores
-from sweeps.study.reading import study_from_yaml
+from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import register_simulated_task
 
 TEXT = "name: sim\ntask: simulated\ndata: plain\ntrials: 1\ndesign: random\n"

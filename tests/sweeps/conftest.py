@@ -1,4 +1,4 @@
-"""A study of trials that train nothing, for everything around a trial."""
+"""Fixtures for tests with simulated trials."""
 
 from __future__ import annotations
 
@@ -6,22 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from sweeps.study.reading import Study, study_from_yaml
+from sweeps.planning import Planner
+from sweeps.study import Study
 from sweeps.testing.simulation import register_simulated_task
-
-SIMULATED_STUDY = """\
-name: sim
-task: simulated
-data: plain
-trials: 12
-design: random
-seed: 3
-space:
-  label_noise: {uniform: [0ms, 100ms]}
-  softness: {uniform: [0ms, 150ms]}
-fixed:
-  loss: softloc
-"""
+from tests.sweeps import simulated_studies
 
 
 @pytest.fixture(autouse=True)
@@ -31,9 +19,11 @@ def _simulated_task() -> None:
 
 @pytest.fixture
 def make_study() -> Callable[..., Study]:
-    """The simulated study with `--set` overrides."""
+    """Return the simulated study with `--set` overrides."""
+    return simulated_studies.simulated_study
 
-    def make(*overrides: str) -> Study:
-        return study_from_yaml(SIMULATED_STUDY, name="studies/x.yaml", overrides=overrides)
 
-    return make
+@pytest.fixture
+def plan() -> Callable[[Study], Planner]:
+    """Return the planner of a study that needs no recorded data."""
+    return simulated_studies.plan

@@ -40,7 +40,7 @@ def softloc(
     ("line", "replacement", "message"),
     [
         ("trials: 2", "trails: 2", "`trails` must be a known key; did you mean trials?"),
-        ("[0ms, 100ms]", "[0, 100]", "must carry a unit (ms, s, frames, tol; as in 100ms), but got 0"),
+        ("[0ms, 100ms]", "[0, 100]", "must carry a unit (ms, s, frames, tol; for example 100ms), but got 0"),
         ("task: drums", "task: drumz", "`task` must be one of"),
         ("data: mdb", "data: mdx", "`data` must be one of"),
         ("data: mdb", "data: mdb\nfixed: {loss: best}", "`fixed.loss` must be one of"),
@@ -69,14 +69,14 @@ def test_a_wrong_study_is_one_line_and_status_2(
     [
         (
             ("run", "no_such_study"),
-            "a study must be one that ships (across_tasks, digits_canvases, digits_paper, drums_210, ",
+            "a study must be a shipped one (across_tasks, digits_canvases, digits_paper, drums_210, ",
         ),
         (("run", "quickstart", "--set", "nonsense"), "--set must be key=value, but got nonsense"),
         (("run", "quickstart", "--cpus", "0", "--trials", "2"), "--cpus must be at least 1, but got 0"),
         (("run", "quickstart", "--max-hours", "0"), "--max-hours must be above 0, but got 0"),
         (("run", "quickstart", "--max-trials", "0"), "--max-trials must be at least 1, but got 0"),
         (("run", "quickstart", "--max-failures", "0"), "--max-failures must be at least 1, but got 0"),
-        (("plan", "no_such_study"), "a study must be one that ships"),
+        (("plan", "no_such_study"), "a study must be a shipped one"),
         (("plan", "quickstart", "--cpus", "0"), "--cpus must be above 0, but got 0"),
         (("plan", "drums_210", "--data", "mdb", "--data-root", "nowhere"), "--data-root must be a folder"),
         (("pareto", "nowhere"), "a study's folder must hold study.yaml, but nowhere does not"),

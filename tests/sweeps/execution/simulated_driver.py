@@ -20,7 +20,7 @@ from softloc_core.tasks import TaskData
 from softloc_core.trial.run import TrialConfig, TrialRun
 from sweeps.execution.runner import RunOptions, run_study
 from sweeps.planning.budget import Budget
-from sweeps.study.reading import study_from_yaml
+from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
 
 

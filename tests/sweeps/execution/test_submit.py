@@ -22,7 +22,7 @@ from softloc_core.errors import ConfigError
 from sweeps.cli.app import main
 from sweeps.execution import submit
 from sweeps.execution.submit import JobRequest, submit_study
-from sweeps.study.reading import Study, study_from_yaml
+from sweeps.study import Study, study_from_yaml
 
 HEAD = Path(__file__).with_name("local_head.py")
 COMMAND = "import sys; from sweeps.cli.app import main; sys.argv[0] = 'softloc'; main()"

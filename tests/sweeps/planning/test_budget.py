@@ -10,12 +10,12 @@ import pytest
 
 from softloc_core.errors import ConfigError
 from sweeps.execution.progress import Counts
+from sweeps.planning import Planner, load_data
 from sweeps.planning.budget import UNLIMITED, Budget, BudgetedSource
-from sweeps.planning.planner import Planner, load_data
 from sweeps.planning.source import TrialSource, trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.store import StoredTrial
-from sweeps.study.reading import Study
+from sweeps.study import Study
 
 ROW = {"f1": 0.5}
 

@@ -7,8 +7,8 @@ import pytest
 
 from softloc_core.losses import Constant, Ramp
 from softloc_core.trial.run import TrialConfig
-from sweeps.planning.planner import Planner, load_data
-from sweeps.study.reading import load_study
+from sweeps.planning import Planner, load_data
+from sweeps.study import load_study
 
 FRAME_S = 1 / 30
 

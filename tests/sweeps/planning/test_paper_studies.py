@@ -21,9 +21,9 @@ from softloc_core.inference.voting import VOTES
 from softloc_core.losses import Ramp
 from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
 from softloc_core.trial.run import TrialConfig, detector_of, run_trial
+from sweeps.planning import Planner, load_data
 from sweeps.planning.data import data_requests
-from sweeps.planning.planner import Planner, load_data
-from sweeps.study.reading import load_study, shipped_studies
+from sweeps.study import load_study, shipped_studies
 
 EMBEDDED = {
     "drums": ("data=synthetic",),

@@ -12,8 +12,8 @@ from softloc_core.errors import ConfigError
 from softloc_core.losses import Constant, Ramp
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial.run import TrialConfig, trial_id
-from sweeps.planning.planner import Planner, load_data
-from sweeps.study.reading import Study
+from sweeps.planning import Planner, load_data
+from sweeps.study import Study
 
 MakeStudy = Callable[..., Study]
 
@@ -185,7 +185,7 @@ def test_a_source_that_needs_a_data_root(
 
 def test_written_defaults_read_back_as_the_same_trials(make_study: MakeStudy) -> None:
     from sweeps.planning.identity import resolved_study
-    from sweeps.study.reading import study_from_yaml
+    from sweeps.study import study_from_yaml
 
     plan = planner(make_study())
     again = planner(study_from_yaml(resolved_study(plan), name="again"))

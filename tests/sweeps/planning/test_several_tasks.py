@@ -12,10 +12,9 @@ import pytest
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS, DataRequest, SourceInfo, TaskData
+from sweeps.planning import Planner, make_planner
 from sweeps.planning.data import load_data
-from sweeps.planning.planner import Planner
-from sweeps.planning.several_tasks import make_planner
-from sweeps.study.reading import Study, study_from_yaml
+from sweeps.study import Study, study_from_yaml
 from sweeps.testing.simulation import SimulatedTask
 
 TEXT = """\

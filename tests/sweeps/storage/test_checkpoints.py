@@ -17,8 +17,8 @@ from softloc_core.errors import ConfigError, UserError
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack, unpack
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.weights import load_weights, weights_file, weights_name
+from sweeps.study import Study
 from sweeps.study.checkpoint_rule import CheckpointRule
-from sweeps.study.reading import Study
 
 ORIGIN = Origin("0.1.0", "abc", "cpu")
 STATE = {"run": {"weight": torch.arange(3.0)}, "scores": {5: 0.25}}
@@ -56,10 +56,10 @@ def test_checkpoints_go_by_time_or_by_iterations(
     ("override", "message"),
     [
         ("checkpoint={each: 10min}", "`checkpoint.each` must be a known key; did you mean"),
-        ("checkpoint={}", "`checkpoint` must give `every`, as 10min or 0.25, but got {} in"),
+        ("checkpoint={}", "`checkpoint` must give `every`, for example 10min or 0.25, but got {} in"),
         ("checkpoint=10min", "`checkpoint` must be a mapping of keys to values, but got 10min in"),
-        ("checkpoint={every: 10}", "`checkpoint.every` must be a time above 0 (s, min, h; as 10min) or a fraction "
-         "of the iterations above 0 and below 1, but got 10 in"),
+        ("checkpoint={every: 10}", "`checkpoint.every` must be a time above 0 (s, min or h, as in 10min) or a fraction "
+         "of the iterations, above 0 and below 1, but got 10 in"),
         ("checkpoint={every: 0min}", "but got 0min in"),
         ("checkpoint={every: 1.0}", "but got 1.0 in"),
         ("checkpoint={every: 3frames}", "but got 3frames in"),

@@ -1,4 +1,4 @@
-"""docs/studies.md keeps its word: its studies are valid, and it names every key, design and field."""
+"""The studies in docs/studies.md are valid, and the page names every key, design and field."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.designs.registry import DESIGN_OPTIONS
-from sweeps.designs.space import KINDS
+from sweeps.designs import DESIGN_OPTIONS, DESIGN_TYPES, KINDS
+from sweeps.planning import load_data, make_planner
 from sweeps.planning.data import data_requests
-from sweeps.planning.planner import load_data
-from sweeps.planning.several_tasks import make_planner
+from sweeps.study import study_from_yaml
 from sweeps.study.fields import FIELDS
 from sweeps.study.objectives import METRICS
 from sweeps.study.points import MAX_POINTS
-from sweeps.study.reading import DESIGNS, study_from_yaml
+from sweeps.study.reading import KEYS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "studies.md").read_text()
 STUDIES = re.findall(r"^```yaml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("text", STUDIES, ids=lambda text: text.split()[1])
-def test_its_studies_can_be_planned(text: str) -> None:
+def test_the_studies_of_the_page_can_be_planned(text: str) -> None:
     study = study_from_yaml(text, name="docs/studies.md")
-    # The embedded drums take a while to render; what counts here is their frame rate.
+    # Simulated data stand in for rendered sounds; only the frame rate matters here.
     simulated = load_data(
         study_from_yaml("name: a\ntask: simulated\ndata: plain\ndesign: random\ntrials: 1\n", name="x"),
         data_root=None,
@@ -37,21 +36,21 @@ def test_its_studies_can_be_planned(text: str) -> None:
     assert planner.design().ask() is not None
 
 
-def test_there_are_studies_on_the_page() -> None:
+def test_the_page_shows_studies() -> None:
     assert len(STUDIES) >= 4
 
 
-@pytest.mark.parametrize("word", [*DESIGNS, *FIELDS, *KINDS, *METRICS, *sum(DESIGN_OPTIONS.values(), ())])
-def test_it_names_every_design_field_kind_and_metric(word: str) -> None:
+@pytest.mark.parametrize(
+    "word", [*DESIGN_TYPES, *FIELDS, *KINDS, *METRICS, *sum(DESIGN_OPTIONS.values(), ())]
+)
+def test_the_page_names_every_design_field_kind_and_metric(word: str) -> None:
     assert re.search(rf"(`|\{{){word}\b", PAGE), word
 
 
-def test_it_names_every_key() -> None:
-    from sweeps.study.reading import _KEYS
-
-    for key in _KEYS:
+def test_the_page_names_every_key() -> None:
+    for key in KEYS:
         assert re.search(rf"^\| .*`{key}`.* \|", PAGE, flags=re.MULTILINE), key
 
 
-def test_its_numbers_are_those_of_the_code() -> None:
+def test_the_limits_on_the_page_are_those_of_the_code() -> None:
     assert f"{MAX_POINTS:_}".replace("_", " ") in PAGE
