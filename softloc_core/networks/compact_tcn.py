@@ -13,10 +13,9 @@ __all__ = ["CompactTcn"]
 class CompactTcn(nn.Module):
     """Dilated residual convolutions of 3 taps, dropout of whole channels and a softmax; for CPUs.
 
-    It was chosen by measurements on held-out training videos (see
-    `docs/tasks/segmentation.md`), because an LSTM memorises
-    twenty videos. It is one stage of the networks of Farha and Gall 2019 (MS-TCN), with additional dropout of
-    input bands.
+    It was chosen by measurements on held-out training videos (`docs/tasks/segmentation.md`), because an LSTM
+    memorises twenty videos. It is one stage of the networks of Farha and Gall 2019 (MS-TCN), with additional
+    dropout of input bands.
     """
 
     def __init__(
