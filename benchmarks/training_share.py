@@ -88,9 +88,11 @@ def main() -> None:
     found = training_share(
         study.completed, cores=options.cores, cores_per_trial=cpus, pause_s=options.pause_s
     )
-    print(f"{study.name}: {found.trials} trials, {found.cores:g} cores, {found.wall_s:.0f} s from the start of "
-          f"the first trial to the end of the last one, {found.train_s:.0f} core seconds of training: "
-          f"{100 * found.share:.1f} % of the core time")  # fmt: skip
+    print(
+        f"{study.name}: {found.trials} trials, {found.cores:g} cores, {found.wall_s:.0f} s from the start of "
+        f"the first trial to the end of the last one, {found.train_s:.0f} core seconds of training: "
+        f"{100 * found.share:.1f} % of the core time"
+    )
     elapsed = driver_s(Path(options.folder), found)
     if elapsed is not None:
         print(f"including the start and end of the driver, {elapsed:.0f} s: "
