@@ -138,8 +138,8 @@ def surface(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Average over this parameter. This is the default for parameters that are neither on an axis "
-            "nor fixed. Repeatable.",
+            help="Average over this parameter. Parameters that are neither on an axis nor fixed are averaged "
+            "anyway. Repeatable.",
         ),
     ] = None,
     preset: Annotated[
