@@ -1,6 +1,6 @@
-"""Time the count loss and the smoothing: ratios within one run, one thread; part of `make bench`.
+"""Time the count loss and the smoothing: ratios within one run, on one thread; part of `make bench`.
 
-Each time is the least of several repetitions, taken in turns so that all see the same load of the machine.
+Each time is the minimum of several repetitions, which alternate so that all see the same load.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SIZES = (("drums", 96, 370, 23), ("piano", 2816, 400, 42))
 
 
 def plain_log_prob(logit: torch.Tensor, count: torch.Tensor, *, max_count: int) -> torch.Tensor:
-    """The recursion of the LoCo paper (eq. 9) written plainly in torch, for autograd to differentiate."""
+    """Return the log probability by the recursion of the LoCo paper (eq. 9), in plain torch with autograd."""
     prob = torch.sigmoid(logit)
     mass = torch.zeros(len(logit), max_count + 1, dtype=logit.dtype)
     mass[:, 0] = 1
@@ -39,7 +39,7 @@ def plain_log_prob(logit: torch.Tensor, count: torch.Tensor, *, max_count: int) 
 
 
 def least_ms(*functions: Callable[[], object], repetitions: int = 7) -> list[float]:
-    """Least milliseconds of each function, taken in turns after one run to warm up."""
+    """Return the minimum milliseconds of each function; repetitions alternate after one warm-up run."""
     times: list[list[float]] = [[] for _ in functions]
     for function in functions:
         function()
@@ -54,7 +54,7 @@ def least_ms(*functions: Callable[[], object], repetitions: int = 7) -> list[flo
 def forward_and_backward(
     loss: Callable[[torch.Tensor], torch.Tensor], logit: torch.Tensor
 ) -> Callable[[], None]:
-    """A call that computes the loss and its gradient with respect to the logits."""
+    """Return a call that computes the loss and its gradient with respect to the logits."""
 
     def call() -> None:
         leaf = logit.detach().requires_grad_()
@@ -69,8 +69,8 @@ def random_logit(rng: np.random.Generator, n_sequences: int, n_frames: int) -> t
 
 def time_count_loss() -> None:
     print("\ncount loss, forward and backward, float32\n")
-    print(f"| {'size':34} | {'counts':13} | plain torch, ms | this, ms | ratio |")
-    print(f"|{'-' * 36}|{'-' * 15}|{'-' * 17}|{'-' * 10}|{'-' * 7}|")
+    print(f"| {'size':34} | {'counts':13} | plain torch, ms | softloc, ms | ratio |")
+    print(f"|{'-' * 36}|{'-' * 15}|{'-' * 17}|{'-' * 13}|{'-' * 7}|")
     rng = np.random.default_rng(0)
     for name, n_sequences, n_frames, top in SIZES:
         logit = random_logit(rng, n_sequences, n_frames)
@@ -90,11 +90,11 @@ def time_count_loss() -> None:
 
             slow, fast = least_ms(forward_and_backward(plain, logit), forward_and_backward(compiled, logit))
             size = f"{name}: {n_sequences} x {n_frames} x {top}"
-            print(f"| {size:34} | {kind:13} | {slow:15.1f} | {fast:8.2f} | {slow / fast:4.0f}x |")
+            print(f"| {size:34} | {kind:13} | {slow:15.1f} | {fast:11.2f} | {slow / fast:4.0f}x |")
 
 
 def time_packages() -> None:
-    """Forward only, against packages that compute the distribution of one sequence at a time."""
+    """Compare the forward pass with packages that compute the distribution of one sequence at a time."""
     print("\ncount distribution, forward only, 96 sequences x 370 frames, float64\n")
     rng = np.random.default_rng(0)
     logit = random_logit(rng, 96, 370).double()
@@ -107,18 +107,18 @@ def time_packages() -> None:
         try:
             distribution = importlib.import_module(module).PoiBin
         except ImportError:
-            print(f"{package} is not installed: left out")
+            print(f"{package} is not installed: skipped")
             continue
         rivals[package] = lambda make=distribution: [make(list(p)).pmf for p in prob]
     times = least_ms(lambda: poisson_binomial_log_prob(logit, count), *rivals.values(), repetitions=3)
-    print(f"| {'what':20} | ms      | this is faster by |")
-    print(f"|{'-' * 22}|{'-' * 9}|{'-' * 19}|")
+    print(f"| {'library':20} | ms      | softloc is faster by |")
+    print(f"|{'-' * 22}|{'-' * 9}|{'-' * 22}|")
     for name, spent in zip(("this", *rivals), times, strict=True):
-        print(f"| {name:20} | {spent:7.2f} | {spent / times[0]:16.0f}x |")
+        print(f"| {name:20} | {spent:7.2f} | {spent / times[0]:19.0f}x |")
 
 
 def time_smoothing() -> None:
-    """A matrix product against a convolution with a kernel of four standard deviations each way."""
+    """Compare a matrix product with a convolution whose kernel extends four standard deviations each way."""
     print("\nGaussian smoothing of 96 sequences, softness 10 frames, forward and backward\n")
     print("| frames | matrix, ms | convolution, ms |")
     print("|--------|------------|-----------------|")
@@ -138,8 +138,8 @@ def time_smoothing() -> None:
 
 
 def time_losses() -> None:
-    """A whole loss on a training batch of the drum study."""
-    print("\na batch of [32, 3, 150], 3 events a sequence, forward and backward\n")
+    """Time a whole loss on a training batch of the drum study."""
+    print("\na batch of [32, 3, 150], 3 events per sequence, forward and backward\n")
     rng = np.random.default_rng(0)
     logit = random_logit(rng, 96, 150).reshape(32, 3, 150)
     label = torch.zeros(32, 3, 150)
@@ -156,7 +156,7 @@ def time_losses() -> None:
         print(f"{name}: {spent:.2f} ms")
 
 
-# Runs in a process of its own, whose largest memory is its alone.
+# Runs in a separate process, so that the peak memory is that of the loss.
 _PEAK = """
 import resource, sys, torch
 from softloc_core.losses import poisson_binomial_log_prob
@@ -175,9 +175,9 @@ print(logit.nbytes / 2**20, peak_mb() - before)
 
 
 def measure_memory() -> None:
-    """What the count loss and its gradient take beside their input, the table of one thread apart."""
-    print("\ncount loss, forward and backward: memory beside the input, float32, counts of 42\n")
-    print("| sequences x frames | input, MB | beside it, MB | as a multiple of the input |")
+    """Measure the memory of the count loss and its gradient in addition to the input and one table."""
+    print("\ncount loss, forward and backward: memory in addition to the input, float32, counts of 42\n")
+    print("| sequences x frames | input, MB | added, MB     | as a multiple of the input |")
     print("|--------------------|-----------|---------------|----------------------------|")
     for n_sequences, n_frames in ((20_000, 1000), (40_000, 1000), (2000, 20_000)):
         command = [sys.executable, "-c", _PEAK, str(n_sequences), str(n_frames), "42"]

@@ -1,11 +1,11 @@
-"""How much of the core time of a finished study was training.
+"""Print how much of the core time of a finished study was training.
 
 python benchmarks/training_share.py FOLDER [--cores N] [--pause-s 300]
 
-Training is the sum of `train_s`. Core time is cores x wall time, and wall time runs from the first trial's
-beginning to the last one's end; breaks between two runs of the study, when no trial ran for longer than
---pause-s, are left out. Of a local study that was run in one go, a second figure counts the start of Ray
-and the storing of the last trial as well: from the writing of `study.yaml` to that of the last
+Training is the sum of `train_s`. Core time is cores x wall time. Wall time runs from the start of the first
+trial to the end of the last. Breaks between two runs of the study, when no trial ran for longer than
+--pause-s, are left out. For a local study that ran without a break, a second figure includes the start of
+Ray and the storing of the last trial: it counts from the writing of `study.yaml` to that of the last
 `status.json`.
 """
 
@@ -23,13 +23,13 @@ from analysis.reading import load_results
 
 @dataclass(frozen=True)
 class Share:
-    """Where the core time went.
+    """The use of core time by the trials of a study.
 
     Attributes:
         trials: Completed trials.
         cores: Cores that trials could use.
-        wall_s: From the first trial's beginning to the last one's end, less breaks.
-        train_s: Sum over the trials.
+        wall_s: Seconds from the start of the first trial to the end of the last, without breaks.
+        train_s: Sum of the training times in seconds.
     """
 
     trials: int
@@ -39,14 +39,14 @@ class Share:
 
     @property
     def share(self) -> float:
-        """Training over core time."""
+        """Training time divided by core time."""
         return self.train_s / (self.cores * self.wall_s)
 
 
 def training_share(
     trials: pd.DataFrame, *, cores: float | None, cores_a_trial: float, pause_s: float
 ) -> Share:
-    """Where the core time of completed trials went; without `cores`, as many as ever worked at once."""
+    """Return the use of core time by completed trials; `cores` is the most at a time by default."""
     begin = trials["started_at"].map(pd.Timestamp.timestamp).to_numpy(dtype=float)
     end = begin + trials["train_s"].to_numpy(dtype=float)
     order = np.argsort(begin)
@@ -62,7 +62,7 @@ def training_share(
 
 
 def driver_s(folder: Path, found: Share) -> float | None:
-    """Seconds from the driver's beginning to its last status; None where that is not to be had."""
+    """Return seconds from the driver's start to its last status, or None if unknown."""
     files = [folder / name for name in ("study.yaml", "status.json")]
     if not all(path.is_file() for path in files):
         return None
@@ -76,12 +76,12 @@ def main() -> None:
     )
     parser.add_argument("folder", nargs="?", default="runs/quickstart")
     parser.add_argument(
-        "--cores", type=float, help="cores that trials could use; most at once, where not given"
+        "--cores", type=float, help="cores that trials could use (default: the most that were used at a time)"
     )
     parser.add_argument("--pause-s", type=float, default=300.0)
     options = parser.parse_args()
     if "://" not in options.folder and not Path(options.folder).is_dir():
-        print(f"training share: no study in {options.folder} (run one, or name its folder)")
+        print(f"training share: no study in {options.folder} (run one, or pass its folder)")
         return
     study = load_results(options.folder)
     cpus = float((study.definition.get("resources") or {}).get("cpus", 1))
