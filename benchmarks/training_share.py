@@ -1,11 +1,11 @@
-"""Print how much of the core time of a finished study was training.
+"""Measure the share of a finished study's core time that was spent on training.
 
 python benchmarks/training_share.py FOLDER [--cores N] [--pause-s 300]
 
-Training is the sum of `train_s`. Core time is cores x wall time. Wall time runs from the start of the first
-trial to the end of the last. Breaks between two runs of the study, when no trial ran for longer than
---pause-s, are left out. For a local study that ran without a break, a second figure includes the start of
-Ray and the storing of the last trial: it counts from the writing of `study.yaml` to that of the last
+Training time is the sum of `train_s`. Core time is the number of cores times the wall time from the start of
+the first trial to the end of the last one. Breaks between two runs of the study, in which no trial ran for
+longer than --pause-s, do not count. For a local study without breaks, a second figure also includes the start
+of Ray and the storage of the last trial: the time from the writing of `study.yaml` to the last writing of
 `status.json`.
 """
 
@@ -23,13 +23,13 @@ from analysis.reading import load_results
 
 @dataclass(frozen=True)
 class Share:
-    """The use of core time by the trials of a study.
+    """Core time of a study and the part of it that was training.
 
     Attributes:
-        trials: Completed trials.
-        cores: Cores that trials could use.
-        wall_s: Seconds from the start of the first trial to the end of the last, without breaks.
-        train_s: Sum of the training times in seconds.
+        trials: Number of completed trials.
+        cores: Number of cores that trials could use.
+        wall_s: Seconds from the start of the first trial to the end of the last one, without breaks.
+        train_s: Core seconds of training, summed over the trials.
     """
 
     trials: int
@@ -44,25 +44,25 @@ class Share:
 
 
 def training_share(
-    trials: pd.DataFrame, *, cores: float | None, cores_a_trial: float, pause_s: float
+    trials: pd.DataFrame, *, cores: float | None, cores_per_trial: float, pause_s: float
 ) -> Share:
-    """Return the use of core time by completed trials; `cores` is the most at a time by default."""
-    begin = trials["started_at"].map(pd.Timestamp.timestamp).to_numpy(dtype=float)
-    end = begin + trials["train_s"].to_numpy(dtype=float)
-    order = np.argsort(begin)
-    begin, end = begin[order], end[order]
+    """Return the share of completed trials; `cores` defaults to the largest number in use at once."""
+    start = trials["started_at"].map(pd.Timestamp.timestamp).to_numpy(dtype=float)
+    end = start + trials["train_s"].to_numpy(dtype=float)
+    order = np.argsort(start)
+    start, end = start[order], end[order]
     reached = np.maximum.accumulate(end)
-    gaps = begin[1:] - reached[:-1]
-    wall_s = reached[-1] - begin[0] - gaps[gaps > pause_s].sum()
-    changes = sorted([(t, 1) for t in begin] + [(t, -1) for t in end])
+    gaps = start[1:] - reached[:-1]
+    wall_s = reached[-1] - start[0] - gaps[gaps > pause_s].sum()
+    changes = sorted([(t, 1) for t in start] + [(t, -1) for t in end])
     most = int(np.max(np.cumsum([change for _, change in changes])))
-    used = cores if cores is not None else most * cores_a_trial
-    train_s = float(trials["train_s"].sum()) * cores_a_trial
+    used = cores if cores is not None else most * cores_per_trial
+    train_s = float(trials["train_s"].sum()) * cores_per_trial
     return Share(len(trials), used, float(wall_s), train_s)
 
 
 def driver_s(folder: Path, found: Share) -> float | None:
-    """Return seconds from the driver's start to its last status, or None if unknown."""
+    """Return the seconds from the driver's start to its last status, or None if they are not available."""
     files = [folder / name for name in ("study.yaml", "status.json")]
     if not all(path.is_file() for path in files):
         return None
@@ -76,7 +76,7 @@ def main() -> None:
     )
     parser.add_argument("folder", nargs="?", default="runs/quickstart")
     parser.add_argument(
-        "--cores", type=float, help="cores that trials could use (default: the most that were used at a time)"
+        "--cores", type=float, help="cores that trials could use (default: the most in use at once)"
     )
     parser.add_argument("--pause-s", type=float, default=300.0)
     options = parser.parse_args()
@@ -85,13 +85,17 @@ def main() -> None:
         return
     study = load_results(options.folder)
     cpus = float((study.definition.get("resources") or {}).get("cpus", 1))
-    found = training_share(study.completed, cores=options.cores, cores_a_trial=cpus, pause_s=options.pause_s)
-    print(f"{study.name}: {found.trials} trials, {found.cores:g} cores, {found.wall_s:.0f} s from the first "
-          f"trial's beginning to the last one's end, {found.train_s:.0f} core seconds of training: "
-          f"{100 * found.share:.1f} % of the core time")  # fmt: skip
+    found = training_share(
+        study.completed, cores=options.cores, cores_per_trial=cpus, pause_s=options.pause_s
+    )
+    print(
+        f"{study.name}: {found.trials} trials, {found.cores:g} cores, {found.wall_s:.0f} s from the start of "
+        f"the first trial to the end of the last one, {found.train_s:.0f} core seconds of training: "
+        f"{100 * found.share:.1f} % of the core time"
+    )
     elapsed = driver_s(Path(options.folder), found)
     if elapsed is not None:
-        print(f"with the driver's start and end, {elapsed:.0f} s: "
+        print(f"including the start and end of the driver, {elapsed:.0f} s: "
               f"{100 * found.train_s / (found.cores * elapsed):.1f} %")  # fmt: skip
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from sweeps.mlflow_view.picture import StudyView
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning import Planner, load_data
 from sweeps.storage.environment import remember_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
+from tests.sweeps.simulated_studies import plan
 
 STUDY = """\
 name: many
@@ -37,19 +37,19 @@ def fill(folder: Path, n_trials: int) -> float:
     """Write the trials; seconds a trial."""
     register_simulated_task()
     study = study_from_yaml(STUDY.format(n_trials=n_trials), name="many.yaml")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     store = TrialStore(StudyFolder(folder))
     store.folder.write("study.yaml", study.to_yaml().encode())
     remember_environment(store.folder)
     began = datetime.now(UTC)
     root = f"file://{folder}/mlartifacts"
     writer = MlflowWriter(store, uri=tracking_uri(folder), study="many", artifact_root=root)
-    trials = plan.all_trials()
-    store.write_references(plan.data_of(trials[0].config))
+    trials = planner.all_trials()
+    store.write_references(planner.data_of(trials[0].config))
     started = time.perf_counter()
     for number, trial in enumerate(trials):
         record = completed_record(
-            SimulatedTrial()(trial.config, plan.data_of(trial.config)),
+            SimulatedTrial()(trial.config, planner.data_of(trial.config)),
             Provenance("many", "0.1.0", "abc"),
             channel_names=("a", "b"),
             host="here",

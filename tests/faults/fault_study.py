@@ -18,9 +18,9 @@ from typing import Any
 import psutil
 import pyarrow.parquet as pq
 
-from sweeps.planning import Planner, load_data
 from sweeps.study import Study, study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 DRIVER = Path(__file__).parents[1] / "sweeps" / "execution" / "simulated_driver.py"
 # A loaded machine with two cores takes a minute to start Ray.
@@ -218,10 +218,10 @@ def expected(study: Study) -> dict[str, dict[str, Any]]:
 
     from sweeps.storage.records import Provenance, completed_record
 
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     found = {}
-    for trial in plan.all_trials():
-        data = plan.data_of(trial.config)
+    for trial in planner.all_trials():
+        data = planner.data_of(trial.config)
         record = completed_record(
             SimulatedTrial()(trial.config, data), Provenance("sim", "", ""), channel_names=data.channel_names,
             host="", started_at=datetime.now(UTC),

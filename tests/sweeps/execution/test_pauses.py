@@ -19,7 +19,6 @@ from sweeps.execution.progress import Counts
 from sweeps.execution.recorder import Recorder
 from sweeps.execution.staging import staging_of
 from sweeps.execution.time_limit import TrialTimeoutError, time_limit
-from sweeps.planning import Planner, load_data
 from sweeps.planning.source import trial_source
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder
@@ -30,6 +29,7 @@ from sweeps.study.checkpoint_rule import CheckpointRule
 from sweeps.study.early_stopping import RULES, EarlyStopping
 from sweeps.study.objectives import F1
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning"
@@ -44,9 +44,9 @@ def stages(begin: Callable[..., Any], **changed: Any) -> Stages:
 
 
 def planned(study: Study, number: int = 0) -> tuple[TrialConfig, TaskData]:
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
-    config = plan.all_trials()[number].config
-    return config, plan.data_of(config)
+    planner = plan(study)
+    config = planner.all_trials()[number].config
+    return config, planner.data_of(config)
 
 
 def rests(staged: StagedTrial) -> list[Rest]:
@@ -236,8 +236,8 @@ def test_stopped_trials_stand_for_a_study_that_stops_early_and_no_other(
 
     def source(stored: Mapping[str, StoredTrial], *overrides: str) -> Any:
         study = make_study(f"design={design}", "trials=6", *overrides)
-        plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
-        return trial_source(plan, stored, folder)
+        planner = plan(study)
+        return trial_source(planner, stored, folder)
 
     first = source({})
     designed = [first.next().trial_id for _ in range(6)]

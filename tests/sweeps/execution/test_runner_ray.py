@@ -17,9 +17,9 @@ import psutil
 import pyarrow.parquet as pq
 import pytest
 
-from sweeps.planning import Planner, load_data
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 pytestmark = pytest.mark.ray
 DRIVER = Path(__file__).with_name("simulated_driver.py")
@@ -102,10 +102,10 @@ def wait_until_gone(processes: list[psutil.Process], *, timeout_s: float) -> lis
 
 def expected_metrics(study: Study) -> dict[str, float]:
     """F1 of every trial, computed here."""
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     return {
-        trial.trial_id: SimulatedTrial()(trial.config, plan.data_of(trial.config)).scores.f1
-        for trial in plan.all_trials()
+        trial.trial_id: SimulatedTrial()(trial.config, planner.data_of(trial.config)).scores.f1
+        for trial in planner.all_trials()
     }
 
 

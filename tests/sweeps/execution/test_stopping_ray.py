@@ -20,11 +20,11 @@ import pytest
 import torch
 
 from softloc_core.trial.run import TrialRun
-from sweeps.planning import Planner, load_data
 from sweeps.storage.weights import load_weights
 from sweeps.study import Study
 from sweeps.study.early_stopping import RULES
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 DRIVER = Path(__file__).with_name("simulated_driver.py")
@@ -106,10 +106,10 @@ def make_runs(tmp_path: Path, make_study: Callable[..., Study]) -> Iterator[Call
 
 
 def finals(study: Study) -> dict[str, float]:
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     return {
-        trial.trial_id: SimulatedTrial().f1(trial.config, plan.data_of(trial.config))
-        for trial in plan.all_trials()
+        trial.trial_id: SimulatedTrial().f1(trial.config, planner.data_of(trial.config))
+        for trial in planner.all_trials()
     }
 
 
@@ -211,11 +211,11 @@ def test_a_killed_training_gives_what_it_gives_undisturbed_bit_for_bit(
     assert (process.returncode, err) == (0, ""), out
     assert json.loads((runs.results / "status.json").read_text())["retried"] == 1
     assert "goes on from its checkpoint" in (runs.results / "logs" / "driver.log").read_text()
-    plan = Planner(runs.study, load_data(runs.study, data_root=None, cache_dir=Path("unused")))
-    [trial] = plan.all_trials()
+    planner = plan(runs.study)
+    [trial] = planner.all_trials()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    undisturbed = TrialRun(trial.config, plan.data_of(trial.config))
+    undisturbed = TrialRun(trial.config, planner.data_of(trial.config))
     undisturbed.advance(200)
     torch.set_num_threads(threads)
     weights = load_weights(str(runs.results), trial.trial_id)

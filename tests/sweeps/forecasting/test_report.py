@@ -20,18 +20,19 @@ from sweeps.forecasting import report as plan_report
 from sweeps.forecasting.forecast import Spread, forecast, makespan_s, trial_spread, trials_at_once
 from sweeps.forecasting.pilot import Timing, kind_of, measured_kinds, run_pilots, timings_of
 from sweeps.forecasting.report import PlanOptions, PlanReport, plan_study
-from sweeps.planning import Planner, load_data
+from sweeps.planning import Planner
 from sweeps.planning.source import POINTS_FILE
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.store import TrialStore
 from sweeps.study import Resources, Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 MakeStudy = Callable[..., Study]
 
 
 @pytest.fixture
-def plan(make_study: MakeStudy, tmp_path: Path) -> Callable[..., PlanReport]:
+def report_of(make_study: MakeStudy, tmp_path: Path) -> Callable[..., PlanReport]:
     def make(*overrides: str, **options: Any) -> PlanReport:
         given = {"cpus": 4, "gpus": 0, "trial_s": 90.0, **options}
         return plan_study(
@@ -43,14 +44,14 @@ def plan(make_study: MakeStudy, tmp_path: Path) -> Callable[..., PlanReport]:
 
 def a_trial(make_study: MakeStudy, *overrides: str) -> tuple[TrialConfig, TaskData]:
     study = make_study(*overrides)
-    planner = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     config = planner.all_trials()[0].config
     return config, planner.data_of(config)
 
 
 class TestReport:
-    def test_trials_hours_resources_and_cost(self, plan: Callable[..., PlanReport]) -> None:
-        report = plan("resources.gpus=0.5", gpus=1.0, price_per_hour=2.0)
+    def test_trials_hours_resources_and_cost(self, report_of: Callable[..., PlanReport]) -> None:
+        report = report_of("resources.gpus=0.5", gpus=1.0, price_per_hour=2.0)
         # Two trials share the GPU: 6 rounds of 90 s.
         assert report.n_left == 12
         assert "sim: 12 trials (12 design points x 1), 0 there already, 12 to run" in report.text
@@ -60,31 +61,35 @@ class TestReport:
         assert "cost: 0.30 (0.30 to 0.30) at 2 an hour" in report.text
         assert "label noise (ms)  " in report.text
 
-    def test_nothing_is_stored_but_a_picture(self, plan: Callable[..., PlanReport], tmp_path: Path) -> None:
-        report = plan()
+    def test_nothing_is_stored_but_a_picture(
+        self, report_of: Callable[..., PlanReport], tmp_path: Path
+    ) -> None:
+        report = report_of()
         assert report.picture == tmp_path / "sim" / "figures" / "plan.png"
         assert report.picture.read_bytes().startswith(b"\x89PNG")
         assert {path.suffix for path in (tmp_path / "sim").rglob("*") if path.is_file()} == {".png", ".svg"}
-        assert plan().text.replace(_data_line(plan()), "") == report.text.replace(_data_line(report), "")
+        assert report_of().text.replace(_data_line(report_of()), "") == report.text.replace(
+            _data_line(report), ""
+        )
 
     def test_what_is_there_is_not_planned_again(
-        self, plan: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
+        self, report_of: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
     ) -> None:
         _store(make_study(), tmp_path, 5)
-        report = plan()
+        report = report_of()
         assert "5 there already, 7 to run" in report.text
         assert re.search(r"there already: 5 trials, trained in \S+ s on average", report.text)
         assert "o" in report.text.split("across")[1]
         assert "expected: 3 min" in report.text
         _store(make_study(), tmp_path, 12)
-        report = plan()
+        report = report_of()
         assert report.text.endswith("nothing is left to run")
         assert report.forecast is None
 
     def test_a_design_that_learns_tells_its_first_batch_only(
-        self, plan: Callable[..., PlanReport], tmp_path: Path
+        self, report_of: Callable[..., PlanReport], tmp_path: Path
     ) -> None:
-        report = plan("design=tpe")
+        report = report_of("design=tpe")
         assert "sim: at most 12 trials" in report.text
         assert "design tpe learns: only its first batch is known (4 trials), the rest follows" in report.text
         assert report.n_left == 12
@@ -92,28 +97,28 @@ class TestReport:
         assert not (tmp_path / "sim" / POINTS_FILE).exists()
 
     def test_a_design_that_learns_and_has_begun(
-        self, plan: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
+        self, report_of: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
     ) -> None:
         (tmp_path / "sim").mkdir()
         point = {"label_noise": 0.05, "softness": 0.1}
         (tmp_path / "sim" / POINTS_FILE).write_text(json.dumps([point]))
         study = make_study("design=tpe")
-        planner = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+        planner = plan(study)
         _store_trials(planner, planner.trials(point), tmp_path)
-        report = plan("design=tpe")
+        report = report_of("design=tpe")
         assert "only what it gave so far is known (1 trials)" in report.text
         assert "1 there already, 11 to run" in report.text
 
-    def test_a_study_that_varies_nothing_has_no_picture(self, plan: Callable[..., PlanReport]) -> None:
-        report = plan("label_noise=0ms", "softness=5ms", "trials=1")
+    def test_a_study_that_varies_nothing_has_no_picture(self, report_of: Callable[..., PlanReport]) -> None:
+        report = report_of("label_noise=0ms", "softness=5ms", "trials=1")
         assert report.picture is None
         assert "nothing is varied, so there is no picture" in report.text
 
     def test_without_a_gpu_the_time_on_one_is_not_guessed(
-        self, plan: Callable[..., PlanReport], monkeypatch: pytest.MonkeyPatch
+        self, report_of: Callable[..., PlanReport], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(plan_report, "available_gpus", lambda: 0)
-        report = plan("resources.gpus=1", gpus=8, trial_s=None)
+        report = report_of("resources.gpus=1", gpus=8, trial_s=None)
         assert report.text.endswith(
             "no GPU is here to time a trial on: plan where one is, or give --trial-seconds"
         )
@@ -130,27 +135,27 @@ class TestReport:
         ],
     )
     def test_a_wrong_option(
-        self, plan: Callable[..., PlanReport], options: dict[str, float], message: str
+        self, report_of: Callable[..., PlanReport], options: dict[str, float], message: str
     ) -> None:
         with pytest.raises(ConfigError, match=re.escape(message)):
-            plan(**options)
+            report_of(**options)
 
     def test_another_study_in_the_folder_is_refused(
-        self, plan: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
+        self, report_of: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
     ) -> None:
         (tmp_path / "sim").mkdir()
         (tmp_path / "sim" / "study.yaml").write_text(make_study("seed=9").to_yaml())
         with pytest.raises(ConfigError, match="must hold the same study, but `seed` is 9 there and 3 here"):
-            plan()
+            report_of()
 
     def test_pilots_of_every_loss_are_told(
-        self, plan: Callable[..., PlanReport], monkeypatch: pytest.MonkeyPatch
+        self, report_of: Callable[..., PlanReport], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def measured(run_trial: object, configs: list[TrialConfig], data: object, **_: object) -> object:
             return {kind_of(config): [Timing(1.0, 0.5, 2), Timing(1.0, 1.0, 2)] for config in configs}
 
         monkeypatch.setattr(plan_report, "run_pilots", measured)
-        report = plan("loss={each: [count, softloc]}", "iterations=10", trial_s=None, cpus=1)
+        report = report_of("loss={each: [count, softloc]}", "iterations=10", trial_s=None, cpus=1)
         assert "pilot trials, 1 at a time on this machine (cpu), set-up and scoring apart:" in report.text
         line = "none: 8.5 s a trial (6 to 11 s), 1 s + 10 iterations of 750 ms, from runs of 2 iterations"
         assert f"  simulated, softloc, {line}" in report.text
@@ -163,7 +168,7 @@ def _data_line(report: PlanReport) -> str:
 
 
 def _store(study: Study, out: Path, count: int) -> None:
-    planner = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     _store_trials(planner, planner.all_trials()[:count], out)
 
 

@@ -24,12 +24,12 @@ from sweeps.execution.recorder import Recorder
 from sweeps.execution.status_file import StatusFile
 from sweeps.inspection import status
 from sweeps.inspection.status import status_text, watch_status
-from sweeps.planning import Planner, load_data
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 LOCATION = "memory://bucket/sim"
 STARTED = datetime(2026, 1, 2, tzinfo=UTC)
@@ -51,10 +51,10 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
     """Eight completed trials and two failed ones, of two machines."""
-    plan = Planner(make_study("trials=10"), load_data(make_study(), data_root=None, cache_dir=Path("unused")))
+    planner = plan(make_study("trials=10"))
     provenance, records = Provenance("sim", "0.1.0", "abc"), []
-    for number, trial in enumerate(plan.all_trials()):
-        data = plan.data_of(trial.config)
+    for number, trial in enumerate(planner.all_trials()):
+        data = planner.data_of(trial.config)
         host = "gpu1" if number % 2 else "cpu1"
         if number < 8:
             result = SimulatedTrial()(trial.config, data)

@@ -17,9 +17,9 @@ import pytest
 from softloc_core.errors import ConfigError, UserError
 from sweeps.mlflow_view.address import validate_database_uri, validate_tracking_uri, without_credentials
 from sweeps.mlflow_view.dashboard import rebuild_mlflow, serve_dashboard
-from sweeps.planning import Planner, load_data
 from sweeps.planning.identity import resolved_study
 from sweeps.study import Study
+from tests.sweeps.simulated_studies import plan
 
 
 def refusal(validate: Callable[[str], None], uri: str) -> str | None:
@@ -167,7 +167,7 @@ def test_a_server_is_given_the_login_of_address_or_environment(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     study = make_study()
-    planner = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     (tmp_path / "study.yaml").write_text(resolved_study(planner))
     with pytest.raises(
         UserError, match=f"MLflow must be reachable at http://.*{address}, but: .*not you"

@@ -20,12 +20,12 @@ from analysis.reading.results import load_results
 from sweeps.mlflow_view import live_picture as live_view
 from sweeps.mlflow_view.live_picture import LiveView, Pace
 from sweeps.mlflow_view.picture import StudyView, study_view, summary_table
-from sweeps.planning import Planner, load_data
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 AT_ONCE = Pace(first_trials=1, every_s=0.0, growth=0.0)
 
@@ -33,11 +33,11 @@ AT_ONCE = Pace(first_trials=1, every_s=0.0, growth=0.0)
 @pytest.fixture
 def study(tmp_path: Path, make_study: Callable[..., Study]) -> str:
     """Twelve completed trials."""
-    plan = Planner(make_study(), load_data(make_study(), data_root=None, cache_dir=Path("unused")))
+    planner = plan(make_study())
     store = TrialStore(StudyFolder(tmp_path / "sim"))
-    for trial in plan.all_trials():
+    for trial in planner.all_trials():
         record = completed_record(
-            SimulatedTrial()(trial.config, plan.data_of(trial.config)), Provenance("sim", "0.1.0", "abc"),
+            SimulatedTrial()(trial.config, planner.data_of(trial.config)), Provenance("sim", "0.1.0", "abc"),
             channel_names=("a", "b"), host="h", started_at=datetime(2026, 1, 2, tzinfo=UTC),
         )  # fmt: skip
         store.write(record.row)

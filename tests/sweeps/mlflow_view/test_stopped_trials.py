@@ -20,7 +20,6 @@ from sweeps.forecasting.report import PlanOptions, plan_study
 from sweeps.inspection.status import status_text
 from sweeps.mlflow_view.picture import study_view
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning import Planner, load_data
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, Reached, completed_record
@@ -28,6 +27,7 @@ from sweeps.storage.store import TrialStore
 from sweeps.storage.weights import load_weights, weights_file, weights_name
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning"
@@ -38,9 +38,9 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 def reach(store: TrialStore, study: Study, iterations: int, *, number: int) -> str:
     """One of the study's trials as it stands after so many of its 20 iterations; its identity."""
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
-    config = plan.all_trials()[number].config
-    data = plan.data_of(config)
+    planner = plan(study)
+    config = planner.all_trials()[number].config
+    data = planner.data_of(config)
     run = SimulatedTrial().begin(config, data)
     run.advance(iterations)
     record = completed_record(

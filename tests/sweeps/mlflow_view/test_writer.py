@@ -25,13 +25,13 @@ from sweeps.mlflow_view.database import study_database
 from sweeps.mlflow_view.picture import StudyView
 from sweeps.mlflow_view.thread import TrackerThread
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
-from sweeps.planning import Planner, load_data
 from sweeps.storage.environment import driver_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 # MLflow uses deprecated parts of SQLAlchemy, and both leave connections to the garbage collector.
 pytestmark = pytest.mark.filterwarnings(
@@ -62,17 +62,17 @@ def store(tmp_path: Path, make_study: Callable[..., Study], empty_database: Path
     (tmp_path / "sim").mkdir()
     shutil.copy(empty_database, tmp_path / "sim" / "mlflow.db")
     study = make_study("trials=3")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     store = TrialStore(StudyFolder(tmp_path / "sim"))
     store.folder.write("study.yaml", b"name: sim")
     store.folder.append(
         "environment.jsonl", json.dumps({**driver_environment(), "since": "2026-01-01T00:00:00Z"}).encode()
     )
-    *good, bad = plan.all_trials()
-    store.write_references(plan.data_of(bad.config))
+    *good, bad = planner.all_trials()
+    store.write_references(planner.data_of(bad.config))
     for trial in good:
         record = completed_record(
-            SimulatedTrial()(trial.config, plan.data_of(trial.config)), PROVENANCE, channel_names=("a", "b"), host="h",
+            SimulatedTrial()(trial.config, planner.data_of(trial.config)), PROVENANCE, channel_names=("a", "b"), host="h",
             started_at=STARTED,
         )  # fmt: skip
         store.write(record.row, events=record.events, history=record.history)

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from softloc_core.errors import ConfigError
-from sweeps.planning import Planner, load_data
 from sweeps.planning.source import POINTS_FILE, trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::FutureWarning", "ignore::UserWarning", "ignore::DeprecationWarning"
@@ -25,15 +25,15 @@ PROVENANCE = Provenance("sim", "0.1.0", "abc")
 
 def run_some(study: Study, folder: StudyFolder, count: int, *, lose_last: int = 0) -> int:
     """What a driver does until it is killed: how many trials it was given."""
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     store = TrialStore(folder)
-    source = trial_source(plan, store.load(), folder)
+    source = trial_source(planner, store.load(), folder)
     given = []
     while len(given) < count and (trial := source.next()) is not None:
         given.append(trial)
         if len(given) > count - lose_last:
             continue
-        result = SimulatedTrial()(trial.config, plan.data_of(trial.config))
+        result = SimulatedTrial()(trial.config, planner.data_of(trial.config))
         record = completed_record(
             result, PROVENANCE, channel_names=("a", "b"), host="h", started_at=datetime.now(UTC)
         )
@@ -72,8 +72,8 @@ def test_several_objectives_are_told_together_larger_being_better(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study("design=nsga2", "trials=1", "objectives=[f1, train_s]")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
-    source = trial_source(plan, {}, StudyFolder(tmp_path))
+    planner = plan(study)
+    source = trial_source(planner, {}, StudyFolder(tmp_path))
     told: list[object] = []
     source._design.tell = lambda point, value: told.append(value)  # type: ignore[attr-defined]
     trial = source.next()
@@ -86,8 +86,8 @@ def test_a_design_that_learns_hears_the_mean_of_the_replicates(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study("design=tpe", "replicates=2", "trials=4")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
-    source = trial_source(plan, {}, StudyFolder(tmp_path))
+    planner = plan(study)
+    source = trial_source(planner, {}, StudyFolder(tmp_path))
     told: list[float | None] = []
     source._design.tell = lambda point, value: told.append(value)  # type: ignore[attr-defined]
     first, second = source.next(), source.next()
@@ -113,8 +113,8 @@ def test_a_surface_that_is_known_ends_the_study_early_and_says_what_that_saved(
     folder = StudyFolder(tmp_path)
     n_run = run_some(study, folder, 100)
     assert 24 <= n_run < 60
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
-    again = trial_source(plan, TrialStore(folder).load(), folder)
+    planner = plan(study)
+    again = trial_source(planner, TrialStore(folder).load(), folder)
     assert again.n_left == 0 and again.next() is None
     assert f"adaptive: used {n_run} of the study's 60 trials" in str(again.summary)
     assert f"Trials saved: {60 - n_run} of the study's budget" in str(again.summary)
@@ -124,8 +124,8 @@ def test_a_design_that_does_not_learn_has_nothing_to_say(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study()
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
-    assert trial_source(plan, {}, StudyFolder(tmp_path)).summary is None
+    planner = plan(study)
+    assert trial_source(planner, {}, StudyFolder(tmp_path)).summary is None
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_folder_that_is_full_for_a_while_loses_no_point(
 ) -> None:
     monkeypatch.setattr("sweeps.planning.source._RETRY_S", 0.0)
     study = make_study("design=tpe", "trials=3")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     folder, said, refused = StudyFolder(tmp_path), [], []
     write = folder.write
 
@@ -159,7 +159,7 @@ def test_a_folder_that_is_full_for_a_while_loses_no_point(
         write(name, content)
 
     monkeypatch.setattr(folder, "write", full_twice)
-    source = trial_source(plan, {}, folder, say=said.append)
+    source = trial_source(planner, {}, folder, say=said.append)
     first = source.next()
     assert first is not None
     assert refused == [POINTS_FILE] * 2
@@ -168,4 +168,4 @@ def test_a_folder_that_is_full_for_a_while_loses_no_point(
         "'points.json'); the next trial waits, and it is tried again every second"
     ]
     # A driver that goes on has the point that was given out.
-    assert trial_source(plan, {}, StudyFolder(tmp_path)).next() == first
+    assert trial_source(planner, {}, StudyFolder(tmp_path)).next() == first

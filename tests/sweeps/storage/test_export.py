@@ -13,7 +13,6 @@ import pytest
 
 from analysis.reading.results import load_results, load_table
 from softloc_core.errors import ConfigError
-from sweeps.planning import Planner, load_data
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, completed_record
@@ -21,6 +20,7 @@ from sweeps.storage.schema import ADDED
 from sweeps.storage.store import GATHERED, TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -29,12 +29,12 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 def study_folder(tmp_path: Path, make_study: Callable[..., Study]) -> Path:
     """A study of four trials."""
     study = make_study("trials=4")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     folder = StudyFolder(tmp_path / "study")
     folder.write("study.yaml", study.to_yaml().encode())
     store = TrialStore(folder)
-    for trial in plan.all_trials():
-        data = plan.data_of(trial.config)
+    for trial in planner.all_trials():
+        data = planner.data_of(trial.config)
         record = completed_record(
             SimulatedTrial()(trial.config, data),
             Provenance("sim", "0.1.0", "abc"),

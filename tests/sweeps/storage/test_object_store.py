@@ -6,12 +6,10 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from analysis.reading.results import load_results, load_table
-from sweeps.planning import Planner, load_data
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock
@@ -19,6 +17,7 @@ from sweeps.storage.records import Provenance, TrialRecord, completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -53,16 +52,16 @@ def out(request: pytest.FixtureRequest, server: str, monkeypatch: pytest.MonkeyP
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
     """Four completed trials."""
-    plan = Planner(make_study("trials=4"), load_data(make_study(), data_root=None, cache_dir=Path("unused")))
+    planner = plan(make_study("trials=4"))
     return [
         completed_record(
-            SimulatedTrial()(trial.config, plan.data_of(trial.config)),
+            SimulatedTrial()(trial.config, planner.data_of(trial.config)),
             Provenance("sim", "0.1.0", "abc"),
             channel_names=("a", "b"),
             host="h",
             started_at=datetime(2026, 1, 2, tzinfo=UTC),
         )
-        for trial in plan.all_trials()
+        for trial in planner.all_trials()
     ]
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from softloc_core.tasks import TASKS, TaskData
 from softloc_core.trial.run import TrialConfig
-from sweeps.planning import Planner, load_data
+from sweeps.planning import load_data
 from sweeps.storage import folder as folder_module
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record, not_finite
@@ -23,6 +23,7 @@ from sweeps.storage.schema import SCHEMA_VERSION, TABLES, arrow_schema, markdown
 from sweeps.storage.store import NewerSchemaError, TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
+from tests.sweeps.simulated_studies import plan
 
 PROVENANCE = Provenance("sim", "0.1.0", "abc")
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
@@ -32,10 +33,10 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
     """Three completed trials."""
     study = make_study("trials=3")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
+    planner = plan(study)
     found = []
-    for trial in plan.all_trials():
-        data = plan.data_of(trial.config)
+    for trial in planner.all_trials():
+        data = planner.data_of(trial.config)
         result = SimulatedTrial()(trial.config, data)
         found.append(
             completed_record(
@@ -94,8 +95,8 @@ def test_writing_a_trial_again_changes_nothing(store: TrialStore, records: list[
 
 def test_a_failed_trial_is_replaced_when_it_completes(store: TrialStore, records: list[TrialRecord], make_study: Callable[..., Study]) -> None:  # fmt: skip
     study = make_study("trials=3")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
-    trial = plan.all_trials()[0]
+    planner = plan(study)
+    trial = planner.all_trials()[0]
     failed = failed_record(
         trial.config, trial.trial_id, PROVENANCE, data_fingerprint="f", error="ValueError: no", log="", host="h",
         device="cpu", started_at=STARTED,
@@ -226,9 +227,9 @@ def test_a_result_that_is_no_number_is_named(make_study: Callable[..., Study]) -
     from softloc_core.trial.run import HistoryPoint
 
     study = make_study("trials=1")
-    plan = Planner(study, load_data(study, data_root=None, cache_dir=Path("unused")))
-    [trial] = plan.all_trials()
-    result = SimulatedTrial()(trial.config, plan.data_of(trial.config))
+    planner = plan(study)
+    [trial] = planner.all_trials()
+    result = SimulatedTrial()(trial.config, planner.data_of(trial.config))
     assert not_finite(result) is None
     broken = replace(result, history=(HistoryPoint(20, float("nan"), {}, 0.0),))
     assert not_finite(broken) == "the loss became nan by iteration 20"
