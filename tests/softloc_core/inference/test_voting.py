@@ -95,7 +95,9 @@ def test_nothing_in_nothing_out():
 def test_versions_without_speeds_are_refused():
     with pytest.raises(ConfigError, match="each with its speed, but got 2 versions, 1 speeds"):
         DRUMS([spikes(), spikes()], speed=[1.0])
-    with pytest.raises(ConfigError, match="there must be at least one version, each with its speed, but got 0 versions"):
+    with pytest.raises(
+        ConfigError, match="there must be at least one version, each with its speed, but got 0 versions"
+    ):
         DRUMS([], speed=[])
 
 
