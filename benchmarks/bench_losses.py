@@ -1,6 +1,7 @@
-"""Time the count loss and the smoothing: ratios within one run, one thread; part of `make bench`.
+"""Time the count loss and the smoothing in one thread; part of `make bench`.
 
-Each time is the least of several repetitions, taken in turns so that all see the same load of the machine.
+Only ratios within one run are meaningful. Each time is the shortest of several repetitions. The functions
+take turns, so that all of them are measured under the same load.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from scipy.stats import poisson_binom
 
 from softloc_core.losses import MarginalAlignmentLoss, SoftLocLoss, poisson_binomial_log_prob, smooth
 
-# Name, sequences, frames, largest count.
+# Name, number of sequences, number of frames, largest count.
 SIZES = (("drums", 96, 370, 23), ("piano", 2816, 400, 42))
 
 
 def plain_log_prob(logit: torch.Tensor, count: torch.Tensor, *, max_count: int) -> torch.Tensor:
-    """The recursion of the LoCo paper (eq. 9) written plainly in torch, for autograd to differentiate."""
+    """Run the recursion of the LoCo paper (eq. 9) in plain torch, differentiated by autograd."""
     prob = torch.sigmoid(logit)
     mass = torch.zeros(len(logit), max_count + 1, dtype=logit.dtype)
     mass[:, 0] = 1
@@ -39,22 +40,22 @@ def plain_log_prob(logit: torch.Tensor, count: torch.Tensor, *, max_count: int) 
 
 
 def least_ms(*functions: Callable[[], object], repetitions: int = 7) -> list[float]:
-    """Least milliseconds of each function, taken in turns after one run to warm up."""
+    """Return the shortest time of each function in milliseconds; they take turns after a warm-up run."""
     times: list[list[float]] = [[] for _ in functions]
     for function in functions:
         function()
     for _ in range(repetitions):
-        for own, function in zip(times, functions, strict=True):
+        for spent, function in zip(times, functions, strict=True):
             start = time.perf_counter()
             function()
-            own.append(1e3 * (time.perf_counter() - start))
-    return [min(own) for own in times]
+            spent.append(1e3 * (time.perf_counter() - start))
+    return [min(spent) for spent in times]
 
 
 def forward_and_backward(
     loss: Callable[[torch.Tensor], torch.Tensor], logit: torch.Tensor
 ) -> Callable[[], None]:
-    """A call that computes the loss and its gradient with respect to the logits."""
+    """Return a function that computes the loss and its gradient with respect to the logits."""
 
     def call() -> None:
         leaf = logit.detach().requires_grad_()
@@ -94,7 +95,7 @@ def time_count_loss() -> None:
 
 
 def time_packages() -> None:
-    """Forward only, against packages that compute the distribution of one sequence at a time."""
+    """Compare the forward pass with packages that compute the distribution of one sequence at a time."""
     print("\ncount distribution, forward only, 96 sequences x 370 frames, float64\n")
     rng = np.random.default_rng(0)
     logit = random_logit(rng, 96, 370).double()
@@ -107,7 +108,7 @@ def time_packages() -> None:
         try:
             distribution = importlib.import_module(module).PoiBin
         except ImportError:
-            print(f"{package} is not installed: left out")
+            print(f"skipping {package}, which is not installed")
             continue
         rivals[package] = lambda make=distribution: [make(list(p)).pmf for p in prob]
     times = least_ms(lambda: poisson_binomial_log_prob(logit, count), *rivals.values(), repetitions=3)
@@ -118,7 +119,7 @@ def time_packages() -> None:
 
 
 def time_smoothing() -> None:
-    """A matrix product against a convolution with a kernel of four standard deviations each way."""
+    """Compare the matrix product with a convolution whose kernel is cut at four standard deviations."""
     print("\nGaussian smoothing of 96 sequences, softness 10 frames, forward and backward\n")
     print("| frames | matrix, ms | convolution, ms |")
     print("|--------|------------|-----------------|")
@@ -138,8 +139,8 @@ def time_smoothing() -> None:
 
 
 def time_losses() -> None:
-    """A whole loss on a training batch of the drum study."""
-    print("\na batch of [32, 3, 150], 3 events a sequence, forward and backward\n")
+    """Time complete losses on a training batch of the drum study."""
+    print("\na batch of [32, 3, 150], 3 events per sequence, forward and backward\n")
     rng = np.random.default_rng(0)
     logit = random_logit(rng, 96, 150).reshape(32, 3, 150)
     label = torch.zeros(32, 3, 150)
@@ -156,7 +157,7 @@ def time_losses() -> None:
         print(f"{name}: {spent:.2f} ms")
 
 
-# Runs in a process of its own, whose largest memory is its alone.
+# Runs in a separate process, so that its peak memory is that of the loss.
 _PEAK = """
 import resource, sys, torch
 from softloc_core.losses import poisson_binomial_log_prob
@@ -175,16 +176,19 @@ print(logit.nbytes / 2**20, peak_mb() - before)
 
 
 def measure_memory() -> None:
-    """What the count loss and its gradient take beside their input, the table of one thread apart."""
-    print("\ncount loss, forward and backward: memory beside the input, float32, counts of 42\n")
-    print("| sequences x frames | input, MB | beside it, MB | as a multiple of the input |")
+    """Measure the memory of the count loss and its gradient in addition to their input.
+
+    The workspace of the thread is allocated beforehand and does not count.
+    """
+    print("\ncount loss, forward and backward: memory in addition to the input, float32, counts of 42\n")
+    print("| sequences x frames | input, MB | added, MB     | as a multiple of the input |")
     print("|--------------------|-----------|---------------|----------------------------|")
     for n_sequences, n_frames in ((20_000, 1000), (40_000, 1000), (2000, 20_000)):
         command = [sys.executable, "-c", _PEAK, str(n_sequences), str(n_frames), "42"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-        size, beside = (float(number) for number in done.stdout.split())
+        size, added = (float(number) for number in done.stdout.split())
         row = f"{n_sequences} x {n_frames}"
-        print(f"| {row:18} | {size:9.1f} | {beside:13.1f} | {beside / size:26.2f} |")
+        print(f"| {row:18} | {size:9.1f} | {added:13.1f} | {added / size:26.2f} |")
 
 
 def main() -> None:

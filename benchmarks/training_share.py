@@ -1,11 +1,11 @@
-"""How much of the core time of a finished study was training.
+"""Measure the share of a finished study's core time that was spent on training.
 
 python benchmarks/training_share.py FOLDER [--cores N] [--pause-s 300]
 
-Training is the sum of `train_s`. Core time is cores x wall time, and wall time runs from the first trial's
-beginning to the last one's end; breaks between two runs of the study, when no trial ran for longer than
---pause-s, are left out. Of a local study that was run in one go, a second figure counts the start of Ray
-and the storing of the last trial as well: from the writing of `study.yaml` to that of the last
+Training time is the sum of `train_s`. Core time is the number of cores times the wall time from the start of
+the first trial to the end of the last one. Breaks between two runs of the study, in which no trial ran for
+longer than --pause-s, do not count. For a local study without breaks, a second figure also includes the start
+of Ray and the storage of the last trial: the time from the writing of `study.yaml` to the last writing of
 `status.json`.
 """
 
@@ -23,13 +23,13 @@ from analysis.reading import load_results
 
 @dataclass(frozen=True)
 class Share:
-    """Where the core time went.
+    """Core time of a study and the part of it that was training.
 
     Attributes:
-        trials: Completed trials.
-        cores: Cores that trials could use.
-        wall_s: From the first trial's beginning to the last one's end, less breaks.
-        train_s: Sum over the trials.
+        trials: Number of completed trials.
+        cores: Number of cores that trials could use.
+        wall_s: Seconds from the start of the first trial to the end of the last one, without breaks.
+        train_s: Core seconds of training, summed over the trials.
     """
 
     trials: int
@@ -39,30 +39,30 @@ class Share:
 
     @property
     def share(self) -> float:
-        """Training over core time."""
+        """Training time divided by core time."""
         return self.train_s / (self.cores * self.wall_s)
 
 
 def training_share(
-    trials: pd.DataFrame, *, cores: float | None, cores_a_trial: float, pause_s: float
+    trials: pd.DataFrame, *, cores: float | None, cores_per_trial: float, pause_s: float
 ) -> Share:
-    """Where the core time of completed trials went; without `cores`, as many as ever worked at once."""
-    begin = trials["started_at"].map(pd.Timestamp.timestamp).to_numpy(dtype=float)
-    end = begin + trials["train_s"].to_numpy(dtype=float)
-    order = np.argsort(begin)
-    begin, end = begin[order], end[order]
+    """Return the share of completed trials; `cores` defaults to the largest number in use at once."""
+    start = trials["started_at"].map(pd.Timestamp.timestamp).to_numpy(dtype=float)
+    end = start + trials["train_s"].to_numpy(dtype=float)
+    order = np.argsort(start)
+    start, end = start[order], end[order]
     reached = np.maximum.accumulate(end)
-    gaps = begin[1:] - reached[:-1]
-    wall_s = reached[-1] - begin[0] - gaps[gaps > pause_s].sum()
-    changes = sorted([(t, 1) for t in begin] + [(t, -1) for t in end])
+    gaps = start[1:] - reached[:-1]
+    wall_s = reached[-1] - start[0] - gaps[gaps > pause_s].sum()
+    changes = sorted([(t, 1) for t in start] + [(t, -1) for t in end])
     most = int(np.max(np.cumsum([change for _, change in changes])))
-    used = cores if cores is not None else most * cores_a_trial
-    train_s = float(trials["train_s"].sum()) * cores_a_trial
+    used = cores if cores is not None else most * cores_per_trial
+    train_s = float(trials["train_s"].sum()) * cores_per_trial
     return Share(len(trials), used, float(wall_s), train_s)
 
 
 def driver_s(folder: Path, found: Share) -> float | None:
-    """Seconds from the driver's beginning to its last status; None where that is not to be had."""
+    """Return the seconds from the driver's start to its last status, or None if they are not available."""
     files = [folder / name for name in ("study.yaml", "status.json")]
     if not all(path.is_file() for path in files):
         return None
@@ -76,22 +76,26 @@ def main() -> None:
     )
     parser.add_argument("folder", nargs="?", default="runs/quickstart")
     parser.add_argument(
-        "--cores", type=float, help="cores that trials could use; most at once, where not given"
+        "--cores", type=float, help="cores that trials could use (default: the most in use at once)"
     )
     parser.add_argument("--pause-s", type=float, default=300.0)
     options = parser.parse_args()
     if "://" not in options.folder and not Path(options.folder).is_dir():
-        print(f"training share: no study in {options.folder} (run one, or name its folder)")
+        print(f"training share: no study in {options.folder} (run one, or pass its folder)")
         return
     study = load_results(options.folder)
     cpus = float((study.definition.get("resources") or {}).get("cpus", 1))
-    found = training_share(study.completed, cores=options.cores, cores_a_trial=cpus, pause_s=options.pause_s)
-    print(f"{study.name}: {found.trials} trials, {found.cores:g} cores, {found.wall_s:.0f} s from the first "
-          f"trial's beginning to the last one's end, {found.train_s:.0f} core seconds of training: "
-          f"{100 * found.share:.1f} % of the core time")  # fmt: skip
+    found = training_share(
+        study.completed, cores=options.cores, cores_per_trial=cpus, pause_s=options.pause_s
+    )
+    print(
+        f"{study.name}: {found.trials} trials, {found.cores:g} cores, {found.wall_s:.0f} s from the start of "
+        f"the first trial to the end of the last one, {found.train_s:.0f} core seconds of training: "
+        f"{100 * found.share:.1f} % of the core time"
+    )
     elapsed = driver_s(Path(options.folder), found)
     if elapsed is not None:
-        print(f"with the driver's start and end, {elapsed:.0f} s: "
+        print(f"including the start and end of the driver, {elapsed:.0f} s: "
               f"{100 * found.train_s / (found.cores * elapsed):.1f} %")  # fmt: skip
 
 

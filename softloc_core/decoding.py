@@ -1,4 +1,4 @@
-"""Event probabilities -> events."""
+"""Decoding of event probabilities into events."""
 
 from __future__ import annotations
 
@@ -33,38 +33,39 @@ __all__ = [
 ]
 
 
+# Share by which a window's weights fall off towards its ends.
 _TILT = 0.01
 
 
 class Decoder(Protocol):
-    """Turns one channel's event probabilities into instants; a frozen dataclass.
+    """A frozen dataclass that decodes the event probabilities of one channel.
 
     Attributes:
-        options: Those of its attributes that a study may set.
+        options: Attributes that a study may set.
     """
 
     options: ClassVar[Mapping[str, Option]]
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
-        """Instants in frames (fractions allowed), ascending, of probabilities [frame]."""
+        """Return the events of probabilities [frame] in frames, with fractions, ascending."""
         ...
 
 
 @dataclass(frozen=True)
 class LocalMass:
-    """An event wherever a short window holds enough probability mass; for networks that predict points.
+    """Find an event wherever a short window holds enough probability mass; for networks that predict points.
 
-    The windowed mass is searched for local maxima; the event stands at the mass's centre within its window,
-    so that an event split over neighbouring frames is found, once, and between them.
+    Events are local maxima of the mass in a sliding window. The time of an event is the centre of mass of
+    its window, so that an event split over neighbouring frames is found once, between these frames.
 
-    Source: the SoftLoc paper's released drum code clears windows of 9 frames (45 ms) that hold a mass of 0.5
-    from left to right. Deliberate difference: maxima first, and the centre of mass instead of the window's
-    start, which removes that code's early bias of up to a window.
+    Source: the SoftLoc paper's released drum code, which clears windows of 9 frames (45 ms) that hold a mass
+    of 0.5 from left to right. Deliberate difference: the search for maxima, and the centre of mass instead of
+    the window's start, remove that code's early bias of up to a window.
 
     Attributes:
         mass: Smallest mass of an event, in (0, inf).
-        window_s: Length of the window in seconds, at least a frame.
+        window_s: Length of the window in seconds, at least one frame.
     """
 
     mass: float
@@ -75,12 +76,12 @@ class LocalMass:
     }
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
-        """Instants in frames, ascending."""
+        """Return the events in frames, ascending."""
         half = _half_width(self.window_s, hop_s=hop_s)
         padded = np.pad(event_prob, half)
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
         offset = np.arange(-half, half + 1)
-        # Slightly more weight in the middle: events a window apart stay two maxima, not one plateau.
+        # Slightly more weight in the middle: events a window apart remain two maxima, not one plateau.
         centred = windows @ (1 - _TILT * np.abs(offset) / (half + 1))
         peak = _peaks(centred, height=(1 - _TILT) * self.mass, distance=2 * half + 1)
         mass = windows[peak].sum(axis=1)
@@ -90,28 +91,30 @@ class LocalMass:
 
 @dataclass(frozen=True)
 class PeakPicking:
-    """An event at every local maximum that is high enough; for networks that predict smeared labels.
+    """Find an event at every local maximum that is high enough; for networks that predict smeared labels.
 
-    Source: the SoftLoc paper's one-sided baseline picks peaks of at least 0.35 of a lone label's smoothed
-    peak. Deliberate difference: that code subtracts each detection and searches the residual; here two events
-    must be `distance_s` apart.
+    Source: the SoftLoc paper's one-sided baseline, which picks peaks of at least 0.35 of a single label's
+    smoothed peak. Deliberate difference: that code subtracts each detection and searches the residual; here
+    two events must be `distance_s` apart.
 
     Attributes:
-        relative_height: Smallest height, as a share of what one event's smoothed label reaches, in (0, inf).
+        relative_height: Smallest height as a share of `peak_height`, in (0, inf).
         distance_s: Smallest time between two events of a class in seconds.
-        peak_height: What one event's smoothed label reaches, in (0, 1].
+        peak_height: Peak of a single event's smoothed label, in (0, 1].
     """
 
     relative_height: float
     distance_s: float
     peak_height: float = 1.0
     options: ClassVar[Mapping[str, Option]] = {
-        "relative_height": Option(0.35, "smallest height, as a share of one event's", low=1e-6, high=100.0),
-        "distance_s": Option(0.05, "least distance of two events in seconds", low=1e-6, high=1e3),
+        "relative_height": Option(
+            0.35, "smallest height as a share of a single event's height", low=1e-6, high=100.0
+        ),
+        "distance_s": Option(0.05, "smallest time between two events in seconds", low=1e-6, high=1e3),
     }
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
-        """Instants in frames, ascending."""
+        """Return the events in frames, ascending."""
         distance = max(1, whole_frames(self.distance_s, hop_s=hop_s))
         peak = _peaks(event_prob, height=self.relative_height * self.peak_height, distance=distance)
         return peak.astype(np.float64)
@@ -119,10 +122,10 @@ class PeakPicking:
 
 @dataclass(frozen=True)
 class OneEach:
-    """Exactly one event of each class, where it is most probable; for recordings that hold each class once.
+    """Find exactly one event of each class, in its most probable frame.
 
-    The first frame wins among equals. It never finds nothing: a class that may be absent needs another
-    decoder.
+    It suits recordings that hold each class once. On ties the first frame is chosen. It always finds an
+    event, so a class that may be absent needs another decoder.
 
     Source: GolfDB (McNally et al. 2019), and the SoftLoc paper's golf experiment: arg-max over time.
     """
@@ -130,57 +133,58 @@ class OneEach:
     options: ClassVar[Mapping[str, Option]] = {}
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
-        """The most probable frame."""
+        """Return the most probable frame."""
         return np.array([np.argmax(event_prob)], dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """An event in every frame whose probability is above a threshold, neighbours included.
+    """Find an event in every frame whose probability is above a threshold, even in neighbouring frames.
 
-    For steps that are instants of their own, such as breaths, where two events may be next to each other.
+    It suits signals whose frames are separate observations, such as breaths, where two neighbouring frames
+    may both hold an event.
 
     Source: SoftLoc paper, section 5.2 as in its released code (0.2 for SoftLoc; the arg-max of two classes,
     0.5, for cross entropy).
 
     Attributes:
-        threshold: Probability that an event's must exceed, in [0, 1).
+        threshold: Probability that must be exceeded, in [0, 1).
     """
 
     threshold: float
     options: ClassVar[Mapping[str, Option]] = {
-        "threshold": Option(0.5, "probability that an event's frame must exceed", low=0.0, high=1 - 1e-9),
+        "threshold": Option(0.5, "probability above which a frame is an event", low=0.0, high=1 - 1e-9),
     }
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
-        """Frames above the threshold, ascending."""
+        """Return the frames above the threshold, ascending."""
         return np.flatnonzero(event_prob > self.threshold).astype(np.float64)
 
 
 @dataclass(frozen=True)
 class FrameClass:
-    """The start of every run of frames whose most probable class is the same; for labels that are segments.
+    """Find the starts of segments: runs of frames with the same most probable class.
 
-    It looks at all classes at once. Every frame gets a class, so that the starts make up segments that fill
-    the recording, the first of them at its beginning; the first class wins among equals.
+    This decoder looks at all classes at once. Every frame is assigned a class, so that the segments fill the
+    recording. On ties the first class is chosen.
 
     Source: Lea et al. 2017 (ED-TCN): arg-max over classes in each frame. Deliberate difference: probabilities
-    may be averaged over time first.
+    can be averaged over time first.
 
     Attributes:
-        smoothing_s: Length in seconds of the running mean that is taken of each class's probabilities, made
-            an odd number of frames; up to one and a half frames change nothing.
+        smoothing_s: Length in seconds of a running mean over each class's probabilities, rounded to an odd
+            number of frames; up to two frames it has no effect.
     """
 
     smoothing_s: float
     options: ClassVar[Mapping[str, Option]] = {
         "smoothing_s": Option(
-            0.0, "length in seconds of the running mean of probabilities", low=0.0, high=1e4
+            0.0, "length in seconds of a running mean over the probabilities", low=0.0, high=1e4
         ),
     }
 
     def starts(self, event_prob: NDArray[np.float64], *, hop_s: float) -> list[NDArray[np.float64]]:
-        """Starts of each class's segments in frames, ascending, of probabilities [channel, frame]."""
+        """Return the starts of each class's segments in frames, ascending, given [channel, frame]."""
         half = _half_width(self.smoothing_s, hop_s=hop_s)
         if half > 0:
             event_prob = uniform_filter1d(event_prob, 2 * half + 1, axis=1, mode="nearest")
@@ -190,7 +194,7 @@ class FrameClass:
 
 
 AnyDecoder = Decoder | FrameClass
-"""A decoder of one class at a time, or of all at once."""
+"""A decoder of one class at a time, or of all classes at once."""
 
 
 def _half_width(duration_s: float, *, hop_s: float) -> int:
@@ -199,14 +203,14 @@ def _half_width(duration_s: float, *, hop_s: float) -> int:
 
 
 def _peaks(values: NDArray[np.float64], *, height: float, distance: int) -> NDArray[np.int64]:
-    """Local maxima (the middle of a plateau), the ends of the sequence included."""
+    """Return local maxima (the middle of a plateau), which may be at the ends of the sequence."""
     padded = np.concatenate([[-np.inf], values, [-np.inf]])
     peak, _ = find_peaks(padded, height=height, distance=distance)
     return np.asarray(peak - 1, dtype=np.int64)
 
 
-# The default mass is lower than the papers' 0.5: a short training leaves an event's mass short of one under
-# strong label noise, and recall suffers long before precision does.
+# The default mass is lower than the papers' 0.5: after a short training with strong label noise the mass of
+# an event is below one, and recall suffers long before precision does.
 DECODERS: Mapping[str, AnyDecoder] = {
     "local_mass": LocalMass(mass=0.3, window_s=0.05),
     "local_mass_paper_drums": LocalMass(mass=0.5, window_s=0.045),
@@ -224,23 +228,25 @@ AUTO_DECODING: Mapping[str, str] = {
     "frame": "local_mass",
     "smeared": "peak_picking",
 }
-"""What `auto` stands for: local mass for networks that predict points or classify frames, peak picking for
-those that predict smeared labels."""
+"""Decoder that `auto` selects for each kind of network output: local mass for networks that predict points or
+classify frames, peak picking for networks that predict smeared labels."""
 SPARSE_DECODING: Mapping[str, str] = {
     "point": "local_mass_150ms",
     "frame": "local_mass_150ms",
     "smeared": "peak_picking_150ms",
 }
-"""The same for events of a class that are at least 0.3 s apart, as heartbeats and steps are.
+"""The same for events of a class that are at least 0.3 s apart, such as heartbeats and steps.
 
-A network trained on misaligned labels may lay an event's mass on two waves of the signal 100 ms apart; a
-short window then takes them for two events, each off to one side.
+A network trained on misaligned labels may spread an event's mass over two waves of the signal 100 ms apart. A
+short window would decode them as two events, one on either side of the true event.
 """
 
-# What a study may set besides the decoders' own attributes.
+# Options that a study may set in addition to the decoders' attributes.
 _OPTIONS: Mapping[str, Option] = {
     "offset_s": Option(0.0, "seconds added to every decoded time", low=-10.0, high=10.0),
-    "calibrate_offset": Option(False, "whether what is still missing is measured on validation recordings"),
+    "calibrate_offset": Option(
+        False, "whether to measure the remaining offset on the validation recordings and add it"
+    ),
 }
 
 
@@ -252,19 +258,19 @@ def decoder_for(
     auto: Mapping[str, str] = AUTO_DECODING,
     options: Mapping[str, OptionValue] | None = None,
 ) -> AnyDecoder:
-    """The decoder that a configuration names.
+    """Return the decoder with this name.
 
     Args:
         name: One of `DECODERS`, or `auto`.
-        prediction: What the loss makes a network predict: `point`, `frame` or `smeared`.
-        softness_frames: Standard deviation of the labels' smoothing in frames; sets what height a peak is
-            compared with.
-        auto: The decoder that `auto` stands for, by prediction.
-        options: Attributes of decoders, replaced; those of decoders that are not used change nothing, so
-            that a study over losses may set them for each.
+        prediction: Kind of output that the loss trains: `point`, `frame` or `smeared`.
+        softness_frames: Standard deviation of the label smoothing in frames, >= 0; it determines the height
+            of a single event's peak.
+        auto: Decoder that `auto` selects, by kind of output.
+        options: Attributes to replace. Attributes of other decoders are ignored, so that a study over losses
+            can set those of several decoders.
 
     Raises:
-        ConfigError: An unknown name, an option that no decoder has, or a value out of range.
+        ConfigError: The name is unknown, an option belongs to no decoder, or a value is out of range.
     """
     if name != "auto" and name not in DECODERS:
         raise ConfigError(f"`decoding` must be one of auto, {', '.join(DECODERS)}, but got {name}")
@@ -278,10 +284,10 @@ def decoder_for(
 
 
 def decoding_options(given: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
-    """The options that are given, once they are known to be allowed.
+    """Return the given options after validation.
 
     Raises:
-        ConfigError: An option that no decoder has, or a value out of range.
+        ConfigError: An option belongs to no decoder, or a value is out of range.
     """
     known = {
         **_OPTIONS,
@@ -301,14 +307,14 @@ def decode(
     duration_s: float,
     offset_s: float = 0.0,
 ) -> EventList:
-    """Events of one recording.
+    """Return the events of one recording.
 
     Args:
         event_prob: [channel, frame] probabilities.
-        decoder: Applied to each channel, or to all of them at once.
-        grid: The recording's frames.
-        duration_s: Its length in seconds; events are clipped onto its ends.
-        offset_s: Added to every time, in seconds; against a bias that is known.
+        decoder: Decoder, applied to each channel or to all channels at once.
+        grid: Frames of the recording.
+        duration_s: Length of the recording in seconds; events are clipped to it.
+        offset_s: Time in seconds added to every event, to correct a known bias.
     """
     if isinstance(decoder, FrameClass):
         frames = decoder.starts(event_prob, hop_s=grid.hop_s)

@@ -1,10 +1,10 @@
-"""The mistakes a user can make. The command line prints their message and exits with status 2."""
+"""Errors for mistakes of the user. The command line prints their message and exits with status 2."""
 
 __all__ = ["ConfigError", "DataError", "UserError"]
 
 
 class UserError(ValueError):
-    """What must hold, what came, and where to look, in one or two lines."""
+    """A mistake of the user; the message says what must hold, what was given, and where to look."""
 
 
 class DataError(UserError):
@@ -12,4 +12,4 @@ class DataError(UserError):
 
 
 class ConfigError(UserError):
-    """A configuration value out of its range, or a name that is not registered; allowed values are listed."""
+    """A value out of range or an unregistered name in a configuration; the message lists what is allowed."""

@@ -1,4 +1,4 @@
-"""Events in seconds, labels in frames, and the one place where the one becomes the other."""
+"""Events in seconds, labels in frames, and all conversions between the two."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["EventList", "FrameGrid", "SegmentList", "nearest_frame", "seconds_to
 
 @dataclass(frozen=True, eq=False)
 class EventList:
-    """Instantaneous events of one recording, sorted by time, then channel.
+    """Instantaneous events of one recording, sorted by time, then by channel.
 
     Attributes:
         time_s: [event] float64, seconds from the start of the recording, within [0, duration_s].
@@ -23,7 +23,8 @@ class EventList:
         duration_s: Length of the recording in seconds.
 
     Raises:
-        DataError: When a time is not finite or lies outside the recording, or the lengths differ.
+        DataError: A time is not finite or outside the recording, a channel is negative, or the array lengths
+            differ.
     """
 
     time_s: NDArray[np.float64]
@@ -62,41 +63,42 @@ class EventList:
     __hash__ = None  # type: ignore[assignment]
 
     def channel_time_s(self, channel: int) -> NDArray[np.float64]:
-        """Times of one class, [event] in seconds, ascending."""
+        """Return the times of one class, [event] in seconds, ascending."""
         return np.asarray(self.time_s[self.channel == channel])
 
     def moved(self, time_s: ArrayLike) -> EventList:
-        """The same events at other times; those beyond the recording's ends are clipped onto them.
+        """Return the same events at other times, clipped to the recording.
 
-        Clipping keeps the number of events, on which the count loss rests. The papers' code drops such events
-        instead; the difference touches only events within a few noise scales of an end.
+        Clipping preserves the number of events, which the count loss needs. The papers' code drops events
+        beyond the ends instead; this affects only events within a few noise scales of an end.
         """
         return EventList(np.clip(time_s, 0.0, self.duration_s), self.channel, self.duration_s)
 
 
 def _validate_times(time_s: NDArray[np.float64], duration_s: float) -> None:
-    """Refuse the first time that is not within the recording."""
+    """Raise an error that names the first time outside the recording."""
     bad = ~(np.isfinite(time_s) & (time_s >= 0) & (time_s <= duration_s))
     if bad.any():
         first_s = time_s[bad][0]
         raise DataError(
-            f"event times must lie within the recording, 0 to {duration_s:.6g} s, but got {first_s:.6g} s"
+            f"event times must be within the recording, 0 to {duration_s:.6g} s, but got {first_s:.6g} s"
         )
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentList(EventList):
-    """Segments that fill a recording, one class at a time: each lasts until the next one starts.
+    """Segments that fill a recording, one class at a time; each lasts until the next one starts.
 
-    Its events are the segments' starts, so that whatever stores, counts or matches events reads segments too.
+    The events of the list are the starts of the segments, so that code that stores, counts or matches events
+    also handles segments.
 
     Attributes:
-        time_s: [segment] float64, start of each segment in seconds; the first at 0, each later than the last.
-        channel: [segment] int64, class of each segment; a class may follow itself.
+        time_s: [segment] float64, start of each segment in seconds; the first is 0, and they increase.
+        channel: [segment] int64, class of each segment; neighbours may have the same class.
         duration_s: Length of the recording in seconds, above the last start.
 
     Raises:
-        DataError: No segment, a first one that does not start at 0, two at one time, or one without length.
+        DataError: There is no segment, the first one does not start at 0, or a segment has no length.
     """
 
     def __post_init__(self) -> None:
@@ -114,19 +116,19 @@ class SegmentList(EventList):
 
     @classmethod
     def from_starts(cls, time_s: ArrayLike, channel: ArrayLike, duration_s: float) -> SegmentList:
-        """Segments from starts anywhere: what is left of them within the recording.
+        """Return the parts of segments that are within the recording, given starts at any time.
 
-        The class before the first start is that of the first segment. Starts before 0 s or past the end are
-        clipped, of several at one time the last one given stays, and one at the very end has no length: it
-        goes.
+        The first segment is extended back to 0 s. Starts before 0 s or after the end are clipped. Of several
+        segments that start at the same time the last one is kept, and a segment that starts at the end is
+        dropped, because it has no length.
 
         Args:
             time_s: [segment] starts in seconds, ascending.
-            channel: [segment] their classes.
+            channel: [segment] class of each segment.
             duration_s: Length of the recording in seconds, > 0.
 
         Raises:
-            DataError: No start at all.
+            DataError: There is no start.
         """
         starts_s = np.clip(np.asarray(time_s, dtype=np.float64).reshape(-1), 0.0, duration_s)
         classes = np.asarray(channel, dtype=np.int64).reshape(-1)
@@ -137,27 +139,27 @@ class SegmentList(EventList):
 
     @classmethod
     def from_frames(cls, channel: ArrayLike, *, hop_s: float) -> SegmentList:
-        """Segments from the class of each frame, [frame]; the recording lasts `hop_s` for each of them."""
+        """Return the segments given the class of each frame, [frame]; every frame lasts `hop_s`."""
         classes = np.asarray(channel, dtype=np.int64).reshape(-1)
         start = np.flatnonzero(np.diff(classes, prepend=-1))
         return cls((start * hop_s).astype(np.float64), classes[start], len(classes) * hop_s)
 
     @property
     def start_s(self) -> NDArray[np.float64]:
-        """[segment] starts in seconds."""
+        """Start of each segment, [segment] in seconds."""
         return self.time_s
 
     @property
     def end_s(self) -> NDArray[np.float64]:
-        """[segment] ends in seconds."""
+        """End of each segment, [segment] in seconds."""
         return np.append(self.time_s[1:], self.duration_s)
 
     def moved(self, time_s: ArrayLike) -> SegmentList:
-        """The same classes in the same order with other starts.
+        """Return the same classes in the same order with other starts.
 
-        The starts are sorted, for an annotator who errs about a boundary still knows what follows what.
-        What moves beyond an end is lost; the first class that is left fills the beginning, the last one the
-        end. So a shift of all starts is a shift of the whole labelling.
+        The starts are sorted, because an annotator who misplaces a boundary still knows the order of the
+        segments. Segments that move beyond an end are lost. The first remaining class fills the beginning of
+        the recording, the last one its end. Shifting all starts therefore shifts the whole labelling.
         """
         return SegmentList.from_starts(np.sort(np.asarray(time_s)), self.channel, self.duration_s)
 
@@ -187,23 +189,25 @@ def whole_frames(duration_s: float, *, hop_s: float) -> int:
 
 
 def nearest_frame(position: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The frame nearest to each position in frames; half-way goes up. `FrameGrid` says what follows."""
-    # The small nudge undoes a division's last-bit error: 0.145 / 0.01 is 14.499999999999998.
+    """Return the frame nearest to each position in frames; halves are rounded up, see `FrameGrid`."""
+    # Rounding to 9 digits undoes rounding errors of a division: 0.145 / 0.01 is 14.499999999999998.
     return np.floor(np.round(position, 9) + 0.5).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class FrameGrid:
-    """Frames of one recording; frame k stands for the instant `k * hop_s`, its analysis window's centre.
+    """Frames of one recording; frame k represents the instant `k * hop_s`, the centre of its window.
 
-    The rounding rule: a time belongs to the nearest frame, and half-way goes up, `floor(time / hop + 1/2)`.
-    A time that rounds past the last frame (at most half a hop late) belongs to the last one. So seconds ->
-    frames -> seconds errs by at most half a hop, except within that last half hop, and frames -> seconds ->
-    frames is the identity.
+    A time belongs to the nearest frame, with halves rounded up: `floor(time / hop + 1/2)`. Times after the
+    last frame belong to the last frame. Converting seconds to frames and back is therefore off by at most
+    half a hop, except after the last frame. Converting frames to seconds and back is the identity.
 
     Attributes:
         hop_s: Seconds from one frame to the next, > 0.
         n_frames: Number of frames, >= 1.
+
+    Raises:
+        DataError: The hop is not above 0, or there is no frame.
     """
 
     hop_s: float
@@ -217,30 +221,30 @@ class FrameGrid:
 
     @property
     def frame_rate_hz(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return 1.0 / self.hop_s
 
     def to_frames(self, time_s: ArrayLike) -> NDArray[np.int64]:
-        """Nearest frame of each time, within [0, n_frames - 1]."""
+        """Return the frame nearest to each time in seconds, within [0, n_frames - 1]."""
         frame = nearest_frame(seconds_to_frames(np.asarray(time_s, dtype=np.float64), hop_s=self.hop_s))
         return np.clip(frame, 0, self.n_frames - 1)
 
     def to_seconds(self, frame: ArrayLike) -> NDArray[np.float64]:
-        """Instant of each frame (fractions of a frame allowed) in seconds."""
+        """Return the instant of each frame in seconds; fractions of a frame are allowed."""
         return np.asarray(frame, dtype=np.float64) * self.hop_s
 
     def label(self, events: EventList, *, n_channels: int, collision: str = "merge") -> NDArray[np.float32]:
-        """Events as a [channel, frame] indicator; segments as the class of every frame.
+        """Return a label, [channel, frame] float32, that marks the frames of the events.
 
         Args:
-            events: The events to place; a `SegmentList` sets every frame of a segment, from the one nearest
-                to its start on, and `collision` has nothing to decide.
-            n_channels: Rows of the result; every event's channel must be below it.
-            collision: What several events of one channel in one frame become: `merge` (one, as an indicator;
-                the papers' drum code does so) or `add` (their number).
+            events: Events to place. For a `SegmentList`, all frames of a segment are marked, beginning with
+                the frame nearest to its start, and `collision` has no effect.
+            n_channels: Number of rows of the label; every event's channel must be below it.
+            collision: Value of a frame with several events of one channel: with `merge` it is 1, as in the
+                papers' drum code; with `add` it is their number.
 
         Raises:
-            DataError: When a channel is too large or `collision` is neither.
+            DataError: A channel is too large, or `collision` is unknown.
         """
         if collision not in ("merge", "add"):
             raise DataError(f"`collision` must be merge or add, but got {collision}")
@@ -248,7 +252,7 @@ class FrameGrid:
             raise DataError(f"channels must be below {n_channels}, but got {int(events.channel.max())}")
         label = np.zeros((n_channels, self.n_frames), dtype=np.float32)
         if isinstance(events, SegmentList):
-            # The last segment that starts by a frame is the frame's.
+            # A frame belongs to the last segment that starts at or before it.
             frame = np.arange(self.n_frames)
             segment = np.searchsorted(self.to_frames(events.time_s), frame, side="right") - 1
             label[events.channel[segment], frame] = 1.0

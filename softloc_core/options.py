@@ -1,4 +1,4 @@
-"""Parameters that a study may set for a loss or a kind of label noise: their defaults, ranges and meaning."""
+"""Options of losses, label noise, decoders and ensembles: their defaults, ranges and meaning."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from softloc_core.errors import ConfigError
 __all__ = ["Option", "OptionValue", "resolved_options"]
 
 OptionValue = bool | int | float | str
+"""Type of an option's value."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """One parameter.
+    """A parameter that a study may set.
 
     Attributes:
-        default: Taken where the study says nothing; its type is the parameter's.
-        meaning: One line, with the unit.
-        low: Smallest number allowed.
-        high: Largest number allowed.
-        choices: Allowed words, where it is one.
+        default: Value if the study does not set the option; it also determines the option's type.
+        meaning: One line about the option, with its unit.
+        low: Smallest allowed number, inclusive; None for no limit.
+        high: Largest allowed number, inclusive; None for no limit.
+        choices: Allowed values of an option that is text.
     """
 
     default: OptionValue
@@ -32,10 +33,14 @@ class Option:
     choices: tuple[str, ...] = ()
 
     def validate(self, key: str, value: Any) -> OptionValue:
-        """The value, once it is known to be allowed; numbers become floats.
+        """Return the value if it is allowed; numbers are converted to float.
+
+        Args:
+            key: Name of the option in messages.
+            value: Value that the study sets.
 
         Raises:
-            ConfigError: Another type, or a value out of range.
+            ConfigError: The value has the wrong type or is out of range.
         """
         if self.choices:
             if value not in self.choices:
@@ -57,16 +62,16 @@ class Option:
 def resolved_options(
     given: Mapping[str, Any], *, known: Mapping[str, Option], key: str, owner: str
 ) -> dict[str, OptionValue]:
-    """All options, the given ones checked and the others at their defaults.
+    """Return all options: the given ones, validated, and the defaults of the others.
 
     Args:
-        given: What the study says.
-        known: What there is.
-        key: Field of the study file, for messages.
-        owner: The loss or noise, for messages.
+        given: Options that the study sets.
+        known: All options.
+        key: Field of the study file, used in messages.
+        owner: Name of the loss or noise, used in messages.
 
     Raises:
-        ConfigError: An option that is not known, or a value that is not allowed.
+        ConfigError: An option is unknown, or a value is not allowed.
     """
     for name in given:
         if name not in known:

@@ -105,12 +105,14 @@ class Detector:
         if speeds == (1.0,):
             return list(versions[0])
         mapped = [
-            self._mapped(version, speed, n_frames=n_frames)
+            self.on_recording_frames(version, speed, n_frames=n_frames)
             for version, speed in zip(versions, speeds, strict=True)
         ]
         return list(np.mean(mapped, axis=0))
 
-    def _mapped(self, event_prob: NDArray[np.float64], speed: float, *, n_frames: int) -> NDArray[np.float64]:
+    def on_recording_frames(
+        self, event_prob: NDArray[np.float64], speed: float, *, n_frames: int
+    ) -> NDArray[np.float64]:
         """Map a version's probabilities to the frames of the original recording, [*, channel, frame].
 
         The mapping preserves the mass of an event if the decoder looks for mass, and its height otherwise.

@@ -2,13 +2,14 @@
 
 A package of your own adds a loss with one function and one entry:
 
-    register_loss(LossEntry("hinge", "hinge loss of each frame", "frame", build_hinge))
+    register_loss(LossEntry("hinge", "hinge loss of each frame", "frame", plain_loss("hinge", hinge_loss)))
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -39,6 +40,7 @@ __all__ = [
     "TermLoss",
     "get_loss",
     "make_loss",
+    "plain_loss",
     "register_loss",
     "resolve_options",
     "unregister_loss",
@@ -118,11 +120,19 @@ _EXCLUSIVE = {
 _EVENT_WEIGHT = {"event_weight": Option(1.0, "weight of frames with an event", low=1e-3, high=1e3)}
 
 
-def _cross_entropy(*, options: Mapping[str, Any], **_: Any) -> nn.Module:
-    def loss(event_logit: Tensor, label: Tensor, *, lengths: Tensor | None) -> Tensor:
-        return cross_entropy_loss(event_logit, label, lengths=lengths, **options)
+def plain_loss(term: str, loss: Callable[..., Tensor], *, alpha: float = 0.0) -> Callable[..., nn.Module]:
+    """Return the `build` of a loss that needs neither softness nor alpha nor measure.
 
-    return TermLoss("cross_entropy", loss)
+    Args:
+        term: Name under which the value is logged.
+        loss: Called as `loss(event_logit, label, lengths=..., **options)`; returns a scalar.
+        alpha: Weight of the count loss that the module reports, in [0, 1].
+    """
+
+    def build(*, options: Mapping[str, Any], **_: Any) -> nn.Module:
+        return TermLoss(term, partial(loss, **options), alpha=alpha)
+
+    return build
 
 
 def _extended(*, softness_frames: float, options: Mapping[str, Any], **_: Any) -> nn.Module:
@@ -144,27 +154,6 @@ def _one_sided(*, softness_frames: float, options: Mapping[str, Any], **_: Any) 
         )
 
     return TermLoss("one_sided", loss)
-
-
-def _bootstrap_soft(*, options: Mapping[str, Any], **_: Any) -> nn.Module:
-    def loss(event_logit: Tensor, label: Tensor, *, lengths: Tensor | None) -> Tensor:
-        return bootstrap_soft_loss(event_logit, label, lengths=lengths, **options)
-
-    return TermLoss("bootstrap_soft", loss)
-
-
-def _bootstrap_hard(*, options: Mapping[str, Any], **_: Any) -> nn.Module:
-    def loss(event_logit: Tensor, label: Tensor, *, lengths: Tensor | None) -> Tensor:
-        return bootstrap_hard_loss(event_logit, label, lengths=lengths, **options)
-
-    return TermLoss("bootstrap_hard", loss)
-
-
-def _count(*, options: Mapping[str, Any], **_: Any) -> nn.Module:
-    def loss(event_logit: Tensor, label: Tensor, *, lengths: Tensor | None) -> Tensor:
-        return count_loss(event_logit, label, lengths=lengths, **options)
-
-    return TermLoss("count", loss, alpha=1.0)
 
 
 def _soft_localization(
@@ -215,7 +204,7 @@ _REGISTERED: dict[str, LossEntry] = {
             "cross_entropy",
             "binary cross entropy of each frame",
             "frame",
-            _cross_entropy,
+            plain_loss("cross_entropy", cross_entropy_loss),
             options=_FRAME_MEAN | _EVENT_WEIGHT | _EXCLUSIVE,
         ),
         LossEntry(
@@ -235,7 +224,13 @@ _REGISTERED: dict[str, LossEntry] = {
             uses_softness=True,
             uses_measure=True,
         ),
-        LossEntry("count", "negative log probability of the count", "point", _count, options=_MEAN),
+        LossEntry(
+            "count",
+            "negative log probability of the count",
+            "point",
+            plain_loss("count", count_loss, alpha=1.0),
+            options=_MEAN,
+        ),
         LossEntry(
             "softloc",
             "soft localization loss and count loss, weighted by alpha",
@@ -250,14 +245,14 @@ _REGISTERED: dict[str, LossEntry] = {
             "bootstrap_soft",
             "cross entropy against a mixture of label and prediction",
             "frame",
-            _bootstrap_soft,
+            plain_loss("bootstrap_soft", bootstrap_soft_loss),
             options=_FRAME_MEAN | _beta(0.95),
         ),
         LossEntry(
             "bootstrap_hard",
             "cross entropy against a mixture of label and decision",
             "frame",
-            _bootstrap_hard,
+            plain_loss("bootstrap_hard", bootstrap_hard_loss),
             options=_FRAME_MEAN | _beta(0.8),
         ),
         LossEntry(

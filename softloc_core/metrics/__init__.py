@@ -1,4 +1,4 @@
-"""Scores of estimated events: one file a family of measures."""
+"""Scores of estimated events; each file holds one family of measures."""
 
 from softloc_core.metrics.correct_events import correct_event_measures
 from softloc_core.metrics.events import Scores, f_measure, mean_over_recordings, score_events

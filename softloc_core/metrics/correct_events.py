@@ -1,4 +1,4 @@
-"""PCE, the percentage of correct events: for recordings that hold each event exactly once."""
+"""PCE, the percentage of correct events, for recordings that hold each event exactly once."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ def correct_event_measures(
     channel_names: Sequence[str],
     tolerance_s: Sequence[float],
 ) -> dict[str, float]:
-    """Share of the events that are estimated exactly once, within their recording's tolerance.
+    """Return the share of events that are estimated exactly once, within their recording's tolerance.
 
-    A share, in [0, 1], as `pce` and for each event as `pce_<event>`. An event that is estimated twice is
-    wrong: otherwise more estimates would be better ones. Where each event is estimated once, `pce` is also
-    precision, recall and F1. `offset_median_s` is the median of estimated minus reference time over all
-    events estimated once, correct or not (NaN where there are none), so that it shows a bias beyond the
-    tolerance.
+    An event that is estimated twice counts as wrong; otherwise additional estimates would only improve the
+    score. If each event is estimated exactly once, `pce` is also the precision, the recall and F1.
 
     Args:
         pairs: (reference, estimated) of each recording.
         channel_names: Name of each event, in channel order.
         tolerance_s: Largest accepted time difference of each recording in seconds, inclusive.
 
-    Raises:
-        DataError: A reference that does not hold each event exactly once.
+    Returns:
+        Measures by name. `pce` is the share over all events, in [0, 1], and `pce_<event>` the share of one
+        event. `offset_median_s` is the median of estimated minus reference time over all events that are
+        estimated exactly once, correct or not, so that it shows a bias beyond the tolerance. It is NaN if
+        there are no such events.
 
-    Source: GolfDB (McNally et al. 2019), section 5. Deliberate difference: every decoder can be scored, not
+    Raises:
+        DataError: A reference does not hold each event exactly once.
+
+    Source: GolfDB (McNally et al. 2019), section 5. Deliberate difference: any decoder can be scored, not
     only one that estimates each event once.
     """
     correct = np.zeros((len(pairs), len(channel_names)))

@@ -1,4 +1,4 @@
-"""Matching estimated to reference events, and what follows from it: F-measure and timing error."""
+"""Scores of estimated events that are matched to reference events: F-measure and timing error."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ __all__ = ["Scores", "f_measure", "mean_over_recordings", "pooled_scores", "scor
 
 @dataclass(frozen=True)
 class Scores:
-    """How well estimated events match the reference, pooled over recordings and classes.
+    """Scores of estimated events, pooled over recordings and classes.
 
     Attributes:
-        f1: Harmonic mean of precision and recall, in [0, 1].
-        precision: Share of the estimated events that are matched; 0 where nothing is estimated.
-        recall: Share of the reference events that are matched; 0 where there is no reference event.
+        f1: Harmonic mean of precision and recall, in [0, 1]; NaN without reference and estimated events.
+        precision: Share of the estimated events that are matched; 0 without estimated events.
+        recall: Share of the reference events that are matched; 0 without reference events.
         n_reference: Number of reference events.
         n_estimated: Number of estimated events.
         n_matched: Number of matched pairs.
         f1_per_class: F1 of each class by name; NaN for a class with neither reference nor estimated events.
-        timing_mean_s: Mean of estimated minus reference time over the matched pairs; NaN where there are
-            none.
-        timing_sd_s: Its standard deviation (n - 1); NaN where there are fewer than two.
+        timing_mean_s: Mean of estimated minus reference time over the matched pairs in seconds; NaN without
+            pairs.
+        timing_sd_s: Standard deviation (n - 1) of the same difference; NaN for fewer than two pairs.
         measures: Further measures of a task by name, such as `edit_score`; most are in [0, 1].
     """
 
@@ -46,7 +46,7 @@ class Scores:
 
 
 def f_measure(*, n_reference: int, n_estimated: int, n_matched: int) -> float:
-    """2 matched / (reference + estimated); NaN where both are empty, for then there is nothing to judge."""
+    """Return 2 matched / (reference + estimated), or NaN if there are no events at all."""
     total = n_reference + n_estimated
     return 2 * n_matched / total if total else math.nan
 
@@ -57,17 +57,17 @@ def score_events(
     channel_names: Sequence[str],
     tolerance_s: float | Sequence[float],
 ) -> Scores:
-    """Scores of estimated against reference events, matched one to one within each recording and class.
+    """Score estimated against reference events, matched one to one within each recording and class.
 
-    Matching is `mir_eval.util.match_events`: as many pairs as possible, each within the tolerance, the
-    bound included. Matches are pooled over recordings and classes before anything is divided, so a
-    recording without an event of some class contributes its false alarms to that class and nothing else (a
-    mean over recordings, as in the papers' scores, would have to call it 0 or leave it out).
+    `mir_eval.util.match_events` finds as many pairs as possible whose time difference is within the
+    tolerance. Counts are pooled over recordings and classes before the scores are computed. A recording
+    without events of some class therefore only adds its false alarms to that class. A mean over recordings,
+    as in the papers' scores, would have to count it as 0 or leave it out.
 
     Args:
         pairs: (reference, estimated) of each recording.
         channel_names: Name of each channel.
-        tolerance_s: Largest accepted time difference in seconds, inclusive; one, or one a recording.
+        tolerance_s: Largest accepted time difference in seconds, inclusive; one number, or one per recording.
     """
     counts = np.zeros((len(channel_names), 3), dtype=np.int64)
     errors: list[NDArray[np.float64]] = []
@@ -85,7 +85,7 @@ def score_events(
 def _matched_errors(
     reference_s: NDArray[np.float64], estimated_s: NDArray[np.float64], *, tolerance_s: float
 ) -> NDArray[np.float64]:
-    """Estimated minus reference time of each matched pair, [pair] in seconds."""
+    """Return estimated minus reference time of each matched pair, [pair] in seconds."""
     if not len(reference_s) or not len(estimated_s):
         return np.empty(0)
     matching = mir_eval.util.match_events(reference_s, estimated_s, tolerance_s)
@@ -94,7 +94,7 @@ def _matched_errors(
 
 
 def pooled_scores(counts: NDArray[np.int64], error_s: NDArray[np.float64], names: Sequence[str]) -> Scores:
-    """Scores from [channel, (reference, estimated, matched)] counts and the matched pairs' errors."""
+    """Compute scores from counts, [channel, (reference, estimated, matched)], and timing errors, [pair]."""
     n_reference, n_estimated, n_matched = (int(n) for n in counts.sum(axis=0))
     per_class = {
         name: f_measure(n_reference=int(row[0]), n_estimated=int(row[1]), n_matched=int(row[2]))
@@ -116,17 +116,20 @@ def pooled_scores(counts: NDArray[np.int64], error_s: NDArray[np.float64], names
 def mean_over_recordings(
     pairs: Iterable[tuple[EventList, EventList]], *, channel_names: Sequence[str], tolerance_s: float
 ) -> dict[str, float]:
-    """F1, precision and recall of each recording, their unweighted means: `f1_mean` and its like.
+    """Return unweighted means of F1, precision and recall over recordings, as papers on music report them.
 
-    As in the papers' scores, a recording whose reference or estimate is empty counts as 0.
-
-    Source: `mir_eval.transcription.precision_recall_f1_overlap` without offsets, a piece at a time.
-    Deliberate difference: distances are compared as they are, where mir_eval rounds them to 0.1 ms first.
+    A recording without any matched event counts as 0, as in the papers' scores.
 
     Args:
         pairs: (reference, estimated) of each recording, at least one.
         channel_names: Name of each channel.
         tolerance_s: Largest accepted time difference in seconds, inclusive.
+
+    Returns:
+        `f1_mean`, `precision_mean` and `recall_mean`, each in [0, 1].
+
+    Source: `mir_eval.transcription.precision_recall_f1_overlap` without offsets, applied to each piece.
+    Deliberate difference: time differences are not rounded; mir_eval rounds them to 0.1 ms first.
     """
     each = [score_events([pair], channel_names=channel_names, tolerance_s=tolerance_s) for pair in pairs]
     rows = [(s.f1, s.precision, s.recall) if s.n_matched else (0.0, 0.0, 0.0) for s in each]

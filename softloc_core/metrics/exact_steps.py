@@ -1,4 +1,4 @@
-"""Exact-step scores: for signals whose steps are instants of their own, such as breaths."""
+"""Exact-step scores, for signals whose steps are separate observations, such as breaths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from softloc_core.metrics.events import Scores, score_events
 
 __all__ = ["score_steps"]
 
-# Steps are whole numbers, compared as times.
+# Tolerance in steps for comparing whole steps as times.
 _SLACK = 0.25
 
 
@@ -23,18 +23,18 @@ def score_steps(
     step_s: float,
     tolerance_steps: int = 0,
 ) -> Scores:
-    """Scores in which an event is right on its own step and wrong beside it.
+    """Score events that are correct on the exact step only.
 
-    Times are rounded to steps; several of one class on one step count once. F1 is what
-    `sklearn.metrics.f1_score` gives for the labels of all steps laid end to end. Since every match is exact,
-    the timing error is that of the matches within two steps, and the measure `f1_one_step` says what F1 would
-    be if the neighbouring step were right, too.
+    Times are rounded to steps; several events of one class on the same step count once. With a tolerance of
+    0, F1 equals `sklearn.metrics.f1_score` of the concatenated step labels. Because matches are exact, the
+    timing error is computed from matches within two steps instead. The measure `f1_one_step` is F1 with a
+    tolerance of one step.
 
     Args:
         pairs: (reference, estimated) of each recording.
         channel_names: Name of each channel.
-        step_s: Seconds that a step counts as.
-        tolerance_steps: Steps that an event may be off, 0 for the very step.
+        step_s: Length of a step in seconds.
+        tolerance_steps: Largest accepted difference in steps; 0 accepts the exact step only.
 
     Source: SoftLoc paper, section 5.2.
     """
@@ -56,7 +56,7 @@ def score_steps(
 
 
 def _on_steps(events: EventList, *, step_s: float) -> EventList:
-    """Each class's events on whole steps, none twice."""
+    """Round each class's events to whole steps and remove duplicates."""
     grid = FrameGrid(hop_s=step_s, n_frames=max(1, whole_frames(events.duration_s, hop_s=step_s)))
     pairs = np.unique(np.stack([grid.to_frames(events.time_s), events.channel]), axis=1)
     return EventList(np.asarray(grid.to_seconds(pairs[0])), pairs[1], events.duration_s)

@@ -1,4 +1,4 @@
-"""Scores of objects found in pictures: counts, classes, places."""
+"""Scores of objects detected in pictures: counts, classes and positions."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Classes = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Objects:
-    """Objects of one picture.
+    """Objects in one picture.
 
     Attributes:
-        channel: [object] classes.
-        place_px: [object, (row, column)] centres in pixels.
-        step: [object] places along the curve, in steps.
+        channel: [object] class of each object.
+        place_px: [object, (row, column)] centre of each object in pixels.
+        step: [object] position of each object along the curve, in steps.
     """
 
     channel: Classes
@@ -34,12 +34,12 @@ class Objects:
 
 
 def _distance(true: Objects, found: Objects) -> NDArray[np.float64]:
-    """Euclidean distances in pixels, [true, found]."""
+    """Return Euclidean distances in pixels, [true, found]."""
     return np.asarray(np.linalg.norm(true.place_px[:, None] - found.place_px[None], axis=2))
 
 
 def _pairs(cost: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """As many allowed pairs as possible, of the least total cost; [pair, (row, column)]."""
+    """Return as many allowed pairs as possible with the least total cost, [pair, (row, column)]."""
     if not cost.size:
         return np.empty((0, 2), dtype=np.int64)
     pair = np.stack(linear_sum_assignment(np.where(allowed, cost, _FAR)), axis=1)
@@ -49,18 +49,20 @@ def _pairs(cost: NDArray[np.float64], allowed: NDArray[np.bool_]) -> NDArray[np.
 def score_pictures(
     pairs: Iterable[tuple[Objects, Objects]], *, channel_names: Sequence[str], reach_px: float
 ) -> Scores:
-    """Scores of the objects estimated in each picture.
+    """Score the objects estimated in each picture.
 
-    F1, precision and recall: an estimate is right where an object of its class lies within `reach_px` in row
-    and in column, one to one; pooled over pictures and classes. Timing is along the curve, in steps, of
-    those pairs.
+    For F1, precision and recall, objects and estimates of one class are matched one to one if they are
+    within `reach_px` in row and column. Counts are pooled over pictures and classes. Timing errors are
+    differences along the curve, in steps, of the matched pairs.
 
-    Measures: `count_accuracy`, share of the pictures in which the count of every class is right;
-    `class_count_accuracy`, share of right counts over pictures and classes (most are 0);
-    `single_digit_accuracy`, `count_accuracy` of the pictures with one object (0 where there is none);
-    `recognition_accuracy`, share of right classes among objects with an estimate of any class within reach;
-    `centre_distance_px`, mean distance between the centres of objects and estimates of one class, paired at
-    the least total distance however far; -1 where there is no pair.
+    Further measures:
+
+    * `count_accuracy`: share of pictures in which the count of every class is correct.
+    * `class_count_accuracy`: share of correct counts over pictures and classes (most counts are 0).
+    * `single_digit_accuracy`: `count_accuracy` of the pictures with one object; 0 without such pictures.
+    * `recognition_accuracy`: share of correct classes among objects with an estimate of any class in reach.
+    * `centre_distance_px`: mean distance between the centres of objects and estimates of the same class,
+      paired so that the total distance is least, without a limit; -1 without pairs.
 
     Args:
         pairs: (reference, estimated) objects of each picture.
@@ -68,7 +70,7 @@ def score_pictures(
         reach_px: Largest difference in each coordinate in pixels, inclusive.
 
     Source: LoCo paper, section 8.3, which names single-digit recognition accuracy and the mean distance of
-    box centres without saying how estimates are paired with digits.
+    box centres but does not state how estimates are paired with digits.
     """
     tally = _Tally(len(channel_names), reach_px)
     for true, found in pairs:
@@ -78,7 +80,7 @@ def score_pictures(
 
 
 class _Tally:
-    """Collects what the measures are made of."""
+    """Running totals from which the measures are computed."""
 
     def __init__(self, n_channels: int, reach_px: float) -> None:
         self.counts = np.zeros((n_channels, 3), dtype=np.int64)
@@ -90,7 +92,7 @@ class _Tally:
         self._single: list[bool] = []
 
     def add(self, true: Objects, found: Objects) -> None:
-        """One picture."""
+        """Add one picture."""
         distance = _distance(true, found)
         same = true.channel[:, None] == found.channel[None]
         gap = np.abs(true.place_px[:, None] - found.place_px[None]).max(axis=2)
@@ -106,7 +108,7 @@ class _Tally:
         self._single.append(len(true.channel) == 1)
 
     def measures(self) -> dict[str, float]:
-        """See `score_pictures`."""
+        """Return the measures by name; see `score_pictures`."""
         right = np.array(self._right_counts).reshape(-1, self._n_channels)
         whole: NDArray[np.bool_] = np.asarray(right.all(axis=1))
         single = np.array(self._single, dtype=bool)
@@ -120,5 +122,5 @@ class _Tally:
 
 
 def _mean(values: NDArray[np.bool_] | NDArray[np.float64], otherwise: float) -> float:
-    """Mean, or a stated value of nothing."""
+    """Return the mean, or `otherwise` if there are no values."""
     return float(values.mean()) if values.size else otherwise

@@ -28,7 +28,7 @@ Pair = tuple[EventList, EventList]
 
 
 class _Intervals(NamedTuple):
-    """Segments of one recording, [segment] each, in order of time."""
+    """Segments of one recording in temporal order; each field is [segment]."""
 
     start_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
@@ -36,9 +36,10 @@ class _Intervals(NamedTuple):
 
 
 def _intervals(starts: EventList, ignored: Collection[int] = ()) -> _Intervals:
-    """Segments from their starts, neighbours of one class as one, without those of the ignored classes.
+    """Return the segments that begin at these starts, without those of the ignored classes.
 
-    The first one reaches back to the beginning; starts that leave no length are left out.
+    Neighbouring segments of the same class are merged. The first segment is extended back to 0 s, and
+    segments without length are dropped.
     """
     start_s = starts.time_s.copy()
     start_s[:1] = 0.0
@@ -54,13 +55,14 @@ def _intervals(starts: EventList, ignored: Collection[int] = ()) -> _Intervals:
 def matched_segments(
     reference: EventList, estimated: EventList, *, overlap: float, ignored: Collection[int] = ()
 ) -> NDArray[np.int64]:
-    """Pairs of estimated and reference segments of one class that overlap enough.
+    """Match estimated to reference segments of the same class that overlap enough.
 
-    Each estimated segment, in order of time, takes the reference segment of its class with the largest
-    intersection over union; it is a match where that is at least the threshold and nobody has taken it.
+    Each estimated segment, in temporal order, is compared with the reference segment of its class that has
+    the largest intersection over union. They match if it is at least `overlap` and the reference segment is
+    not matched yet.
 
     Args:
-        reference: Starts of the true segments; each lasts until the next one, the first from 0.
+        reference: Starts of the true segments; each lasts until the next one, and the first starts at 0.
         estimated: Starts of the estimated segments.
         overlap: Smallest intersection over union, in (0, 1], inclusive.
         ignored: Classes whose segments do not count, such as the background.
@@ -75,14 +77,14 @@ def matched_segments(
     for index in range(len(found.channel)):
         shares = _overlaps(true, found, index)
         best = int(np.argmax(shares)) if len(shares) else -1
-        # The nudge undoes the division's last-bit error where the overlap is the threshold itself.
+        # The slack absorbs the division's rounding error if the overlap equals the threshold.
         if best >= 0 and shares[best] >= overlap - 1e-12 and best not in taken:
             taken[best] = index
     return np.array(sorted(taken.items()), dtype=np.int64).reshape(-1, 2)
 
 
 def _overlaps(true: _Intervals, found: _Intervals, index: int) -> NDArray[np.float64]:
-    """Intersection over union of one estimated segment with each true one; 0 with other classes."""
+    """Return the intersection over union of one estimated segment with each true one of its class, else 0."""
     inner = np.minimum(found.end_s[index], true.end_s) - np.maximum(found.start_s[index], true.start_s)
     outer = np.maximum(found.end_s[index], true.end_s) - np.minimum(found.start_s[index], true.start_s)
     return np.where(found.channel[index] == true.channel, np.maximum(inner, 0.0) / outer, 0.0)
@@ -91,7 +93,7 @@ def _overlaps(true: _Intervals, found: _Intervals, index: int) -> NDArray[np.flo
 def segment_f_measure(
     reference: EventList, estimated: EventList, *, overlap: float, ignored: Collection[int] = ()
 ) -> float:
-    """Segmental F1 of one recording, in [0, 1]; 1 where neither has a segment that counts."""
+    """Return the segmental F1 of one recording, in [0, 1]; 1 if there are no segments that count."""
     n_matched = len(matched_segments(reference, estimated, overlap=overlap, ignored=ignored))
     n_reference, n_estimated = (len(_intervals(starts, ignored).channel) for starts in (reference, estimated))
     value = f_measure(n_reference=n_reference, n_estimated=n_estimated, n_matched=n_matched)
@@ -99,10 +101,10 @@ def segment_f_measure(
 
 
 def edit_score(reference: EventList, estimated: EventList, *, ignored: Collection[int] = ()) -> float:
-    """One less the normalised edit distance between the classes in order, in [0, 1]; blind to durations.
+    """Return 1 minus the normalised edit distance between the two sequences of classes, in [0, 1].
 
-    The distance (insertions, deletions, replacements, one each) is divided by the longer sequence's length;
-    two empty sequences agree.
+    Durations do not matter. Insertions, deletions and replacements cost 1 each, and the distance is divided
+    by the length of the longer sequence. Two empty sequences score 1.
 
     Source: Lea et al. 2016 and 2017, segmental edit score.
     """
@@ -119,9 +121,11 @@ def edit_score(reference: EventList, estimated: EventList, *, ignored: Collectio
 
 
 def frame_accuracy(reference: EventList, estimated: EventList) -> float:
-    """Share of the recording in which the classes agree, in [0, 1]; on boundaries between frames, of frames.
+    """Return the share of the recording in which the classes agree, in [0, 1].
 
-    All classes count. Source: Lea et al. 2017.
+    If all boundaries are between frames, this is the share of frames. All classes count.
+
+    Source: Lea et al. 2017.
     """
     true, found = _intervals(reference), _intervals(estimated)
     if not len(found.channel):
@@ -139,22 +143,27 @@ def score_segments(
     tolerance_s: float,
     ignored: Collection[int] = (),
 ) -> Scores:
-    """Scores of estimated segmentations.
+    """Score estimated segmentations.
 
-    The main measure, its counts and its classes are F1@10 pooled over recordings; precision and recall
-    likewise. Timing is of the starts of those matched segments whose true start is not the recording's. The
-    measures are `f1_at_10`, `f1_at_25`, `f1_at_50` and `edit_score`, each a mean over recordings as in the
-    papers, `frame_accuracy`, pooled over time, and `start_f1`: of segments' starts within the tolerance,
-    pooled.
+    F1, precision, recall, the counts and the scores per class are F1@10 and its parts, pooled over
+    recordings. Timing errors are those of the starts of matched segments, except segments that start at the
+    beginning of the recording.
+
+    Further measures:
+
+    * `f1_at_10`, `f1_at_25`, `f1_at_50` and `edit_score`: means over recordings, as in the papers.
+    * `frame_accuracy`: pooled over time.
+    * `start_f1`: F1 of the segments' starts within the tolerance, pooled over recordings.
 
     Args:
-        pairs: Starts of the (reference, estimated) segments of each recording; no start at all scores 0.
+        pairs: Starts of the (reference, estimated) segments of each recording; a recording without estimated
+            starts scores 0.
         channel_names: Name of each class.
-        tolerance_s: Largest accepted difference of starts in seconds, inclusive; of `start_f1` alone.
-        ignored: Classes whose segments do not count but in `frame_accuracy`.
+        tolerance_s: Largest accepted difference of starts in seconds, inclusive; used by `start_f1` only.
+        ignored: Classes whose segments count in `frame_accuracy` only.
 
-    Source: Lea et al. 2017; the SoftLoc paper, tables 4 and 5. Its released evaluation leaves the background
-    out of F1 and edit score, too.
+    Source: Lea et al. 2017; the SoftLoc paper, tables 4 and 5, whose released evaluation also leaves the
+    background out of F1 and edit score.
     """
     pairs = list(pairs)
     counts = np.zeros((len(channel_names), 3), dtype=np.int64)
@@ -173,7 +182,7 @@ def score_segments(
 
 
 def _measures(pairs: Sequence[Pair], ignored: Collection[int]) -> dict[str, float]:
-    """The papers' measures by name."""
+    """Return the papers' measures by name."""
     lengths_s = [reference.duration_s for reference, _ in pairs]
     accuracies = [frame_accuracy(reference, estimated) for reference, estimated in pairs]
     measures = {
@@ -187,7 +196,7 @@ def _measures(pairs: Sequence[Pair], ignored: Collection[int]) -> dict[str, floa
 
 
 def _counted_starts(starts: EventList, ignored: Collection[int]) -> EventList:
-    """Starts of the segments that count, without that of the recording itself."""
+    """Return the starts of the segments that count, except at the beginning of the recording."""
     found = _intervals(starts, ignored)
     kept = found.start_s > 0
     return EventList(found.start_s[kept], found.channel[kept], starts.duration_s)

@@ -47,15 +47,15 @@ __all__ = [
 
 
 class NetworkBuilder(Protocol):
-    """Makes a fresh network; a task names its builders."""
+    """A function that creates a new network; each task lists its builders."""
 
     def __call__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> nn.Module:
-        """The network, its weights drawn from torch's global generator.
+        """Return a network whose weights are drawn from torch's global generator.
 
         Args:
-            n_bands: Feature bands a frame.
-            n_channels: Event classes.
-            initial_logit: Bias of the output layer, from `softloc_core.losses.initial_bias` (LoCo paper, eq.
-                15).
+            n_bands: Number of feature bands per frame.
+            n_channels: Number of event classes.
+            initial_logit: Bias of the output layer, from `softloc_core.losses.initial_bias` (LoCo paper,
+                eq. 15).
         """
         ...

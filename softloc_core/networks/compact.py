@@ -1,4 +1,4 @@
-"""A small network for CPUs: 1-D convolutions over time with the mel bands as channels, then an LSTM."""
+"""A small network for CPUs: 1-D convolutions over time with the bands as channels, then an LSTM."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ __all__ = ["CompactNetwork"]
 
 
 class CompactNetwork(nn.Module):
-    """Convolutions with batch norm, an LSTM, linear output; by default two of 5 taps and 32 channels, 2 x 32.
+    """Convolutions with batch norm, an LSTM and a linear output.
 
-    Chosen for drums by measurement on training recordings left out of training (`docs/tasks/drums.md` has the
-    figures). The LSTM reads both ways: a causal one needs several times the iterations until the count loss
-    has gathered the mass of frequent events, and fires later. Dropout is left out: it keeps that mass apart.
+    By default there are two convolutions of 5 taps and 32 channels and a bidirectional LSTM of 2 x 32 units.
+    This size was chosen for drums by measurements on held-out training recordings (`docs/tasks/drums.md`).
+    The LSTM is bidirectional because a causal one needs several times as many iterations until the count loss
+    has concentrated the mass of frequent events, and responds later. There is no dropout, because it prevents
+    this concentration.
 
-    Bands are normalised by batch norm without weights of its own, so that no gradient has to reach the input.
+    Bands are normalised by batch norm without trainable weights, so that no gradient has to reach the input.
 
-    A task takes another size through `functools.partial`.
+    Tasks choose other sizes with `functools.partial`.
     """
 
     def __init__(
@@ -35,17 +37,17 @@ class CompactNetwork(nn.Module):
         hidden: int = 32,
         bidirectional: bool = True,
     ) -> None:
-        """Draw the weights.
+        """Create the layers and draw their weights.
 
         Args:
-            n_bands: Feature bands a frame.
-            n_channels: Event classes.
+            n_bands: Number of feature bands per frame.
+            n_channels: Number of event classes.
             initial_logit: Bias of the output layer.
-            width: Channels of each convolution.
-            taps: Frames that a convolution sees, odd.
+            width: Number of channels of each convolution.
+            taps: Kernel size of each convolution in frames, odd.
             n_convolutions: Number of convolutions, at least 1.
-            hidden: Units of the LSTM in each direction.
-            bidirectional: Whether the LSTM reads both ways; else the convolutions alone look ahead, by
+            hidden: Number of units of the LSTM in each direction.
+            bidirectional: Whether the LSTM is bidirectional; otherwise only the convolutions look ahead, by
                 `n_convolutions * (taps // 2)` frames.
         """
         super().__init__()
@@ -59,7 +61,7 @@ class CompactNetwork(nn.Module):
         self.output = event_output(n_read, n_channels, initial_logit=initial_logit)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Event logits [batch, channel, frame] of features [batch, frame, band]."""
+        """Return event logits [batch, channel, frame] of features [batch, frame, band]."""
         bands = self.normalise(with_difference(features).transpose(1, 2))
         sequence, _ = self.lstm(self.convolutions(bands).transpose(1, 2))
         logit: Tensor = self.output(sequence)
@@ -67,7 +69,7 @@ class CompactNetwork(nn.Module):
 
 
 def _block(n_in: int, n_out: int, *, taps: int) -> tuple[nn.Module, ...]:
-    """Convolution over time, batch norm, ReLU."""
+    """Return a convolution over time, batch norm and ReLU."""
     return (
         nn.Conv1d(n_in, n_out, taps, padding=taps // 2, bias=False),
         nn.BatchNorm1d(n_out),

@@ -1,4 +1,4 @@
-"""A small network for segments: dilated convolutions that are added to what comes in."""
+"""A small network for segments: dilated convolutions with residual connections."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ __all__ = ["CompactTcn"]
 
 
 class CompactTcn(nn.Module):
-    """Residual convolutions of 3 taps at growing distance, dropout of whole channels, softmax; for CPUs.
+    """Dilated residual convolutions of 3 taps, dropout of whole channels and a softmax; for CPUs.
 
-    Chosen by measurement on training videos left out of training (`docs/tasks` has the figures): an LSTM
-    learns twenty videos by heart. One stage of the networks of Farha and Gall 2019 (MS-TCN), with dropout of
-    input bands on top.
+    It was chosen by measurements on held-out training videos (`docs/tasks/segmentation.md`), because an LSTM
+    memorises twenty videos. It is one stage of the networks of Farha and Gall 2019 (MS-TCN), with additional
+    dropout of input bands.
     """
 
     def __init__(
@@ -28,15 +28,17 @@ class CompactTcn(nn.Module):
         dilations: tuple[int, ...] = (1, 2, 4, 8, 16),
         dropout: float = 0.3,
     ) -> None:
-        """Draw the weights.
+        """Create the layers and draw their weights.
 
         Args:
-            n_bands: Feature bands a frame.
-            n_channels: Classes, at least 2.
-            initial_logit: Bias of the output layer; the softmax is blind to it.
-            width: Channels of the convolutions.
-            dilations: Frames between the taps of each; the network sees their sum either way.
-            dropout: Probability that a channel is left out in training, in [0, 1); half of it for bands.
+            n_bands: Number of feature bands per frame.
+            n_channels: Number of classes, at least 2.
+            initial_logit: Bias of the output layer; it has no effect on the softmax.
+            width: Number of channels of the convolutions.
+            dilations: Distance in frames between the taps of each convolution; the network sees as many
+                frames on either side as their sum.
+            dropout: Probability of dropping a channel in training, in [0, 1); bands are dropped with half
+                this probability.
         """
         super().__init__()
         self.normalise = nn.BatchNorm1d(n_bands, affine=False)
@@ -47,7 +49,7 @@ class CompactTcn(nn.Module):
         self.dropout = dropout
 
     def forward(self, features: Tensor) -> Tensor:
-        """Log odds of the classes [batch, channel, frame] of features [batch, frame, band]."""
+        """Return log odds of the classes [batch, channel, frame] of features [batch, frame, band]."""
         bands = self.normalise(features.transpose(1, 2))
         sequence = self.enter(functional.dropout1d(bands, self.dropout / 2, training=self.training))
         for look, mix in zip(self.look, self.mix, strict=True):

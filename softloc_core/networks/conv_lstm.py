@@ -1,4 +1,4 @@
-"""The papers' networks for sound: 2-D convolutions, frequency pooling, a causal LSTM, a dense layer."""
+"""The papers' networks for audio: 2-D convolutions, frequency pooling, a causal LSTM, a dense layer."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ __all__ = ["ConvLstm", "DrumConvLstm", "PianoConvLstm", "PianoConvLstmText", "Pi
 class ConvLstm(nn.Module):
     """3 x 4 (time x frequency) convolutions with pooling over frequency only, an LSTM, a sigmoid layer.
 
-    The excerpt's mean of each band is removed, and the difference over time appended to the bands.
+    The network subtracts the excerpt's mean from each band and appends the difference over time.
 
-    Source: the SoftLoc paper's released code, drum and piano experiments: ReLU, uni-directional LSTM with
+    Source: the SoftLoc paper's released code, drum and piano experiments: ReLU, unidirectional LSTM with
     forget bias 1, dense layers with weights from N(0, 1).
 
-    Deliberate differences: outputs are logits, one a frame (the released code reads probabilities back from
-    the count distribution and so stores them one frame early); the output bias is eq. 15 of the LoCo paper.
+    Deliberate differences: The outputs are logits, one per frame; the released code reads probabilities back
+    from the count distribution and thereby stores them one frame early. The output bias is eq. 15 of the LoCo
+    paper.
     """
 
     def __init__(
@@ -38,16 +39,16 @@ class ConvLstm(nn.Module):
         lstm: int,
         dense: int,
     ) -> None:
-        """Build it.
+        """Create the layers and draw their weights.
 
         Args:
-            n_bands: Feature bands a frame.
-            n_channels: Event classes.
+            n_bands: Number of feature bands per frame.
+            n_channels: Number of event classes.
             initial_logit: Bias of the output layer.
-            filters: Channels of each convolution.
-            pooling: How many neighbouring bands become one after each convolution.
-            lstm: Units of the LSTM.
-            dense: Units of the sigmoid layer.
+            filters: Number of channels of each convolution.
+            pooling: Number of neighbouring bands that are pooled after each convolution.
+            lstm: Number of units of the LSTM.
+            dense: Number of units of the sigmoid layer.
         """
         super().__init__()
         self.pooling = tuple(pooling)
@@ -60,10 +61,10 @@ class ConvLstm(nn.Module):
         self._initialise()
 
     def forward(self, features: Tensor) -> Tensor:
-        """Event logits [batch, channel, frame] of features [batch, frame, band]."""
+        """Return event logits [batch, channel, frame] of features [batch, frame, band]."""
         image = with_difference(features - features.mean(dim=1, keepdim=True)).unsqueeze(1)
         for convolution, pooling in zip(self.convolutions, self.pooling, strict=True):
-            # SAME padding: an even kernel takes its odd cell after the frame, as TensorFlow does.
+            # SAME padding as in TensorFlow: for an even kernel, the extra column is at the end.
             image = functional.relu(convolution(functional.pad(image, (1, 2, 1, 1))))
             image = functional.max_pool2d(image, (1, pooling))
         sequence, _ = self.lstm(image.permute(0, 2, 1, 3).flatten(2))
@@ -71,7 +72,7 @@ class ConvLstm(nn.Module):
         return logit.transpose(1, 2)
 
     def _initialise(self) -> None:
-        """Weights as the released code draws them."""
+        """Initialise the weights as the released code does."""
         for name, weight in self.convolutions.named_parameters():
             (nn.init.zeros_ if name.endswith("bias") else nn.init.xavier_uniform_)(weight)
         for layer in (self.dense, self.output):
@@ -85,14 +86,14 @@ class ConvLstm(nn.Module):
         nn.init.ones_(biases["bias_hh_l0"].data[units : 2 * units])
 
     def _pooled(self, n_bands: int) -> int:
-        """Bands that the poolings leave."""
+        """Return the number of bands after all poolings."""
         for pooling in self.pooling:
             n_bands //= pooling
         return n_bands
 
 
-class _OfOneSize(ConvLstm):
-    """A network whose sizes are its own; see `ConvLstm` for what they mean."""
+class _FixedSize(ConvLstm):
+    """A `ConvLstm` whose sizes are class attributes."""
 
     filters: ClassVar[tuple[int, ...]]
     pooling_bands: ClassVar[tuple[int, ...]]
@@ -111,11 +112,11 @@ class _OfOneSize(ConvLstm):
         )
 
 
-class DrumConvLstm(_OfOneSize):
-    """Six convolutions, LSTM 24, dense 16; made for 72 mel bands at 200 frames/s.
+class DrumConvLstm(_FixedSize):
+    """Six convolutions, LSTM 24, dense 16; for 72 mel bands at 200 frames/s.
 
     Source: SoftLoc paper, section 5.1.2, with the layer sizes of its released code (filters 8, 16, 16, 16,
-        16, 16; pooling 2, 2, 2, 2, 3, 3). Deliberate differences: those of `ConvLstm`.
+    16, 16; pooling 2, 2, 2, 2, 3, 3). Deliberate differences: those of `ConvLstm`.
     """
 
     filters = (8, 16, 16, 16, 16, 16)
@@ -123,11 +124,11 @@ class DrumConvLstm(_OfOneSize):
     lstm_units, dense_units = 24, 16
 
 
-class PianoConvLstm(_OfOneSize):
-    """Nine convolutions, LSTM 128, dense 96; made for 384 mel bands at 200 frames/s.
+class PianoConvLstm(_FixedSize):
+    """Nine convolutions, LSTM 128, dense 96; for 384 mel bands at 200 frames/s.
 
     Source: the SoftLoc paper's released code, piano experiment (filters 32, 32, 64, 64, 64, 64, 64, 128, 128;
-    pooling 3, then 2 eight times); the paper's section 5.1.1 speaks of six, see `PianoConvLstmText`.
+    pooling 3, then 2 eight times). Section 5.1.1 of the paper has six convolutions; see `PianoConvLstmText`.
     Deliberate differences: those of `ConvLstm`.
     """
 
@@ -136,12 +137,13 @@ class PianoConvLstm(_OfOneSize):
     lstm_units, dense_units = 128, 96
 
 
-class PianoConvLstmText(_OfOneSize):
-    """Six convolutions, LSTM 128, dense 96; made for 384 mel bands at 200 frames/s.
+class PianoConvLstmText(_FixedSize):
+    """Six convolutions, LSTM 128, dense 96; for 384 mel bands at 200 frames/s.
 
-    Source: SoftLoc paper, section 5.1.1, which gives the six convolutions and the LSTM's 128 units. It gives
-    neither filters nor pooling: the filters are those of the released code's nine without its repetitions,
-    and the pooling also leaves one band of 768. Deliberate differences: those of `ConvLstm`.
+    Source: SoftLoc paper, section 5.1.1, which states the six convolutions and the LSTM's 128 units, but
+    neither filters nor pooling. The filters are those of the released code's nine convolutions without
+    repetitions, and the pooling reduces 768 bands to one as well. Deliberate differences: those of
+    `ConvLstm`.
     """
 
     filters = (32, 32, 64, 64, 128, 128)
@@ -149,12 +151,12 @@ class PianoConvLstmText(_OfOneSize):
     lstm_units, dense_units = 128, 96
 
 
-class PianoCountConvLstm(_OfOneSize):
-    """Nine convolutions, LSTM 64, dense 32; made for 384 mel bands at 200 frames/s.
+class PianoCountConvLstm(_FixedSize):
+    """Nine convolutions, LSTM 64, dense 32; for 384 mel bands at 200 frames/s.
 
     Source: LoCo paper, section 7, with the layer sizes of its released code (filters 16, 16, 32, 32, then 64
-    five times; pooling 3, then 2 eight times). Deliberate differences: those of `ConvLstm`; one network for
-    all keys, where there each of eight hears ten.
+    five times; pooling 3, then 2 eight times). Deliberate differences: those of `ConvLstm`, and one network
+    for all keys instead of eight networks for about ten keys each.
     """
 
     filters = (16, 16, 32, 32, 64, 64, 64, 64, 64)

@@ -1,4 +1,4 @@
-"""A small network for the piano on CPUs: every key by the same weights, seen through its own harmonics."""
+"""A small network for the piano on CPUs, which reads every key's harmonics with the same weights."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _CONTEXT = 24
 
 
 class HarmonicNetwork(nn.Module):
-    """Local convolution, harmonics gathered a key, convolution over time, a recurrent context for all keys.
+    """Local convolutions, the harmonics of each key, a convolution over time, a shared recurrent context.
 
-    All keys share their weights, so that what is learnt of one serves the others: with 88 classes and few
-    events of each, that is what makes a short training possible. What belongs to no key (how loud, which
-    pedal, whether anything starts at all) reaches them as the context: a bidirectional LSTM over the mean and
-    the maximum of the keys.
+    All keys share their weights, so that what is learnt from one key helps the others. With 88 classes and
+    few events of each, this makes a short training possible. Information that belongs to no single key
+    (loudness, pedal, whether anything starts at all) enters through the context, a bidirectional LSTM over
+    the mean and the maximum of the keys.
 
-    Bands must be evenly spaced in octaves, two a semitone, the lowest at the pitch of the first class, as the
-    front end `semitones_196` gives them.
+    Bands must be evenly spaced in octaves, two per semitone, with the lowest at the pitch of the first class,
+    as in the front end `semitones_196`.
     """
 
     def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
@@ -52,18 +52,18 @@ class HarmonicNetwork(nn.Module):
         self.key_bias = nn.Parameter(torch.zeros(n_channels))
 
     def forward(self, features: Tensor) -> Tensor:
-        """Event logits [batch, channel, frame] of features [batch, frame, band]."""
+        """Return event logits [batch, channel, frame] of features [batch, frame, band]."""
         n_bands = features.shape[2]
         bands = self.normalise(with_difference(features).transpose(1, 2))
         image = torch.stack([bands[:, :n_bands], bands[:, n_bands:]], dim=1).transpose(2, 3)
-        keys = self.in_time(self.gather(self._harmonics(self.local(image))))
+        keys = self.in_time(self.gather(self.gather_harmonics(self.local(image))))
         summary = torch.cat([keys.mean(dim=3), keys.amax(dim=3)], dim=1).transpose(1, 2)
         context = self.to_keys(self.context(summary)[0]).transpose(1, 2)
         logit: Tensor = self.output(functional.relu(keys + context.unsqueeze(3)))[:, 0]
         return logit.transpose(1, 2) + self.key_bias[:, None]
 
-    def _harmonics(self, image: Tensor) -> Tensor:
-        """[batch, channel, frame, band] to [batch, channel of each harmonic, frame, key]."""
+    def gather_harmonics(self, image: Tensor) -> Tensor:
+        """Gather harmonics, [batch, channel, frame, band] -> [batch, harmonic x channel, frame, key]."""
         first, last = min(self.shifts), max(self.shifts)
         n_reached = _BANDS_PER_SEMITONE * (self.n_keys - 1) + 1
         padded = functional.pad(image, (-first, max(0, n_reached + last - image.shape[3])))

@@ -1,4 +1,4 @@
-"""MobileNetV2's feature blocks, under the names that published weights have."""
+"""MobileNetV2's feature blocks, with parameter names that match published weights."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from softloc_core.errors import DataError
 __all__ = ["N_FEATURES", "MobileNetV2Features", "load_trunk_weights"]
 
 N_FEATURES = 1280
-"""Features that the last block puts out."""
+"""Number of features of the last block."""
 _STEM_CHANNELS = 32
-# Expansion, channels, number of blocks, stride of the first.
+# Expansion, channels, number of blocks, stride of the first block.
 _STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
@@ -31,7 +31,7 @@ _STAGES = (
 )
 _NESTED = re.compile(r"(\d+)\.conv\.(\d+)\.(\d+)\.(\w+)")
 _SHALLOW = re.compile(r"(\d+)\.conv\.(\d+)\.(\w+)")
-# What torch.load says of files that are none of its own.
+# Errors that torch.load raises for files that torch did not save.
 _UNREADABLE = (
     OSError,
     RuntimeError,
@@ -44,7 +44,7 @@ _UNREADABLE = (
 
 
 class InvertedResidual(nn.Module):
-    """Widen by 1 x 1, filter each channel by 3 x 3, narrow by 1 x 1; added to the input where it fits."""
+    """Expand by 1 x 1, filter each channel by 3 x 3, project by 1 x 1; added to the input if shapes agree."""
 
     def __init__(self, n_in: int, n_out: int, *, stride: int, expansion: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class InvertedResidual(nn.Module):
         self.adds_input = stride == 1 and n_in == n_out
 
     def forward(self, image: Tensor) -> Tensor:
-        """[batch, n_in, height, width] -> [batch, n_out, height / stride, width / stride]."""
+        """Map [batch, n_in, height, width] to [batch, n_out, height / stride, width / stride]."""
         change: Tensor = self.conv(image)
         return image + change if self.adds_input else change
 
@@ -67,7 +67,7 @@ class InvertedResidual(nn.Module):
 def _convolution(
     n_in: int, n_out: int, *, taps: int, stride: int = 1, groups: int = 1
 ) -> tuple[nn.Module, ...]:
-    """Convolution, batch norm, ReLU up to 6."""
+    """Return a convolution, batch norm and ReLU6."""
     return (
         nn.Conv2d(n_in, n_out, taps, stride, taps // 2, groups=groups, bias=False),
         nn.BatchNorm2d(n_out),
@@ -78,7 +78,7 @@ def _convolution(
 class MobileNetV2Features(nn.Sequential):
     """The 19 feature blocks of MobileNetV2 at width 1, images -> [batch, 1280, height / 32, width / 32].
 
-    Parameters are named `<block>.<layer>...` and `<block>.conv.<layer>...`, as under `features.` in the
+    Parameters are named `<block>.<layer>...` and `<block>.conv.<layer>...`, as those under `features.` in the
     weights that GolfDB's authors use.
 
     Source: Sandler et al., "MobileNetV2: inverted residuals and linear bottlenecks", CVPR 2018, table 2;
@@ -101,52 +101,52 @@ class MobileNetV2Features(nn.Sequential):
 
 
 def load_trunk_weights(trunk: MobileNetV2Features, path: str | Path) -> None:
-    """Load published weights of MobileNetV2 into the feature blocks; a classifier in them is left out.
+    """Load published weights of MobileNetV2 into the feature blocks, ignoring those of the classifier.
 
-    Both namings in use are read: `features.2.conv.3.weight` (flat: `mobilenet_v2.pth.tar`, which GolfDB's
-    authors use) and `features.2.conv.1.0.weight` (nested: torchvision's). Files are read with
-    `torch.load(weights_only=True)`, which runs no code of theirs.
+    Both naming schemes in use are supported: `features.2.conv.3.weight` (flat, as in `mobilenet_v2.pth.tar`,
+    which GolfDB's authors use) and `features.2.conv.1.0.weight` (nested, as in torchvision). Files are read
+    with `torch.load(weights_only=True)`, which does not run code from the file.
 
     Args:
-        trunk: Changed in place.
-        path: A state dict saved by torch, or a mapping with one under `state_dict`.
+        trunk: Feature blocks, changed in place.
+        path: Path of a state dict saved by torch, or of a mapping that has one under `state_dict`.
 
     Raises:
-        DataError: A file that is absent or no state dict, or weights that are missing, too many or of other
-            shapes.
+        DataError: The file does not exist or holds no state dict, or weights are missing, unknown or have
+            other shapes.
     """
     weights = _feature_weights(Path(path))
     state = {flat: weights[name] for name, flat in _flat_names(weights).items()}
     expected = {name: tuple(weight.shape) for name, weight in trunk.state_dict().items()}
-    # Early versions of torch did not count batches; the count plays no part at batch norm's default momentum.
+    # Early versions of torch did not count batches; the count has no effect at batch norm's default momentum.
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     missing = sorted(set(expected) - set(state) - counters)
     unknown = sorted(set(state) - set(expected))
     if missing or unknown:
-        what, first = ("missing", missing[0]) if missing else ("too many", unknown[0])
+        what, first = ("missing", missing[0]) if missing else ("unknown", unknown[0])
         raise DataError(
             f"weights of MobileNetV2 must be those of its 19 feature blocks, but got {len(missing)} missing "
-            f"and {len(unknown)} too many (first {what}: features.{first}) in {path}"
+            f"and {len(unknown)} unknown (first {what}: features.{first}) in {path}"
         )
     for name, weight in state.items():
         if tuple(weight.shape) != expected[name]:
             raise DataError(
-                f"features.{name} must have the shape {expected[name]} (width 1), but got "
+                f"features.{name} must have shape {expected[name]} (width 1), but got "
                 f"{tuple(weight.shape)} in {path}"
             )
     trunk.load_state_dict(state, strict=False)
 
 
 def _feature_weights(path: Path) -> dict[str, Tensor]:
-    """Weights by name, without the prefixes `module.` and `features.`, and without the classifier's."""
+    """Return the feature weights by name, without the prefixes `module.` and `features.`."""
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise DataError(f"weights of MobileNetV2 must stand in a file, but got none at {path}") from error
+        raise DataError(f"weights of MobileNetV2 must be in a file, but got none at {path}") from error
     except _UNREADABLE as error:
         kind = type(error).__name__
         raise DataError(
-            f"weights of MobileNetV2 must be a state dict saved by torch, but got {kind} on reading {path}"
+            f"weights of MobileNetV2 must be a state dict saved by torch, but got {kind} when reading {path}"
         ) from error
     if isinstance(content, Mapping):
         content = content.get("state_dict", content)
@@ -163,10 +163,11 @@ def _feature_weights(path: Path) -> dict[str, Tensor]:
 
 
 def _flat_names(names: Iterable[str]) -> dict[str, str]:
-    """The flat name of each parameter.
+    """Return the flat name of each parameter.
 
-    A nested block has its groups of convolution, batch norm and ReLU one level deeper, then the narrowing
-    convolution and its batch norm, so that each group moves what follows by two.
+    In a nested block, each group of convolution, batch norm and ReLU is a level deeper and takes one index
+    instead of three. The projecting convolution and its batch norm follow the groups, so that each group
+    shifts their index by two.
     """
     names = list(names)
     nested = {match.groups()[:2] for match in map(_NESTED.fullmatch, names) if match}

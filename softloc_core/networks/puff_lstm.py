@@ -1,4 +1,4 @@
-"""The papers' puff network: a dense layer, a causal LSTM, an output, 14 units each."""
+"""The papers' puff network: a dense layer, a causal LSTM and an output, with 14 units each."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _DROPOUT = 0.5
 
 
 class PuffLstm(nn.Module):
-    """Dense 14 with ReLU, dropout of one half, uni-directional LSTM 14, dense output.
+    """Dense 14 with ReLU, dropout of 0.5, unidirectional LSTM 14, dense output.
 
-    Source: SoftLoc paper, section 5.2, with the details of its released code. Deliberate differences: cross
-    entropy has one output, too (there two of a softmax, which is the same function); the output bias is
-    eq. 15 of the LoCo paper; the weights are drawn as that code's layers do (Glorot, forget bias 1).
+    Source: SoftLoc paper, section 5.2, with the details and the initialisation of its released code (Glorot,
+    forget bias 1). Deliberate differences: The network has one output for cross entropy as well; there, it
+    has two outputs with a softmax, which is the same function. The output bias is eq. 15 of the LoCo paper.
     """
 
     def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
@@ -36,7 +36,7 @@ class PuffLstm(nn.Module):
         nn.init.ones_(dict(self.lstm.named_parameters())["bias_hh_l0"].data[_UNITS : 2 * _UNITS])
 
     def forward(self, features: Tensor) -> Tensor:
-        """Event logits [batch, channel, frame] of features [batch, frame, band]."""
+        """Return event logits [batch, channel, frame] of features [batch, frame, band]."""
         hidden = functional.dropout(torch.relu(self.dense(features)), _DROPOUT, training=self.training)
         sequence, _ = self.lstm(hidden)
         logit: Tensor = self.output(sequence)

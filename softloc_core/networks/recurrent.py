@@ -1,4 +1,4 @@
-"""Recurrent networks without convolutions, as the drum transcribers of Wu et al.'s review."""
+"""Recurrent networks without convolutions, like the drum transcription systems in Wu et al.'s review."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["REVIEWED_DRUM_NETWORKS", "RecurrentNetwork"]
 
 
 class RecurrentNetwork(nn.Module):
-    """Recurrent layers over normalised bands and their difference, linear output.
+    """Recurrent layers over normalised bands and their difference over time, with a linear output.
 
-    A causal one may look ahead by answering late: with `shift_frames` the output of a frame is the one given
-    so many frames later, as if its labels had been delayed while training.
+    A causal network can look ahead if its output is delayed. With `shift_frames`, the output of a frame is
+    computed that many frames later, as if the labels were delayed in training.
     """
 
     def __init__(
@@ -31,17 +31,17 @@ class RecurrentNetwork(nn.Module):
         bidirectional: bool = False,
         shift_frames: int = 0,
     ) -> None:
-        """Draw the weights.
+        """Create the layers and draw their weights.
 
         Args:
-            n_bands: Feature bands a frame.
-            n_channels: Event classes.
+            n_bands: Number of feature bands per frame.
+            n_channels: Number of event classes.
             initial_logit: Bias of the output layer.
             cell: `tanh`, `relu`, `lstm` or `gru`.
-            hidden: Units of a layer and direction.
+            hidden: Number of units per layer and direction.
             layers: Number of layers.
-            bidirectional: Whether it reads both ways.
-            shift_frames: How late an answer is given.
+            bidirectional: Whether the layers are bidirectional.
+            shift_frames: Delay of the output in frames, >= 0.
         """
         super().__init__()
         self.shift_frames = shift_frames
@@ -53,10 +53,10 @@ class RecurrentNetwork(nn.Module):
         self.output = event_output(hidden * (1 + bidirectional), n_channels, initial_logit=initial_logit)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Event logits [batch, channel, frame] of features [batch, frame, band]."""
+        """Return event logits [batch, channel, frame] of features [batch, frame, band]."""
         bands = self.normalise(with_difference(features).transpose(1, 2)).transpose(1, 2)
         if self.shift_frames:
-            # The last frames hear silence for as long as the answer is late.
+            # Repeat the last frame to obtain the delayed outputs of the last frames.
             bands = torch.cat([bands, bands[:, -1:].expand(-1, self.shift_frames, -1)], dim=1)
         sequence, _ = self.recurrent(bands)
         logit: Tensor = self.output(sequence[:, self.shift_frames :])
@@ -70,21 +70,21 @@ REVIEWED_DRUM_NETWORKS = {
     "lstmpb": partial(RecurrentNetwork, cell="lstm", hidden=50, layers=2, bidirectional=True),
     "gruts": partial(RecurrentNetwork, cell="gru", hidden=50, layers=2, shift_frames=3),
 }
-"""The kinds of network that the papers' drum tables list, to be put beside LoCo and SoftLoc on any data.
+"""The kinds of network in the papers' drum tables, for comparison with LoCo and SoftLoc on any data.
 
-Source: Wu et al., "A review of automatic drum transcription", IEEE/ACM TASLP 2018, for what each is made of:
-the kind of unit, the directions, the delay. What is known of the sizes, each by itself:
+Source: Wu et al., "A review of automatic drum transcription", IEEE/ACM TASLP 2018, for the structure of each
+network: the kind of unit, the directions, the delay. The sizes are known to this extent:
 
 * `tanhb` (Southall et al., ISMIR 2016): confirmed. The released code (`CarlSouthall/ADTLib`, its first
   versions, functions `ADTBDRNN` and `BDRNNRestoreAll`) restores three layers of 50 tanh units in each
-  direction, one network of two softmax classes for each instrument.
-* `lstmpb` (Southall et al., ISMIR 2017): not confirmed. The released code of the later system of that paper,
-  which adds soft attention (`CarlSouthall/ADTLib`, version 2), has two stacks of 20 and 20 LSTM units with
-  `LSTMP` cells (peepholes are off in it) in each direction; the plain network's sizes are not in it.
+  direction, with one network of two softmax classes for each instrument.
+* `lstmpb` (Southall et al., ISMIR 2017): not confirmed. The released code of that paper's later system, which
+  adds soft attention (`CarlSouthall/ADTLib`, version 2), has two stacks of 20 and 20 LSTM units in each
+  direction, with `LSTMP` cells whose peepholes are off. It does not contain the sizes of the plain network.
 * `reluts` (Vogl et al., ISMIR 2016), `gruts` (Vogl et al., ICASSP 2017), `rnn` (the review's baseline): not
-  confirmed. Neither the review's table of parameters nor code of these networks could be read; the sizes here
-  are typical ones. The delay of about 30 ms is three frames at 100 frames/s.
+  confirmed. Neither the review's table of parameters nor the code of these networks was accessible; the sizes
+  here are typical ones. The delay of about 30 ms is three frames at 100 frames/s.
 
-Deliberate differences: one network for all classes; LSTM cells without peepholes; this project's features and
-optimiser. So no score of these presets is a reproduction of theirs.
+Deliberate differences: one network for all classes, LSTM cells without peepholes, and this project's features
+and optimiser. The scores of these presets are therefore not reproductions of the published scores.
 """

@@ -1,4 +1,4 @@
-"""SwingNet: MobileNetV2 on each frame, an LSTM over time; and its head alone, on features of frames."""
+"""SwingNet: MobileNetV2 on each frame and an LSTM over time; its head alone, for precomputed features."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ __all__ = ["SwingNet", "SwingNetHead"]
 
 _HIDDEN = 256
 FRAME_SHAPE = (3, 160, 160)
-"""Channels, height, width of SwingNet's frames."""
+"""Channels, height and width of SwingNet's frames."""
 
 
 class SwingNetHead(nn.Module):
-    """LSTM 256 over features of frames and a linear output.
+    """An LSTM of 256 units over the features of frames, and a linear output.
 
     Source: SwingNet (McNally et al., "GolfDB: a video database for golf swing sequencing", CVPR workshops
     2019) as in the SoftLoc paper's golf experiment (ICML UDL workshop 2020, section 4.1).
 
-    Deliberate differences: one logit an event and none for "no event", which the soft losses ignore and
-    cross entropy by frame and event has no use for; the output bias is eq. 15 of the LoCo paper.
+    Deliberate differences: There is one logit per event and none for "no event", which the soft losses ignore
+    and a binary cross entropy does not need. The output bias is eq. 15 of the LoCo paper.
     """
 
     def __init__(
         self, *, n_bands: int, n_channels: int, initial_logit: float, bidirectional: bool = True
     ) -> None:
-        """Set the head up.
+        """Create the layers and draw their weights.
 
         Args:
-            n_bands: Features a frame; 1280 behind SwingNet's trunk.
-            n_channels: Event classes.
+            n_bands: Number of features per frame; 1280 for SwingNet's trunk.
+            n_channels: Number of event classes.
             initial_logit: Bias of the output layer.
-            bidirectional: Whether the LSTM sees the frames to come; without it the network is causal.
+            bidirectional: Whether the LSTM is bidirectional; otherwise the network is causal.
         """
         super().__init__()
         self.rnn = nn.LSTM(n_bands, _HIDDEN, batch_first=True, bidirectional=bidirectional)
@@ -44,21 +44,21 @@ class SwingNetHead(nn.Module):
         self.output = event_output(n_hidden, n_channels, initial_logit=initial_logit)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Event logits [batch, channel, frame] of features [batch, frame, band]."""
+        """Return event logits [batch, channel, frame] of features [batch, frame, band]."""
         sequence, _ = self.rnn(features)
         logit: Tensor = self.output(sequence)
         return logit.transpose(1, 2)
 
 
 class SwingNet(nn.Module):
-    """Event logits of video: MobileNetV2, its last features averaged over each frame, SwingNet's head.
+    """A network for video: MobileNetV2, its features averaged over the pixels of each frame, SwingNet's head.
 
-    Frames are RGB / 255 less (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225), as ImageNet's. The
-    first blocks of the trunk are frozen: their weights stay as they were loaded, while their batch norm goes
-    on counting in training mode, as in the released code.
+    Frames are normalised as for ImageNet: (RGB / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225). The
+    first blocks of the trunk are frozen. Their weights do not change, but in training mode their batch norm
+    still updates its statistics, as in the released code.
 
     Source: SwingNet (McNally et al. 2019) as in the SoftLoc paper's golf experiment: width 1, 10 of 19
-    blocks frozen, no dropout. 5.38 million weights with nine outputs. Deliberate differences: see
+    blocks frozen, no dropout. With nine outputs it has 5.38 million weights. Deliberate differences: see
     `SwingNetHead`.
     """
 
@@ -71,18 +71,18 @@ class SwingNet(nn.Module):
         frozen_blocks: int = 10,
         bidirectional: bool = True,
     ) -> None:
-        """Set the network up.
+        """Create the layers, and load or draw their weights.
 
         Args:
-            n_channels: Event classes.
+            n_channels: Number of event classes.
             initial_logit: Bias of the output layer.
-            trunk_weights: MobileNetV2's weights, see `load_trunk_weights`; None draws them.
-            frozen_blocks: Leading blocks of the trunk that are not trained, 0 to 19.
-            bidirectional: Whether the LSTM sees the frames to come.
+            trunk_weights: Path of MobileNetV2's weights, see `load_trunk_weights`; None draws random weights.
+            frozen_blocks: Number of the trunk's first blocks that are not trained, 0 to 19.
+            bidirectional: Whether the LSTM is bidirectional.
 
         Raises:
-            ConfigError: A number of frozen blocks out of range.
-            DataError: Weights that cannot be used.
+            ConfigError: The number of frozen blocks is out of range.
+            DataError: The weights cannot be used.
         """
         super().__init__()
         self.trunk = MobileNetV2Features()
@@ -100,20 +100,20 @@ class SwingNet(nn.Module):
         )
 
     def frame_features(self, frames: Tensor) -> Tensor:
-        """The trunk's features of each frame, [batch, frame, 3, height, width] -> [batch, frame, 1280].
+        """Return the trunk's features, [batch, frame, 3, height, width] -> [batch, frame, 1280].
 
         Raises:
-            DataError: Another number of axes or of colours.
+            DataError: The number of axes or of colour channels is wrong.
         """
         if frames.ndim != 5 or frames.shape[2] != FRAME_SHAPE[0]:
             raise DataError(
-                f"frames must have the shape [batch, frame, 3, height, width], but got {list(frames.shape)}"
+                f"frames must have shape [batch, frame, 3, height, width], but got {list(frames.shape)}"
             )
         n_recordings, n_frames = frames.shape[:2]
         features: Tensor = self.trunk(frames.flatten(0, 1)).mean(dim=(2, 3))
         return features.reshape(n_recordings, n_frames, N_FEATURES)
 
     def forward(self, frames: Tensor) -> Tensor:
-        """Event logits [batch, channel, frame] of frames [batch, frame, 3, 160, 160]."""
+        """Return event logits [batch, channel, frame] of frames [batch, frame, 3, 160, 160]."""
         logit: Tensor = self.head(self.frame_features(frames))
         return logit

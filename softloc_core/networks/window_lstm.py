@@ -1,4 +1,4 @@
-"""Networks that read a picture as windows along a curve: convolutions on each window, then an LSTM."""
+"""Networks that read a picture in windows along a curve: convolutions on each window, then an LSTM."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _VGG_FILTERS = ((64, 64), (128, 128), (256, 256), (512, 512), (512, 512))
 
 
 class _Windows(nn.Module):
-    """What both have in common: windows in, a representation of each, an LSTM, event logits out."""
+    """Base class: convolutions on each window, an LSTM over the windows, event logits."""
 
     convolutions: nn.Module
     lstm: nn.LSTM
     head: nn.Module
 
     def representation(self, features: Tensor) -> Tensor:
-        """Output of the last convolutional layer for each window, [batch, frame, unit]."""
+        """Return the output of the last convolutional layer for each window, [batch, frame, unit]."""
         n_batch, n_frames, n_bands = features.shape
         side = math.isqrt(n_bands)
         image = features.reshape(n_batch * n_frames, 1, side, side)
@@ -30,19 +30,19 @@ class _Windows(nn.Module):
         return seen.reshape(n_batch, n_frames, -1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Event logits [batch, channel, frame] of windows [batch, frame, band]."""
+        """Return event logits [batch, channel, frame] of windows [batch, frame, band]."""
         sequence, _ = self.lstm(self.representation(features))
         logit: Tensor = self.head(sequence)
         return logit.transpose(1, 2)
 
 
 class VggWindows(_Windows):
-    """The convolutions of VGG-13 on each window, LSTM 48, dense 24, one output a class.
+    """The convolutions of VGG-13 on each window, LSTM 48, dense 24, one output per class.
 
     Source: LoCo paper, section 8.2; VGG-13 (configuration B): Simonyan and Zisserman 2014. Deliberate
-    differences: one channel of grey in; batch norm after each convolution, without which thirteen layers that
-    learn from counts alone stay where they are (their initialisation is not given); the dense layer's
-    sigmoid is taken from the papers' other experiments.
+    differences: The input is one grey channel. Batch norm follows each convolution, because without it
+    thirteen layers do not learn from counts alone (the paper does not state their initialisation). The
+    sigmoid of the dense layer is taken from the papers' other experiments.
     """
 
     def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
@@ -63,7 +63,7 @@ class VggWindows(_Windows):
 
 
 class CompactWindows(_Windows):
-    """Two small convolutions with steps of two on each window, bidirectional LSTM 2 x 48; for CPUs."""
+    """Two small convolutions of stride 2 on each window, bidirectional LSTM 2 x 48; for CPUs."""
 
     def __init__(self, *, n_bands: int, n_channels: int, initial_logit: float) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class CompactWindows(_Windows):
 
 
 def _strided_block(n_in: int, n_out: int, size: int) -> tuple[nn.Module, ...]:
-    """Convolution at every second pixel, batch norm, ReLU."""
+    """Return a convolution of stride 2, batch norm and ReLU."""
     return (
         nn.Conv2d(n_in, n_out, size, stride=2, padding=size // 2, bias=False),
         nn.BatchNorm2d(n_out),

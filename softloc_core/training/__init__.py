@@ -1,4 +1,4 @@
-"""Train one network: excerpts, augmentation, the optimisation and its loop."""
+"""Training of one network: excerpts, augmentation, settings of the optimisation, and the loop."""
 
 from softloc_core.training.augmentation import Augmentation, AugmentedSet, judge_augmentation
 from softloc_core.training.excerpts import TrainingSet

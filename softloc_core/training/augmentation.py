@@ -1,4 +1,4 @@
-"""Training augmentation: excerpts played faster or slower, two at once, louder or softer."""
+"""Augmentation of training excerpts: playback rate, sums of two excerpts, and gain."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["Augmentation", "AugmentedSet", "judge_augmentation"]
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """How training excerpts are varied; the fields are those of `TrialConfig` of the same names.
+    """Settings of the augmentation; the fields have the names and meanings of those of `TrialConfig`.
 
-    Source: the SoftLoc and LoCo papers' released code. Drums: nine of ten versions of an excerpt at a rate
-    from Uniform(0.875, 1.125). Piano: of seven versions three stretched at Uniform(0.75, 1), three the sum of
-    two excerpts of one piece, one as it is.
+    Source: the SoftLoc and LoCo papers' released code. Drums: nine of ten versions of an excerpt have a rate
+    from Uniform(0.875, 1.125). Piano: of seven versions of an excerpt, three are stretched at
+    Uniform(0.75, 1), three are the sum of two excerpts of one piece, and one is unchanged.
 
-    Deliberate differences: every excerpt draws anew, where there seven or ten versions are made once; frames
-    of the computed features are interpolated, where there the drum code rescales window, stride and bands
-    together (so pitch goes with the rate; here it stays, as in the piano code's time stretch, and the length
-    of the analysis window stays as well); excerpts keep their number of frames rather than their stretch of
-    the recording; the second of two summed excerpts comes from any training recording; their powers are
-    added band by band, where there the samples are.
+    Deliberate differences: Each excerpt is varied again whenever it is drawn; there, seven or ten versions
+    are made once. Features are interpolated between frames, so that neither pitch nor window length changes
+    with the rate. The drum code rescales window, stride and bands together, which shifts the pitch; the piano
+    code stretches time without shifting it. Excerpts keep their number of frames instead of the section of
+    the recording that they cover. The second of two summed excerpts comes from any training recording, and
+    the powers of the bands are added instead of the samples.
 
     Attributes:
-        rate_variation: Half the width of the interval that rates are drawn from, at least 0.
-        rate_centre: Its middle, > `rate_variation`.
-        rate_share: Share of the excerpts whose rate is drawn, in [0, 1]; the others are played as they are.
-        stacking: Share of the excerpts that are the sum of two, in [0, 1]. They are taken from those that
-            keep their rate as far as there are any.
-        gain_db: Standard deviation of the random gain of an excerpt, in dB, at least 0.
-        band_gain_db: Standard deviation of the random gain of each of its bands, in dB, at least 0.
+        rate_variation: Half the width of the interval from which rates are drawn, >= 0.
+        rate_centre: Middle of this interval, > `rate_variation`.
+        rate_share: Share of the excerpts played at a random rate, in [0, 1]; the others are unchanged.
+        stacking: Share of the excerpts that are the sum of two, in [0, 1]. Excerpts that keep their rate are
+            chosen first.
+        gain_db: Standard deviation of the random gain of an excerpt, in dB, >= 0.
+        band_gain_db: Standard deviation of the random gain of each band of an excerpt, in dB, >= 0.
     """
 
     rate_variation: float
@@ -48,19 +48,19 @@ class Augmentation:
 
     @property
     def varies_rates(self) -> bool:
-        """Whether any excerpt is played at another rate than its own."""
+        """Whether any excerpt is played at another rate than 1."""
         return (self.rate_variation > 0 or self.rate_centre != 1) and self.rate_share > 0
 
 
 def judge_augmentation(augmentation: Augmentation, *, task: Task, features: str) -> FeatureSum | None:
-    """What two excerpts at once are, None where the augmentation does not ask.
+    """Return the function that adds the features of two excerpts, or None without stacking.
 
     Raises:
-        ConfigError: The task's recordings cannot be played at another rate, or not be summed.
+        ConfigError: The task's recordings cannot be played at another rate, or cannot be added.
     """
     if augmentation.varies_rates and not task.rates_vary:
         raise ConfigError(
-            f"`rate_variation` must be 0 for {task.name}, whose frames are not equal steps of time, "
+            f"`rate_variation` must be 0 for {task.name}, whose frames are not equally spaced in time, "
             f"but got {augmentation.rate_variation:g} around {augmentation.rate_centre:g}"
         )
     if not augmentation.stacking:
@@ -68,31 +68,34 @@ def judge_augmentation(augmentation: Augmentation, *, task: Task, features: str)
     if features not in task.feature_sums:
         known = ", ".join(task.feature_sums) or "none of its front ends"
         raise ConfigError(
-            f"`stacking` must be 0 for {task.name} on {features} features, for what two recordings at once "
-            f"look like is known for {known}, but got {augmentation.stacking:g}"
+            f"`stacking` must be 0 for {task.name} on {features} features, because recordings can be added "
+            f"only with {known}, but got {augmentation.stacking:g}"
         )
     return task.feature_sums[features]
 
 
 class AugmentedSet:
-    """A training set whose excerpts are varied as they are drawn."""
+    """A training set whose excerpts are augmented when they are drawn."""
 
     def __init__(
         self, training_set: TrainingSet, augmentation: Augmentation, *, feature_sum: FeatureSum | None
     ) -> None:
-        """Take a training set.
+        """Wrap a training set.
 
         Args:
-            training_set: What excerpts are drawn from.
-            augmentation: How they are varied.
-            feature_sum: What two excerpts at once are, from `judge_augmentation`.
+            training_set: Training set from which excerpts are drawn.
+            augmentation: Settings of the augmentation.
+            feature_sum: Function that adds the features of two excerpts, from `judge_augmentation`.
         """
         self.training_set = training_set
         self.augmentation = augmentation
         self.feature_sum = feature_sum
 
     def batch(self, size: int, *, generator: torch.Generator) -> Batch:
-        """So many random excerpts; without rates and stacking the draws are those of the plain set."""
+        """Return a batch of `size` random excerpts.
+
+        Without random rates and stacking, the excerpts are those that the plain training set would draw.
+        """
         if self.augmentation.varies_rates or self.augmentation.stacking:
             features, label, lengths = self._varied(size, generator=generator)
         else:
@@ -100,30 +103,30 @@ class AugmentedSet:
         return self._with_gains(features, generator=generator), label, lengths
 
     def _varied(self, size: int, *, generator: torch.Generator) -> Batch:
-        """Excerpts at their rates, some of them the sum of two."""
+        """Return excerpts at random rates, some of which are the sum of two."""
         setting = self.augmentation
         place = torch.rand(size, generator=generator)
         stacked = torch.nonzero(place >= 1 - setting.stacking)[:, 0]
-        # A second excerpt for each that is stacked, behind the others.
+        # Each stacked excerpt has a second one, appended after the first `size` excerpts.
         owner = torch.cat([torch.arange(size), stacked])
         pick = torch.randint(len(self.training_set.start), (len(owner),), generator=generator)
         if setting.varies_rates:
             spread = 2 * torch.rand(len(owner), generator=generator, dtype=torch.float64) - 1
             rate = setting.rate_centre + setting.rate_variation * spread
             rate = torch.where(place[owner] < setting.rate_share, rate, torch.ones_like(rate))
-            drawn = self.training_set.excerpts_at(pick, rate.numpy())
+            sampled = self.training_set.excerpts_at(pick, rate.numpy())
         else:
-            drawn = self.training_set.excerpts(pick)
-        return drawn if not len(stacked) else self._stacked(drawn, stacked, size=size)
+            sampled = self.training_set.excerpts(pick)
+        return sampled if not len(stacked) else self._stacked(sampled, stacked, size=size)
 
-    def _stacked(self, drawn: Batch, stacked: Tensor, *, size: int) -> Batch:
-        """The first excerpts, those that are stacked summed with their seconds; labels are united.
+    def _stacked(self, sampled: Batch, stacked: Tensor, *, size: int) -> Batch:
+        """Return the first `size` excerpts, adding the second excerpts to those that are stacked.
 
-        Two events of a class in one frame are one, as everywhere in labels; of two lengths the shorter
-        counts.
+        Labels are united: as elsewhere, two events of a class in one frame count as one. The length of a sum
+        is the shorter of the two lengths.
         """
-        assert self.feature_sum is not None  # judge_augmentation gave it
-        features, label, lengths = drawn
+        assert self.feature_sum is not None  # judge_augmentation returned it
+        features, label, lengths = sampled
         stacked = stacked.to(features.device)
         sums = self.feature_sum(features[stacked], features[size:])
         features = features[:size].index_copy(0, stacked, sums)
@@ -136,7 +139,7 @@ class AugmentedSet:
         return features, label * counts, lengths
 
     def _with_gains(self, features: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Random gain of each excerpt and of each of its bands; features are in dB, so gains are added."""
+        """Add the random gains of each excerpt and of each of its bands to the features, which are in dB."""
         setting = self.augmentation
         n_excerpts, _, n_bands = features.shape
         gain = torch.zeros(n_excerpts, 1, n_bands)

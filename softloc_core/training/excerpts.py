@@ -1,4 +1,4 @@
-"""Training excerpts: recordings laid end to end on the device, one gather a batch, no loader processes."""
+"""Training excerpts, gathered from recordings that are concatenated on the device."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from softloc_core.tasks import Recording
 __all__ = ["Batch", "Batches", "Timeline", "TrainingSet"]
 
 Batch = tuple[Tensor, Tensor, Tensor | None]
-"""Features [batch, frame, band], labels [batch, channel, frame], and the frames that count [batch], or None
-where all do."""
+"""Features [batch, frame, band], labels [batch, channel, frame] and the number of valid frames [batch], which
+is None if all frames are valid."""
 
 
 class Batches(Protocol):
-    """What training draws its batches from."""
+    """A source of training batches."""
 
     def batch(self, size: int, *, generator: torch.Generator) -> Batch:
-        """So many random excerpts."""
+        """Return a batch of `size` random excerpts."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """Where recordings and their labels lie in a training set, on the CPU.
+    """Positions of recordings and labels in the concatenated frames of a training set, on the CPU.
 
     Attributes:
         first_frame: [recording] first frame of each recording, ascending.
-        last_frame: [recording] its last frame; what fills it up to an excerpt lies behind.
-        start: [excerpt] first frame of every excerpt.
-        position: [event] where each label lies, in frames with their fractions, ascending; clipped onto its
-            recording's last frame.
-        channel: [event] its class.
-        dense: Whether labels are segments, which give every frame a class.
+        last_frame: [recording] last frame of each recording, not counting padding.
+        start: [excerpt] first frame of each excerpt.
+        position: [event] position of each label in frames, with fractions, ascending; at most the last frame
+            of its recording.
+        channel: [event] class of each label.
+        dense: Whether the labels are segments, which assign a class to every frame.
     """
 
     first_frame: NDArray[np.int64]
@@ -59,7 +59,7 @@ class Timeline:
         first_frame: NDArray[np.int64],
         start: NDArray[np.int64],
     ) -> Timeline:
-        """The timeline of recordings whose first frames are known."""
+        """Return the timeline of recordings, given their first frames and the starts of excerpts."""
         last = [len(recording.features) - 1 for recording in recordings]
         position = [
             first + np.minimum(seconds_to_frames(label.time_s, hop_s=recording.hop_s), n)
@@ -77,16 +77,16 @@ class Timeline:
 
 @dataclass(frozen=True, eq=False)
 class TrainingSet:
-    """Training recordings laid end to end on the device.
+    """Training recordings concatenated on the device, so that a batch is a single gather operation.
 
     Attributes:
         features: [total frames, band] float32.
         label: [channel, total frames] float32.
-        start: [excerpt] first frame of every excerpt that lies within one recording.
-        excerpt_frames: Frames of an excerpt.
-        timeline: Where recordings and labels lie.
-        lengths: [excerpt] frames of it that count; None where all do. A recording shorter than an excerpt is
-            an excerpt of its own, filled up with its last frame.
+        start: [excerpt] first frame of every excerpt that is within one recording.
+        excerpt_frames: Number of frames of an excerpt.
+        timeline: Positions of recordings and labels.
+        lengths: [excerpt] number of valid frames; None if all frames are valid. A recording shorter than an
+            excerpt is one excerpt, padded with its last frame.
     """
 
     features: Tensor
@@ -106,7 +106,15 @@ class TrainingSet:
         excerpt_s: float,
         device: torch.device,
     ) -> TrainingSet:
-        """Lay recordings and their (noisy) labels end to end; no excerpt is longer than the longest."""
+        """Concatenate recordings and their labels.
+
+        Args:
+            recordings: Training recordings, at least one, all with the same hop.
+            labels: Labels of each recording, which may be misaligned.
+            n_channels: Number of event classes.
+            excerpt_s: Length of an excerpt in seconds, > 0; at most the length of the longest recording.
+            device: Device that holds the training set.
+        """
         n_frames = np.array([len(recording.features) for recording in recordings])
         excerpt_frames = max(
             1, round(min(seconds_to_frames(excerpt_s, hop_s=recordings[0].hop_s), int(n_frames.max())))
@@ -115,9 +123,9 @@ class TrainingSet:
         first = np.concatenate([[0], np.cumsum(np.maximum(n_frames, excerpt_frames))[:-1]])
         start = np.concatenate([np.arange(f, f + n) for f, n in zip(first, n_starts, strict=True)])
         valid = np.repeat(np.minimum(n_frames, excerpt_frames), n_starts)
-        features = [_filled(r.features.T, excerpt_frames, mode="edge").T for r in recordings]
+        features = [_padded(r.features.T, excerpt_frames, mode="edge").T for r in recordings]
         frames = [
-            _filled(recording.grid.label(label, n_channels=n_channels), excerpt_frames, mode="constant")
+            _padded(recording.grid.label(label, n_channels=n_channels), excerpt_frames, mode="constant")
             for recording, label in zip(recordings, labels, strict=True)
         ]
         return cls(
@@ -130,11 +138,11 @@ class TrainingSet:
         )
 
     def batch(self, size: int, *, generator: torch.Generator) -> Batch:
-        """Random excerpts with replacement."""
+        """Return a batch of `size` excerpts, drawn with replacement."""
         return self.excerpts(torch.randint(len(self.start), (size,), generator=generator))
 
     def excerpts(self, pick: Tensor) -> Batch:
-        """The excerpts of those numbers, [batch], as they are."""
+        """Return the excerpts with these indices, [batch], unchanged."""
         device = self.start.device
         pick = pick.to(device)
         frame = self.start[pick, None] + torch.arange(self.excerpt_frames, device=device)
@@ -142,17 +150,17 @@ class TrainingSet:
         return self.features[frame], self.label[:, frame].transpose(0, 1), lengths
 
     def excerpts_at(self, pick: Tensor, rate: NDArray[np.float64]) -> Batch:
-        """The excerpts of those numbers, [batch], each played at a rate of its own.
+        """Return the excerpts with these indices, each played at its own rate.
 
-        Every excerpt keeps its number of frames, so one at a higher rate covers more of its recording; near
-        the recording's end it begins earlier, and where the whole recording is too short it ends early.
-        Features between two frames lie on the line between them. A label is an event: its time is divided by
-        the rate, then brought to the nearest frame, and it belongs to the excerpts that have that frame.
-        Segments give each frame the class at the nearest frame of the recording.
+        The number of frames does not change, so that an excerpt at a higher rate covers more of its
+        recording. Near the end of the recording it starts earlier, and if the recording is too short it has
+        fewer valid frames. Features are interpolated linearly between frames. The time of an event is divided
+        by the rate and rounded to the nearest frame. If labels are segments, each frame has the class of the
+        nearest frame of the recording.
 
         Args:
-            pick: [batch] numbers of excerpts.
-            rate: [batch] rates, > 0; 1 leaves an excerpt as it is.
+            pick: [batch] indices of excerpts.
+            rate: [batch] rates, > 0; 1 leaves an excerpt unchanged.
         """
         line, n_frames = self.timeline, self.excerpt_frames
         start = line.start[pick.numpy()]
@@ -165,7 +173,7 @@ class TrainingSet:
         if line.dense:
             frame = torch.from_numpy(nearest_frame(position)).to(self.label.device)
             label = self.label[:, frame].transpose(0, 1)
-            label = label * _counted(length, n_frames).to(label)
+            label = label * _valid(length, n_frames).to(label)
         else:
             label = self._events_at(start, rate, first=first, last=last, length=length)
         features = self._between(position, last)
@@ -173,7 +181,7 @@ class TrainingSet:
         return features, label, None if all_count else torch.from_numpy(length).to(self.label.device)
 
     def _between(self, position: NDArray[np.float64], last: NDArray[np.int64]) -> Tensor:
-        """Features [batch, frame, band] at positions between frames, on the line from one to the next."""
+        """Interpolate features [batch, frame, band] linearly at positions between frames."""
         device = self.features.device
         lower = np.floor(position).astype(np.int64)
         upper = torch.from_numpy(np.minimum(lower + 1, last[:, None])).to(device)
@@ -191,7 +199,7 @@ class TrainingSet:
         last: NDArray[np.int64],
         length: NDArray[np.int64],
     ) -> Tensor:
-        """Labels [batch, channel, frame] of excerpts played at their rates."""
+        """Return labels [batch, channel, frame] of excerpts played at their rates."""
         line, n_frames = self.timeline, self.excerpt_frames
         lowest = np.searchsorted(line.position, np.maximum(first, start - rate), side="left")
         highest = np.searchsorted(line.position, np.minimum(last, start + n_frames * rate), side="right")
@@ -199,7 +207,7 @@ class TrainingSet:
         row = np.repeat(np.arange(len(start)), n_near)
         event = np.arange(len(row)) + np.repeat(lowest - (np.cumsum(n_near) - n_near), n_near)
         frame = nearest_frame((line.position[event] - start[row]) / rate[row])
-        # Where the recording ends within the excerpt, its last frame takes what rounds past it.
+        # If the recording ends within the excerpt, events that round past its end belong to its last frame.
         frame = np.where(length[row] < n_frames, np.minimum(frame, length[row] - 1), frame)
         inside = (frame >= 0) & (frame < n_frames)
         label = np.zeros((len(start), len(self.label), n_frames), dtype=np.float32)
@@ -207,14 +215,14 @@ class TrainingSet:
         return torch.from_numpy(label).to(self.label.device)
 
 
-def _counted(length: NDArray[np.int64], n_frames: int) -> Tensor:
-    """[batch, 1, frame] whether a frame counts."""
+def _valid(length: NDArray[np.int64], n_frames: int) -> Tensor:
+    """Return whether each frame is valid, [batch, 1, frame]."""
     return torch.from_numpy(np.arange(n_frames) < length[:, None])[:, None]
 
 
-def _filled(
+def _padded(
     values: NDArray[np.float32], n_frames: int, *, mode: Literal["edge", "constant"]
 ) -> NDArray[np.float32]:
-    """[*, frame] with as many frames as an excerpt: the last one again, or zeros."""
+    """Pad [*, frame] to at least `n_frames` frames, with the last frame or with zeros."""
     missing = n_frames - values.shape[-1]
     return np.pad(values, ((0, 0), (0, missing)), mode=mode) if missing > 0 else values

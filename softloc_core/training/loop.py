@@ -1,4 +1,4 @@
-"""The training loop, which may rest between any two iterations: to be looked at, saved and gone on with."""
+"""The training loop, which can pause after any iteration so that the network can be scored or saved."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def fit(
     *,
     generator: torch.Generator,
 ) -> tuple[HistoryPoint, ...]:
-    """Train a network in place; it holds the weights to score afterwards.
+    """Train a network in place; afterwards it holds the weights to score.
 
     Args:
         network: Features [batch, frame, band] -> event logits [batch, channel, frame], on the set's device.
-        loss: Called as `loss(event_logit, label, step=..., lengths=...)`; keeps `terms` and `alpha`;
-            weights of its own (a learned noise scale) are trained along.
-        training_set: What to train on: excerpts as they are or augmented.
-        optimisation: How.
-        generator: CPU generator of batches and of what augments them.
+        loss: Called as `loss(event_logit, label, step=..., lengths=...)`; it must set `terms` and `alpha`. If
+            it has weights, such as a learned noise scale, they are trained as well.
+        training_set: Source of batches, augmented or not.
+        optimisation: Settings of the optimisation.
+        generator: CPU generator for batches and augmentation.
 
     Returns:
-        The training curve in about 50 points.
+        The training curve with about 50 points.
 
     Raises:
         TrainingError: The loss is no longer finite.
@@ -56,13 +56,13 @@ def fit(
 
 
 class TrainingRun:
-    """A training under way.
+    """A running training.
 
-    Advancing in parts gives what advancing at once gives, bit for bit, as long as torch's global generators
-    (dropout) are handed from part to part.
+    Training in parts has the same result as training at once, bit for bit, if the state of torch's global
+    generators (dropout) is carried over from part to part.
 
     Attributes:
-        iterations_done: Optimiser steps done.
+        iterations_done: Number of optimiser steps done.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class TrainingRun:
         *,
         generator: torch.Generator,
     ) -> None:
-        """Begin; for the arguments see `fit`."""
+        """Set up the training; for the arguments see `fit`."""
         self.iterations_done = 0
         self._network, self._loss = network, loss
         self._training_set, self._optimisation, self._generator = training_set, optimisation, generator
@@ -90,20 +90,21 @@ class TrainingRun:
 
     @property
     def scored_network(self) -> nn.Module:
-        """The network with the weights that are scored: averaged ones where they are averaged."""
+        """Network with the weights that are scored: the running average if there is one."""
         return self._network if self._averaged is None else self._averaged
 
     @property
     def history(self) -> tuple[HistoryPoint, ...]:
-        """The training curve so far."""
+        """Training curve so far."""
         return tuple(self._history.points)
 
     def advance(self, until: int, *, at_most_s: float = math.inf) -> None:
-        """Train on.
+        """Continue the training.
 
         Args:
-            until: Iterations to have done then; never more than the optimisation has.
-            at_most_s: Rest earlier when so many seconds are over, after one iteration at least.
+            until: Number of iterations after which to stop, counted from the start of the training; at most
+                the optimisation's total.
+            at_most_s: Number of seconds after which to stop earlier, but not before one iteration is done.
 
         Raises:
             TrainingError: The loss is no longer finite.
@@ -117,7 +118,7 @@ class TrainingRun:
                 break
 
     def _iterate(self, step: int) -> None:
-        """One optimiser step."""
+        """Do one optimiser step."""
         optimisation = self._optimisation
         rate = LEARNING_RATE_SCHEDULES[optimisation.learning_rate_schedule]
         for group in self._optimiser.param_groups:
@@ -137,9 +138,9 @@ class TrainingRun:
             _move_average(self._averaged, self._network, decay=decay)
 
     def state(self) -> dict[str, Any]:
-        """All that the rest of the training depends on besides torch's global generators.
+        """Return everything that the rest of the training depends on, except torch's global generators.
 
-        Tensors and plain values, which `torch.load(weights_only=True)` reads.
+        The state consists of tensors and plain values, which `torch.load(weights_only=True)` can read.
         """
         return {
             "iterations_done": self.iterations_done,
@@ -148,12 +149,12 @@ class TrainingRun:
             "loss": self._loss.state_dict(),
             "optimiser": self._optimiser.state_dict(),
             "generator": self._generator.get_state(),
-            # Stored checkpoints call the history so.
+            # The history's key in stored checkpoints.
             "recorder": self._history.state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of a training of the same arguments."""
+        """Resume from a state of a training with the same arguments."""
         self._network.load_state_dict(state["network"])
         if self._averaged is not None:
             self._averaged.load_state_dict(state["averaged"])
@@ -165,7 +166,7 @@ class TrainingRun:
 
 
 def _copy_of(network: nn.Module) -> nn.Module:
-    """A copy that can be scored on a GPU as it stands."""
+    """Return a copy of the network whose recurrent layers are ready for a GPU."""
     copied = copy.deepcopy(network)
     for module in copied.modules():
         if isinstance(module, nn.RNNBase):
@@ -175,7 +176,7 @@ def _copy_of(network: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def _move_average(averaged: nn.Module, network: nn.Module, *, decay: float) -> None:
-    """Running average of the weights; statistics of batch norm are taken as they are."""
+    """Update the running average of the weights; copy the statistics of batch norm unchanged."""
     for weight, latest in zip(averaged.parameters(), network.parameters(), strict=True):
         weight.lerp_(latest, 1 - decay)
     for statistic, current in zip(averaged.buffers(), network.buffers(), strict=True):
@@ -183,7 +184,11 @@ def _move_average(averaged: nn.Module, network: nn.Module, *, decay: float) -> N
 
 
 class History:
-    """Collects the training curve without waiting for the device at every step."""
+    """The training curve, collected without waiting for the device at every step.
+
+    Attributes:
+        points: Completed points of the curve.
+    """
 
     def __init__(self, iterations: int) -> None:
         self.points: list[HistoryPoint] = []
@@ -193,15 +198,15 @@ class History:
         self._n = 0
 
     def add(self, step: int, value: Tensor, loss: nn.Module) -> None:
-        """Note one step's loss and its terms; close a point when it is due."""
+        """Add one step's loss and terms, and complete a point when it is due."""
         terms: Mapping[str, Tensor] = loss.terms  # type: ignore[assignment]
         for name, term in {"": value, **terms}.items():
             self._sums[name] = self._sums[name] + term if name in self._sums else term.clone()
         self._n += 1
         if self._n == self._every or step == self._last:
-            self._close(step, float(loss.alpha))  # type: ignore[arg-type]
+            self._complete_point(step, float(loss.alpha))  # type: ignore[arg-type]
 
-    def _close(self, step: int, alpha: float) -> None:
+    def _complete_point(self, step: int, alpha: float) -> None:
         means = {name: float(total) / self._n for name, total in self._sums.items()}
         value = means.pop("")
         if not math.isfinite(value):
@@ -210,11 +215,11 @@ class History:
         self._sums, self._n = {}, 0
 
     def state(self) -> dict[str, Any]:
-        """Closed points and open sums."""
+        """Return completed points and the sums of the next one."""
         return {"points": [asdict(point) for point in self.points], "sums": dict(self._sums), "n": self._n}
 
     def load_state(self, state: Mapping[str, Any], *, device: torch.device) -> None:
-        """Take over what `state` gave."""
+        """Restore a state from `state`."""
         self.points = [HistoryPoint(**point) for point in state["points"]]
         self._sums = {name: total.to(device) for name, total in state["sums"].items()}
         self._n = int(state["n"])

@@ -1,4 +1,4 @@
-"""How weights are found: schedules of the learning rate, settings of the optimiser, the training curve."""
+"""Settings of the optimisation: learning rate schedules, optimiser parameters, points of the curve."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = [
 
 
 class TrainingError(RuntimeError):
-    """Training that cannot go on, by its own mathematics: a loss that is no longer finite."""
+    """Training that cannot continue, because the loss is no longer finite."""
 
 
 @dataclass(frozen=True)
 class HistoryPoint:
-    """Training as seen after some iterations: means since the last point.
+    """A point of the training curve, with means since the previous point.
 
     Attributes:
-        iteration: Optimiser steps done.
+        iteration: Number of optimiser steps done.
         loss: Mean training loss.
         terms: Mean of each named term of the loss (`soft_localization`, `count`, ...).
         alpha: Weight of the count loss at this iteration.
@@ -41,7 +41,7 @@ def _constant(progress: float) -> float:
 
 
 def _trapezoid(progress: float) -> float:
-    """Up along a line over the first twentieth, level until 3/5, then down to a fiftieth along a line."""
+    """Rise linearly over the first twentieth, stay constant until 3/5, then fall linearly to a fiftieth."""
     if progress < 0.05:
         return 0.1 + 0.9 * progress / 0.05
     return 1.0 if progress < 0.6 else 1.0 - 0.98 * (progress - 0.6) / 0.4
@@ -55,10 +55,10 @@ LEARNING_RATE_SCHEDULES: Mapping[str, Callable[[float], float]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Optimisation:
-    """How the weights are found; the fields are those of `TrialConfig` of the same names.
+    """Settings of the optimisation; the fields have the names and meanings of those of `TrialConfig`.
 
     Raises:
-        ConfigError: An unknown `learning_rate_schedule`.
+        ConfigError: `learning_rate_schedule` is unknown.
     """
 
     iterations: int

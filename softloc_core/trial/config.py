@@ -1,4 +1,4 @@
-"""What a trial is: every field that decides its result, and the identity that follows from them."""
+"""The configuration of a trial: every field that affects its result, and the identity derived from them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from softloc_core.tasks import DataRequest
 __all__ = ["OPTION_FIELDS", "Options", "TrialConfig", "trial_id"]
 
 Options = tuple[tuple[str, bool | int | float | str], ...]
+"""Options by name, sorted."""
 OPTION_FIELDS = ("loss_options", "noise_options", "decoding_options", "ensemble_options")
 """The fields of `TrialConfig` that hold options."""
 
-# Fields that came later, with the value at which a trial is what it was without them: its identity stays.
+# Fields added later, with the value at which they change nothing. At that value a field does not enter the
+# identity, so that the identities of earlier trials remain valid.
 _NEUTRAL: Mapping[str, Any] = {
     "decoding_options": {},
     "rate_variation": 0.0,
@@ -34,55 +36,56 @@ _AT_LEAST_0 = ("softness_s", "label_noise_s", "weight_decay", "gain_db", "band_g
 
 @dataclass(frozen=True, kw_only=True)
 class TrialConfig:
-    """Everything that decides a trial's result, besides the data. No field has a default.
+    """Everything that affects a trial's result, except the data. No field has a default.
 
     Attributes:
-        task: Registered task.
+        task: Name of a registered task.
         data: One of the task's data sources.
         split: One of the source's splits.
-        fold: Part of the split that is the test set, from 0.
+        fold: Number of the split's part that is the test set, from 0.
         features: Name of the front end.
-        network: Registered network.
-        loss: Registered loss.
-        loss_options: The loss's own parameters, sorted by name.
-        measure: Distance that the soft localization loss takes between the smoothed processes.
-        softness_s: Standard deviation of the smoothing kernel in seconds, >= 0; infinity leaves the count
-            alone.
-        alpha: Weight of the count loss over training.
-        noise: Registered kind of label misalignment.
-        noise_options: Its own parameters, sorted by name.
+        network: Name of one of the task's networks.
+        loss: Name of a registered loss.
+        loss_options: Options of the loss, sorted by name.
+        measure: Distance between the smoothed processes in the soft localization loss.
+        softness_s: Standard deviation of the smoothing kernel in seconds, >= 0; at infinity only the count
+            loss remains.
+        alpha: Schedule of the weight of the count loss.
+        noise: Name of a registered kind of label misalignment.
+        noise_options: Options of the noise, sorted by name.
         label_noise_s: Scale of the label misalignment in seconds, >= 0.
-        iterations: Optimiser steps, >= 1.
-        batch_size: Excerpts a step, >= 1.
+        iterations: Number of optimiser steps, >= 1.
+        batch_size: Number of excerpts per step, >= 1.
         excerpt_s: Length of an excerpt in seconds, > 0.
         learning_rate: Peak learning rate, > 0.
-        learning_rate_schedule: `constant`, or `trapezoid`: a short linear rise, level until three fifths,
-            then a line down to a fiftieth of the peak.
-        weight_averaging: Decay of the running average of the weights that is scored, in [0, 1); 0 scores the
-            last weights.
+        learning_rate_schedule: `constant`, or `trapezoid`: a short linear rise, constant until three fifths
+            of the training, then a linear decay to a fiftieth of the peak.
+        weight_averaging: Decay of the running average of the weights, which is scored, in [0, 1); 0 scores
+            the last weights.
         weight_decay: AdamW's decoupled weight decay, >= 0.
-        gradient_clip: Largest global norm of the gradient, > 0; infinity switches clipping off.
+        gradient_clip: Largest global norm of the gradient, > 0; infinity disables clipping.
         gain_db: Standard deviation of the random gain of each training excerpt, in dB, >= 0.
         band_gain_db: Standard deviation of the random gain of each band of an excerpt, in dB, >= 0.
-        rate_variation: Half the width of the interval around `rate_centre` that a training excerpt's playback
-            rate is drawn from, >= 0 and below `rate_centre`; 0.125 is Uniform(0.875, 1.125).
-        rate_centre: Middle of that interval, > 0.
-        rate_share: Share of the excerpts whose rate is drawn, in [0, 1]; the others are played as they are.
+        rate_variation: Half the width of the interval around `rate_centre` from which a training excerpt's
+            playback rate is drawn, >= 0 and below `rate_centre`; 0.125 means Uniform(0.875, 1.125).
+        rate_centre: Middle of this interval, > 0.
+        rate_share: Share of the excerpts that are played at a random rate, in [0, 1]; the others are played
+            unchanged.
         stacking: Share of the training excerpts that are the sum of two, in [0, 1].
-        initial_empty_prob: Probability that an untrained network gives to an excerpt without events, in (0,
-            1); the output bias follows from it (LoCo paper, eq. 15).
-        decoding: Named decoding preset, or `auto`: the one that suits the loss.
-        decoding_options: Attributes of the decoder that are set, sorted by name; `offset_s` is added to every
-            time; with `calibrate_offset` the offset that is left is measured on the validation recordings and
-            added too.
-        ensemble_options: How the trained network is asked, sorted by name: versions of a recording at other
-            rates that vote, an excerpt at a time or whole recordings; see `softloc_core.inference.ensemble`.
+        initial_empty_prob: Probability of no event that an untrained network assigns to an excerpt, in
+            (0, 1); it determines the output bias (LoCo paper, eq. 15).
+        decoding: Name of a decoding preset, or `auto` for the preset that suits the loss.
+        decoding_options: Attributes of the decoder to set, sorted by name. `offset_s` is added to every time.
+            With `calibrate_offset`, the remaining offset is measured on the validation recordings and added
+            as well.
+        ensemble_options: Options of inference, sorted by name: versions of a recording at other rates that
+            vote, and excerpts or whole recordings as input; see `softloc_core.inference.ensemble`.
         tolerance_s: Largest accepted time difference in scoring, inclusive, in seconds, > 0.
-        seed: The study's seed; label noise depends on it, the replicate and the recording only.
-        replicate: Which repetition, from 0.
+        seed: The study's seed; label noise depends only on the seed, the replicate and the recording.
+        replicate: Number of the repetition, from 0.
 
     Raises:
-        ConfigError: A value out of its range.
+        ConfigError: A value is out of range.
     """
 
     task: str
@@ -143,7 +146,7 @@ class TrialConfig:
         )
 
     def spec(self) -> dict[str, Any]:
-        """The configuration as plain values, in field order; equal configurations give equal specs."""
+        """Return the configuration as plain values, in field order; equal configurations have equal specs."""
         spec = {field.name: getattr(self, field.name) for field in fields(self)}
         spec["alpha"] = self.alpha.spec()
         for name in OPTION_FIELDS:
@@ -151,7 +154,7 @@ class TrialConfig:
         return spec
 
     def data_request(self) -> DataRequest:
-        """Which data the trial reads; trials with equal requests share one load."""
+        """Return the request for the trial's data; trials with equal requests can share the loaded data."""
         return DataRequest(
             task=self.task,
             source=self.data,
@@ -163,15 +166,15 @@ class TrialConfig:
 
 
 def _require(config: TrialConfig, name: str, holds: bool, rule: str) -> None:
-    """Refuse a field whose rule does not hold."""
+    """Raise if a field violates its rule."""
     if not holds:
         raise ConfigError(f"`{name}` must be {rule}, but got {getattr(config, name)}")
 
 
 def trial_id(config: TrialConfig, *, data_fingerprint: str) -> str:
-    """Identity of a trial: 16 hexadecimal digits of a hash over its configuration and its data, nothing else.
+    """Return the identity of a trial: 16 hexadecimal digits of a hash of its configuration and its data.
 
-    Floats enter by their shortest exact representation, so that 1 and 1.0 are the same value.
+    Numbers enter as the shortest exact representation of a float, so that 1 and 1.0 are the same value.
     """
     spec = {
         name: _canonical(value)
@@ -183,7 +186,7 @@ def trial_id(config: TrialConfig, *, data_fingerprint: str) -> str:
 
 
 def _canonical(value: Any) -> Any:
-    """Plain JSON values in which equal numbers look equal."""
+    """Convert to plain JSON values in which equal numbers are written the same way."""
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, bool) or not isinstance(value, int | float):

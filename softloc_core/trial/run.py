@@ -1,4 +1,4 @@
-"""A trial is a value: TrialConfig in, TrialResult out, through one pure function."""
+"""Running a trial: one pure function from a `TrialConfig` to a `TrialResult`."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What a trial gives.
+    """The result of a trial.
 
     Attributes:
-        config: The configuration it came from.
-        trial_id: Its identity.
-        data_fingerprint: Hash of its data.
-        scores: Of the test recordings.
+        config: Configuration of the trial.
+        trial_id: Identity of the trial.
+        data_fingerprint: Hash of the data.
+        scores: Scores on the test recordings.
         events: Estimated events of each test recording, by its name.
         history: Training curve.
         train_s: Wall-clock seconds of training.
-        device: Where it ran, as torch names it.
+        device: Name of the torch device on which the trial ran.
     """
 
     config: TrialConfig
@@ -59,13 +59,13 @@ class TrialResult:
 
 
 class TrialRun:
-    """A trial under way: trained in parts, scored as it is between them, saved and gone on with.
+    """A running trial, which can be trained in parts, and scored, saved and resumed between them.
 
-    Parts do not show in the result: it is that of `run_trial`, bit for bit.
+    The result does not depend on the parts. It is the result of `run_trial`, bit for bit.
     """
 
     def __init__(self, config: TrialConfig, data: TaskData, *, device: str = "cpu") -> None:
-        """Begin; for the arguments see `run_trial`."""
+        """Set up the trial; for the arguments see `run_trial`."""
         require_validation(dict(config.decoding_options), data)
         self._detector = detector_of(config, hop_s=data.hop_s)
         self._config, self._data, self._device = config, data, device
@@ -74,11 +74,11 @@ class TrialRun:
 
     @property
     def iterations_done(self) -> int:
-        """Optimiser steps done."""
+        """Number of optimiser steps done."""
         return self._training.iterations_done
 
     def advance(self, until: int, *, at_most_s: float = math.inf) -> None:
-        """Train until so many iterations are done, or so many seconds are over.
+        """Train until `until` iterations are done or `at_most_s` seconds have passed.
 
         Raises:
             TrainingError: The loss is no longer finite.
@@ -86,15 +86,16 @@ class TrialRun:
         self._training.advance(until, at_most_s=at_most_s)
 
     def scores(self, on: str) -> Scores:
-        """Scores of the network as it is.
+        """Score the network in its current state.
 
         Args:
-            on: `validation`; `training`, against the (wrong) labels that are trained on; or `test`.
+            on: Recordings to score: `validation`, `test`, or `training`, which is scored against the
+                misaligned labels used in training.
         """
         return self._scored(scored_part(self._data, on, labels=self._training.labels))[0]
 
     def result(self) -> TrialResult:
-        """What the trial gives after the iterations done so far."""
+        """Return the trial's result after the iterations done so far."""
         scores, events = self._scored(self._data)
         return TrialResult(
             config=self._config,
@@ -108,25 +109,25 @@ class TrialRun:
         )
 
     def state(self) -> dict[str, Any]:
-        """What `load_state` of a new run of the same trial goes on from: tensors and plain values.
+        """Return the state from which `load_state` resumes the same trial, as tensors and plain values.
 
-        The tensors are the run's own: write or copy them before it trains on.
+        The tensors are not copied; save or copy them before the training continues.
         """
         return self._training.state()
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of the same trial."""
+        """Resume from a state of the same trial."""
         self._training.load_state(state)
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """The weights that are scored, by name, on the CPU."""
+        """Return a copy of the scored weights by name, on the CPU."""
         state = self._training.scored_network.state_dict()
         return {name: value.detach().cpu().clone() for name, value in state.items()}
 
     def _scored(self, data: TaskData) -> tuple[Scores, dict[str, EventList]]:
-        """Scores and events of the test recordings of some data."""
+        """Return scores and events of the test recordings of the data."""
         config = self._config
-        with self._training.looked_at() as network:
+        with self._training.frozen_network() as network:
             device = torch.device(self._device)
             events, measures = estimated_events(self._detector, network, data, device=device)
         scores = TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s)
@@ -136,19 +137,19 @@ class TrialRun:
 def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> TrialResult:
     """Train one network on misaligned labels and score it on the test recordings.
 
-    A pure function: the same configuration and data give the same result bit for bit on the same machine
-    and device. Label noise depends on the seed, the replicate and the recording alone, so that trials are
-    compared on the very same wrong labels; weights, batches and dropout are drawn from the trial's own
-    identity, so that neighbouring trials err independently of each other.
+    This is a pure function: on the same machine and device, the same configuration and data produce the same
+    result, bit for bit. Label noise depends only on the seed, the replicate and the recording, so that trials
+    are compared on exactly the same misaligned labels. Weights, batches and dropout are seeded by the trial's
+    identity, so that the random errors of different trials are independent.
 
     Args:
-        config: What to do.
-        data: Its data, as `TASKS.get(config.task).load(config.data_request(), ...)` gives it.
-        device: Where to train, as torch names it.
+        config: Configuration of the trial.
+        data: Data of the trial, as returned by `TASKS.get(config.task).load(config.data_request(), ...)`.
+        device: Name of the torch device to train on.
 
     Raises:
-        ConfigError: A name that is not registered, an option that is not allowed, an augmentation or ensemble
-            that the task's recordings do not allow, or an offset to calibrate without validation recordings.
+        ConfigError: A name is not registered, an option is not allowed, the task's recordings do not allow
+            the augmentation or ensemble, or the offset is to be calibrated without validation recordings.
         TrainingError: The loss is no longer finite.
     """
     run = TrialRun(config, data, device=device)
@@ -157,14 +158,15 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
 
 
 def detector_of(config: TrialConfig, *, hop_s: float) -> Detector:
-    """What makes events of a trial's network.
+    """Return the detector that turns the output of a trial's network into events.
 
     Args:
-        config: The trial.
+        config: Configuration of the trial.
         hop_s: Seconds between frames of its data.
 
     Raises:
-        ConfigError: A decoding or an option that does not exist, is out of range, or does not go with others.
+        ConfigError: The loss, the decoding or an option is unknown, or options are out of range or
+            incompatible.
     """
     options = dict(config.decoding_options)
     decoder = decoder_for(

@@ -1,4 +1,4 @@
-"""The training of one trial with a randomness of its own, wherever and in however many parts it is run."""
+"""The training of one trial, with separate random generators so that it can be run in parts."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ from softloc_core.trial.config import TrialConfig
 __all__ = ["SCORED_PARTS", "TrialTraining", "augmentation_of", "scored_part"]
 
 SCORED_PARTS = ("validation", "training", "test")
-"""The recordings that a trial under way may be scored on."""
+"""Sets of recordings on which a running trial can be scored."""
 
 
 class TrialTraining:
-    """A trial's network, trained on misaligned labels.
+    """A trial's network in training on misaligned labels.
 
-    Torch's global generators are this training's own while it trains and as they were before otherwise, so
-    that nothing that happens between two parts of it changes what comes out.
+    Torch's global generators are set to this training's state while it trains and restored afterwards.
+    Therefore nothing that happens between two parts of the training changes its result.
 
     Attributes:
-        labels: The labels that are trained on, one list a training recording.
-        train_s: Wall-clock seconds of training, set-up included, over all its parts.
+        labels: Misaligned labels of each training recording.
+        train_s: Wall-clock seconds of training over all parts, including the set-up.
     """
 
     def __init__(self, config: TrialConfig, data: TaskData, *, identity: str, device: str) -> None:
-        """Make the network and the wrong labels.
+        """Create the network and the misaligned labels.
 
         Args:
-            config: What to train.
-            data: Its data.
-            identity: The trial's identity, which seeds weights, batches and dropout.
-            device: Where to train, as torch names it.
+            config: Configuration of the trial.
+            data: Data of the trial.
+            identity: Identity of the trial, which seeds weights, batches and dropout.
+            device: Name of the torch device to train on.
 
         Raises:
-            ConfigError: A network that is not registered.
+            ConfigError: The task has no network with this name.
         """
         began_s = time.perf_counter()
         self.labels = [_noisy_label(config, recording) for recording in data.train]
@@ -75,49 +75,49 @@ class TrialTraining:
 
     @property
     def iterations_done(self) -> int:
-        """Optimiser steps done."""
+        """Number of optimiser steps done."""
         return self._run.iterations_done
 
     @property
     def history(self) -> tuple[HistoryPoint, ...]:
-        """The training curve so far."""
+        """Training curve so far."""
         return self._run.history
 
     @property
     def scored_network(self) -> torch.nn.Module:
-        """The network with the weights that are scored."""
+        """Network with the weights that are scored."""
         return self._run.scored_network
 
     def advance(self, until: int, *, at_most_s: float = math.inf) -> None:
-        """Train until so many iterations are done, or so many seconds are over; see `TrainingRun.advance`."""
+        """Train until `until` iterations are done or `at_most_s` seconds have passed."""
         began_s = time.perf_counter()
         with self._own_randomness():
             self._run.advance(until, at_most_s=at_most_s)
         self.train_s += time.perf_counter() - began_s
 
     @contextmanager
-    def looked_at(self) -> Iterator[torch.nn.Module]:
-        """The network to be scored as it is; neither it nor any generator is changed by that."""
+    def frozen_network(self) -> Iterator[torch.nn.Module]:
+        """Provide the network for scoring in its current state; the random generators are restored."""
         with torch.random.fork_rng(devices=self._cuda_devices):
             yield self._run.scored_network
 
     def state(self) -> dict[str, Any]:
-        """All that the rest of the training depends on, as tensors and plain values."""
+        """Return everything that the rest of the training depends on, as tensors and plain values."""
         return {**self._run.state(), "randomness": self._randomness, "train_s": self.train_s}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of the same trial on the same kind of device."""
+        """Resume from a state of the same trial on the same kind of device."""
         self._run.load_state(state)
         self._randomness = dict(state["randomness"])
         self.train_s = float(state["train_s"])
 
     @property
     def _cuda_devices(self) -> list[torch.device]:
-        """Devices whose generators are used besides the CPU's."""
+        """Devices whose generators are used in addition to the CPU's."""
         return [self._device] if self._device.type == "cuda" else []
 
     def _global_state(self) -> dict[str, torch.Tensor]:
-        """Torch's global generators."""
+        """Return the state of torch's global generators."""
         state = {"cpu": torch.get_rng_state()}
         if self._device.type == "cuda":
             state["cuda"] = torch.cuda.get_rng_state(self._device)
@@ -125,7 +125,7 @@ class TrialTraining:
 
     @contextmanager
     def _own_randomness(self) -> Iterator[None]:
-        """Torch's global generators as this training left them."""
+        """Set torch's global generators to this training's state, and restore them afterwards."""
         with torch.random.fork_rng(devices=self._cuda_devices):
             torch.set_rng_state(self._randomness["cpu"])
             for device in self._cuda_devices:
@@ -135,13 +135,13 @@ class TrialTraining:
 
 
 def scored_part(data: TaskData, part: str, *, labels: Sequence[EventList]) -> TaskData:
-    """The data with other recordings to be scored.
+    """Return the data with another set of recordings in place of the test set.
 
     Args:
-        data: A trial's data.
+        data: Data of a trial.
         part: One of `SCORED_PARTS`.
-        labels: What the training recordings are scored against: a person who has wrong labels only has no
-            better reference.
+        labels: Reference for the training recordings: their misaligned labels, because in practice nothing
+            better is available.
     """
     if part == "training":
         pairs = zip(data.train, labels, strict=True)
@@ -150,10 +150,10 @@ def scored_part(data: TaskData, part: str, *, labels: Sequence[EventList]) -> Ta
 
 
 def augmentation_of(config: TrialConfig) -> tuple[Augmentation, FeatureSum | None]:
-    """How a trial varies its training excerpts, and what two of them at once are where it asks.
+    """Return a trial's augmentation and, if it stacks excerpts, the function that adds their features.
 
     Raises:
-        ConfigError: The task's recordings cannot be played at another rate, or not be summed.
+        ConfigError: The task's recordings cannot be played at another rate, or cannot be added.
     """
     names = [field.name for field in fields(Augmentation)]
     augmentation = Augmentation(**{name: getattr(config, name) for name in names})
@@ -162,7 +162,7 @@ def augmentation_of(config: TrialConfig) -> tuple[Augmentation, FeatureSum | Non
 
 
 def _noisy_label(config: TrialConfig, recording: Recording) -> EventList:
-    """A recording's labels, misaligned as the configuration says."""
+    """Return a recording's labels, misaligned according to the configuration."""
     return misaligned(
         recording.label,
         noise=config.noise,
@@ -182,7 +182,7 @@ def _training_run(
     device: torch.device,
     generator: torch.Generator,
 ) -> TrainingRun:
-    """The network, its loss and its batches, before the first iteration."""
+    """Return a training run, before its first iteration, of the configured network, loss and batches."""
     augmentation, feature_sum = augmentation_of(config)
     training_set = TrainingSet.from_recordings(
         data.train, labels, n_channels=len(data.channel_names), excerpt_s=config.excerpt_s, device=device
@@ -205,7 +205,7 @@ def _training_run(
 
 
 def _network_builder(config: TrialConfig) -> NetworkBuilder:
-    """What makes the network that a configuration names."""
+    """Return the builder of the configured network."""
     networks = TASKS.get(config.task).networks
     if config.network not in networks:
         raise ConfigError(f"`network` must be one of {', '.join(networks)}, but got {config.network}")
@@ -213,5 +213,5 @@ def _network_builder(config: TrialConfig) -> NetworkBuilder:
 
 
 def _optimisation(config: TrialConfig) -> Optimisation:
-    """The part of a configuration that the training loop reads."""
+    """Return the part of a configuration that the training loop needs."""
     return Optimisation(**{field.name: getattr(config, field.name) for field in fields(Optimisation)})

@@ -44,19 +44,19 @@ def trials(*spans: tuple[float, float]) -> pd.DataFrame:
 def test_known_shares(
     benchmark: ModuleType, spans: list[tuple[float, float]], cores: float, wall_s: float, share: float
 ) -> None:
-    found = benchmark.training_share(trials(*spans), cores=None, cores_a_trial=1.0, pause_s=300.0)
+    found = benchmark.training_share(trials(*spans), cores=None, cores_per_trial=1.0, pause_s=300.0)
     assert (found.trials, found.cores) == (len(spans), cores)
     assert found.wall_s == pytest.approx(wall_s)
     assert found.share == pytest.approx(share)
 
 
 def test_cores_that_were_never_used_count_when_they_are_named(benchmark: ModuleType) -> None:
-    found = benchmark.training_share(trials((0, 10)), cores=4, cores_a_trial=1.0, pause_s=300.0)
+    found = benchmark.training_share(trials((0, 10)), cores=4, cores_per_trial=1.0, pause_s=300.0)
     assert found.share == pytest.approx(0.25)
 
 
 def test_trials_of_two_cores_use_both(benchmark: ModuleType) -> None:
-    found = benchmark.training_share(trials((0, 10)), cores=None, cores_a_trial=2.0, pause_s=300.0)
+    found = benchmark.training_share(trials((0, 10)), cores=None, cores_per_trial=2.0, pause_s=300.0)
     assert (found.cores, found.share) == (2.0, 1.0)
 
 

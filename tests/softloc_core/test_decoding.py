@@ -1,4 +1,4 @@
-"""Decoding: events come back where they were put, once each."""
+"""Decoding finds each event once, at its position."""
 
 import numpy as np
 import pytest
@@ -21,19 +21,19 @@ HOP_S = 0.01
 LOCAL_MASS = LocalMass(mass=0.5, window_s=0.05)
 
 
-# Some find one event however improbable it is, or a class for every frame.
+# The others find one event even if it is improbable, or a class for every frame.
 ANY_NUMBER = sorted(set(DECODERS) - {"one_each", "frame_class"})
 
 
 @pytest.mark.parametrize("name", ANY_NUMBER)
-def test_every_decoder_finds_nothing_in_nothing(name):
+def test_every_decoder_finds_nothing_in_silence(name):
     assert len(DECODERS[name](np.zeros(50), hop_s=HOP_S)) == 0
 
 
 @pytest.mark.parametrize("name", ANY_NUMBER)
 @settings(deadline=None)
 @given(positions=st.sets(st.integers(0, 9), max_size=6))
-def test_every_decoder_returns_lone_spikes_where_they_are(name, positions):
+def test_every_decoder_finds_isolated_spikes_at_their_positions(name, positions):
     frames = np.array(sorted(positions), dtype=int) * 20
     prob = np.zeros(200)
     prob[frames] = 1.0
@@ -48,7 +48,7 @@ def test_an_event_split_over_two_frames_is_found_once_at_its_centre(share, frame
     np.testing.assert_allclose(LOCAL_MASS(prob, hop_s=HOP_S), [frame + share], atol=1e-9)
 
 
-def test_local_mass_asks_for_enough_of_it():
+def test_local_mass_requires_enough_mass():
     prob = np.zeros(50)
     prob[20:23] = 0.15
     assert len(LOCAL_MASS(prob, hop_s=HOP_S)) == 0
@@ -56,7 +56,7 @@ def test_local_mass_asks_for_enough_of_it():
     np.testing.assert_allclose(LOCAL_MASS(prob, hop_s=HOP_S), [21.0])
 
 
-def test_local_mass_tells_events_a_window_apart():
+def test_local_mass_separates_events_a_window_apart():
     prob = np.zeros(50)
     prob[[20, 25]] = 1.0
     np.testing.assert_allclose(LOCAL_MASS(prob, hop_s=HOP_S), [20, 25])
@@ -72,25 +72,25 @@ def test_peak_picking_compares_with_one_smoothed_event():
     assert len(decoder(0.3 * smoothed, hop_s=HOP_S)) == 0
 
 
-def test_a_long_window_takes_the_mass_on_two_waves_for_one_event_between_them():
+def test_a_long_window_decodes_mass_on_two_waves_as_one_event_between_them():
     prob = np.zeros(100)
     prob[[40, 48]] = 0.5
     assert len(DECODERS["local_mass"](prob, hop_s=HOP_S)) == 2
     np.testing.assert_allclose(DECODERS["local_mass_150ms"](prob, hop_s=HOP_S), [44])
 
 
-def test_auto_follows_what_the_network_predicts():
+def test_auto_depends_on_the_kind_of_output():
     assert isinstance(decoder_for("auto", prediction="point", softness_frames=5), LocalMass)
     assert isinstance(decoder_for("auto", prediction="frame", softness_frames=5), LocalMass)
     assert isinstance(decoder_for("auto", prediction="smeared", softness_frames=0), PeakPicking)
 
 
-def test_an_unknown_decoder_is_refused_with_the_known_ones():
+def test_an_unknown_decoder_raises_and_lists_the_known_ones():
     with pytest.raises(ConfigError, match=r"`decoding` must be one of auto, local_mass, .* but got argmax"):
         decoder_for("argmax", prediction="point", softness_frames=0)
 
 
-def test_decode_puts_each_channel_on_the_grid_and_inside_the_recording():
+def test_decode_places_each_channel_on_the_grid_within_the_recording():
     grid = FrameGrid(hop_s=HOP_S, n_frames=11)
     prob = np.zeros((2, 11))
     prob[0, 3], prob[1, 10] = 1.0, 1.0
@@ -101,7 +101,7 @@ def test_decode_puts_each_channel_on_the_grid_and_inside_the_recording():
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_one_each_finds_the_most_probable_frame_and_no_other(prob):
+def test_one_each_finds_only_the_most_probable_frame(prob):
     (frame,) = OneEach()(np.array(prob), hop_s=HOP_S)
     assert prob[int(frame)] == max(prob) and int(frame) == prob.index(max(prob))
 
@@ -116,12 +116,12 @@ def test_one_each_finds_one_event_of_every_class():
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=30), st.floats(0, 0.99))
-def test_a_threshold_takes_every_frame_above_it(prob, threshold):
+def test_threshold_finds_every_frame_above_it(prob, threshold):
     frames = Threshold(threshold)(np.array(prob), hop_s=HOP_S)
     np.testing.assert_array_equal(frames, [k for k, value in enumerate(prob) if value > threshold])
 
 
-def test_a_study_sets_the_threshold():
+def test_a_study_can_set_the_threshold():
     decoder = decoder_for("threshold", prediction="point", softness_frames=1.0, options={"threshold": 0.2})
     assert decoder == Threshold(0.2)
     with pytest.raises(ConfigError, match="`decoding_options: threshold` must be a number from 0 to 1"):
@@ -139,7 +139,7 @@ def test_the_most_probable_classes_are_segments_that_fill_the_recording(classes)
 
 
 def _runs(classes):
-    """Start and class of each run, the long way."""
+    """Return start and class of each run with a plain loop."""
     changes = [k for k in range(len(classes)) if k == 0 or classes[k] != classes[k - 1]]
     return [0.5 * k for k in changes], [classes[k] for k in changes]
 

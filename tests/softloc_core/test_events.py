@@ -1,4 +1,4 @@
-"""Events and frames: round trips, the rounding rule, and every refusal."""
+"""Events and frames: round trips, the rounding rule and errors."""
 
 import math
 
@@ -41,7 +41,7 @@ def test_each_channel_gets_its_own_times(time_s: list[float]) -> None:
         assert events.channel_time_s(channel).tolist() == sorted(time_s[channel::3])
 
 
-def test_events_that_differ_in_anything_are_not_equal() -> None:
+def test_events_that_differ_in_any_field_are_not_equal() -> None:
     events = EventList([1.0, 2.0], [0, 1], DURATION_S)
     assert events == EventList([2.0, 1.0], [1, 0], DURATION_S)
     for other in (
@@ -62,7 +62,7 @@ def test_events_cannot_be_changed_or_hashed() -> None:
         hash(events)
 
 
-def test_the_callers_arrays_stay_writable() -> None:
+def test_the_arrays_of_the_caller_stay_writable() -> None:
     time_s = np.array([1.0, 2.0])
     EventList(time_s, np.array([0, 0]), DURATION_S)
     time_s[0] = 1.5
@@ -89,15 +89,13 @@ def test_moved_events_stay_within_the_recording_and_keep_their_number(
         ([1.0], [], 10.0, "every event needs a channel, but got 1 times, 0 channels"),
         ([], [], math.nan, "duration must be finite and >= 0 s, but got nan"),
         ([], [], -1.0, "duration must be finite and >= 0 s, but got -1.0"),
-        ([-0.1], [0], 10.0, "must lie within the recording, 0 to 10 s, but got -0.1 s"),
-        ([1.0, 10.5], [0, 0], 10.0, "must lie within the recording, 0 to 10 s, but got 10.5 s"),
-        ([math.nan], [0], 10.0, "must lie within the recording, 0 to 10 s, but got nan s"),
+        ([-0.1], [0], 10.0, "must be within the recording, 0 to 10 s, but got -0.1 s"),
+        ([1.0, 10.5], [0, 0], 10.0, "must be within the recording, 0 to 10 s, but got 10.5 s"),
+        ([math.nan], [0], 10.0, "must be within the recording, 0 to 10 s, but got nan s"),
         ([1.0], [-1], 10.0, "channels must be at least 0, but got -1"),
     ],
 )
-def test_bad_events_are_refused(
-    time_s: list[float], channel: list[int], duration_s: float, message: str
-) -> None:
+def test_bad_events_raise(time_s: list[float], channel: list[int], duration_s: float, message: str) -> None:
     with pytest.raises(DataError, match=message):
         EventList(time_s, channel, duration_s)
 
@@ -112,26 +110,28 @@ def test_frames_to_seconds_to_frames_is_the_identity(
 
 
 @given(hops, st.integers(1, 5000), st.floats(0, 1))
-def test_seconds_to_frames_to_seconds_errs_by_half_a_hop(hop_s: float, n_frames: int, part: float) -> None:
+def test_seconds_to_frames_to_seconds_is_off_by_at_most_half_a_hop(
+    hop_s: float, n_frames: int, part: float
+) -> None:
     grid = FrameGrid(hop_s=hop_s, n_frames=n_frames)
     time_s = part * (n_frames - 0.5) * hop_s
     error_s = abs(float(grid.to_seconds(grid.to_frames(time_s))) - time_s)
-    # The rounding of a position to nine digits may move a time that lies on the border.
+    # Rounding a position to nine digits may move a time that is exactly between two frames.
     assert error_s <= (0.5 + 1e-9) * hop_s * (1 + 1e-12)
 
 
-def test_half_way_goes_up() -> None:
+def test_halves_are_rounded_up() -> None:
     grid = FrameGrid(hop_s=0.01, n_frames=1000)
     half_way_s = [0.005, 0.145, 0.285, 1.005, 8.675]
     assert grid.to_frames(half_way_s).tolist() == [1, 15, 29, 101, 868]
     assert grid.to_frames(np.array(half_way_s) - 1e-6).tolist() == [0, 14, 28, 100, 867]
 
 
-def test_times_beyond_the_ends_belong_to_the_end_frames() -> None:
+def test_times_beyond_the_ends_belong_to_the_first_and_last_frames() -> None:
     assert FrameGrid(hop_s=0.01, n_frames=10).to_frames([-1.0, 0.0949, 0.0951, 5.0]).tolist() == [0, 9, 9, 9]
 
 
-def test_the_frame_rate_is_the_hops_inverse() -> None:
+def test_the_frame_rate_is_the_inverse_of_the_hop() -> None:
     assert FrameGrid(hop_s=0.005, n_frames=1).frame_rate_hz == 200.0
 
 
@@ -140,7 +140,7 @@ def test_fractions_of_a_frame_have_a_time() -> None:
 
 
 @given(times, hops)
-def test_labels_added_up_hold_every_event(time_s: list[float], hop_s: float) -> None:
+def test_labels_that_add_events_contain_all_of_them(time_s: list[float], hop_s: float) -> None:
     events = _events(time_s)
     grid = FrameGrid(hop_s=hop_s, n_frames=round(DURATION_S / hop_s))
     added = grid.label(events, n_channels=4, collision="add")
@@ -165,12 +165,12 @@ def test_two_events_in_one_frame_merge_or_add() -> None:
         (0.01, 0, "a grid needs at least one frame, but got 0"),
     ],
 )
-def test_bad_grids_are_refused(hop_s: float, n_frames: int, message: str) -> None:
+def test_bad_grids_raise(hop_s: float, n_frames: int, message: str) -> None:
     with pytest.raises(DataError, match=message):
         FrameGrid(hop_s=hop_s, n_frames=n_frames)
 
 
-def test_bad_labels_are_refused() -> None:
+def test_bad_labels_raise() -> None:
     grid = FrameGrid(hop_s=0.01, n_frames=10)
     with pytest.raises(DataError, match="`collision` must be merge or add, but got drop"):
         grid.label(EventList([], [], 0.1), n_channels=1, collision="drop")

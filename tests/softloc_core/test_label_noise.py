@@ -1,4 +1,4 @@
-"""Label noise: reproducible, scaled, common to all losses; each kind has its distribution."""
+"""Label noise is reproducible, scaled and the same for all losses; each kind has its distribution."""
 
 import numpy as np
 import pytest
@@ -57,14 +57,14 @@ def test_rounded_normal_has_the_rounded_distribution():
     assert stats.chisquare([*seen, rest[0]], [*expected, rest[1]]).pvalue > 0.01
 
 
-def test_binary_is_early_or_late_by_the_scale_each_event_by_itself():
+def test_binary_is_early_or_late_by_the_scale_for_each_event_independently():
     steps = shifts_s(noise="binary") / 0.05
     assert np.abs(steps) == pytest.approx(1, abs=1e-6)
     assert stats.binomtest(int(np.sum(steps > 0)), N_EVENTS).pvalue > 0.01
     assert abs(np.corrcoef(steps[1:], steps[:-1])[0, 1]) < 0.06
 
 
-def test_sequence_shift_moves_whole_recordings_either_way():
+def test_sequence_shift_moves_whole_recordings_in_either_direction():
     signs = []
     for i in range(400):
         shift = shifts_s(noise="sequence_shift", recording=str(i), events=some_events(5))
@@ -95,14 +95,14 @@ def test_annotators_have_their_own_scale_and_bias():
 
 
 @pytest.mark.parametrize("noise", NOISES)
-def test_the_scale_only_scales_and_zero_changes_nothing(noise):
+def test_the_scale_multiplies_the_shifts_and_zero_changes_nothing(noise):
     assert np.array_equal(shifts_s(0.0, noise=noise), np.zeros(N_EVENTS))
     if noise != "rounded_normal":  # rounding comes after scaling
         assert shifts_s(0.1, noise=noise) == pytest.approx(2 * shifts_s(0.05, noise=noise), abs=1e-8)
 
 
 @pytest.mark.parametrize("noise", [noise for noise in NOISES if noise != "bias"])
-def test_seed_replicate_and_recording_each_change_the_draw(noise):
+def test_seed_replicate_and_recording_each_change_the_noise(noise):
     def draw(*, recording="a", **what):
         parts = [
             shifts_s(noise=noise, recording=f"{recording}{i}", events=some_events(50), **what)
@@ -116,7 +116,7 @@ def test_seed_replicate_and_recording_each_change_the_draw(noise):
         assert not np.array_equal(base, other)
 
 
-def test_draws_are_uncorrelated_between_recordings():
+def test_noise_is_uncorrelated_between_recordings():
     assert abs(np.corrcoef(shifts_s(recording="a"), shifts_s(recording="b"))[0, 1]) < 0.06
 
 
@@ -144,7 +144,7 @@ def test_missing_events_have_their_rate_and_are_nested():
     assert len(noisy({"missing_rate": 1.0})) == 0
 
 
-def test_spurious_events_have_their_rate_are_uniform_and_nested():
+def test_spurious_events_have_their_rate_and_are_uniform_and_nested():
     few, many = noisy({"spurious_rate": 0.1}), noisy({"spurious_rate": 0.3})
     true = as_set(some_events())
     added = as_set(many) - true
@@ -156,7 +156,7 @@ def test_spurious_events_have_their_rate_are_uniform_and_nested():
     assert stats.chisquare(per_class).pvalue > 0.01
 
 
-def test_events_that_leave_are_clipped_and_kept_or_dropped():
+def test_events_that_leave_the_recording_are_clipped_or_dropped():
     events = EventList(np.full(200, 0.01), np.zeros(200, dtype=int), 0.02)
     clipped = noisy({}, events=events, scale_s=1.0)
     assert len(clipped) == 200
@@ -199,7 +199,7 @@ def test_every_option_has_a_meaning_and_an_allowed_default():
         assert set(resolved) == set(noise.options) | set(COMMON_OPTIONS)
 
 
-def test_bad_noise_is_refused():
+def test_bad_noise_raises():
     events = some_events(3)
     arguments = {"seed": 0, "replicate": 0, "recording": "a"}
     with pytest.raises(ConfigError, match=r"`noise` must be one of normal.*, but got pink"):

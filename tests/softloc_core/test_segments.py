@@ -1,4 +1,4 @@
-"""Segments: they fill a recording whatever happens to their starts, and their frames are its classes."""
+"""Segments fill a recording for any starts, and their frames have its classes."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ classes = st.lists(st.integers(0, 4), min_size=1, max_size=40)
 
 
 def _shifted(frames: list[int], n_frames: int) -> list[int]:
-    """By hand: every frame shows what stood n_frames before it; the ends go on as they began."""
+    """Shift with a plain loop: each frame takes the class n_frames before it; the ends are repeated."""
     last = len(frames) - 1
     return [frames[min(max(index - n_frames, 0), last)] for index in range(len(frames))]
 
@@ -38,11 +38,11 @@ def test_frames_to_segments_to_frames_is_the_identity(frames: list[int]) -> None
 def test_a_shift_moves_the_whole_labelling_and_fills_its_ends(frames: list[int], shift: int) -> None:
     segments = SegmentList.from_frames(frames, hop_s=HOP_S)
     moved = segments.moved(segments.start_s + shift * HOP_S)
-    # A shift past the end leaves the first class, one past the beginning the last one.
+    # A shift past the end leaves the first class, and a shift past the beginning leaves the last one.
     assert _frames(moved, len(frames)) == _shifted(frames, shift)
 
 
-def test_sequence_shift_moves_whole_recordings_either_way() -> None:
+def test_sequence_shift_moves_whole_recordings_in_either_direction() -> None:
     frames = [0] * 6 + [1] * 2 + [2] * 8
     segments = SegmentList.from_frames(frames, hop_s=HOP_S)
     drawn = {
@@ -88,7 +88,7 @@ def test_classes_keep_their_order_when_boundaries_cross() -> None:
     assert moved == SegmentList([0, 3, 5, 6], [0, 1, 2, 3], 10.0)
 
 
-def test_a_lost_label_joins_its_segment_to_the_one_before() -> None:
+def test_a_segment_without_a_label_joins_the_one_before() -> None:
     segments = SegmentList([0, 2, 4, 6], [0, 1, 2, 3], 10.0)
     found = [
         misaligned(
@@ -106,7 +106,7 @@ def test_a_lost_label_joins_its_segment_to_the_one_before() -> None:
     assert 1.5 < np.mean([len(labels) for labels in found]) < 2.5
 
 
-def test_what_does_not_fill_a_recording_is_refused() -> None:
+def test_segments_that_do_not_fill_the_recording_raise() -> None:
     with pytest.raises(DataError, match="a recording's segments must fill it, but got none"):
         SegmentList([], [], 1.0)
     with pytest.raises(DataError, match=r"the first segment must start at 0 s, but got 0\.5 s"):

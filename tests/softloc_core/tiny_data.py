@@ -1,4 +1,4 @@
-"""A detection task small enough to learn in a second: each event lights up its channel's bands."""
+"""A detection task that is learned in a second: each event lights up its channel's bands."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from softloc_core.tasks import Recording, TaskData
 
 HOP_S = 0.01
 N_BANDS = 8
-# How a test's weights are found, by the names that `TrialConfig` and `Optimisation` share.
+# Settings of the optimisation, with the names that `TrialConfig` and `Optimisation` share.
 TRAINING = {
     "iterations": 80,
     "batch_size": 8,

@@ -1,4 +1,4 @@
-"""What every task needs: the contract, data sources, splits, folders, annotation files and checks."""
+"""What every task needs: the contract, data sources, splits, annotated folders and data checks."""
 
 from softloc_core.tasks.base.annotation_lines import read_lines, validate_class, validate_event_time
 from softloc_core.tasks.base.checks import SourceReport, check_source
@@ -11,7 +11,7 @@ from softloc_core.tasks.base.contract import (
     TaskData,
     TaskRegistry,
 )
-from softloc_core.tasks.base.defaults import STEADY_TRAINING
+from softloc_core.tasks.base.defaults import COMMON_DEFAULTS, STEADY_TRAINING
 from softloc_core.tasks.base.folders import AnnotatedFolder, FolderSource
 from softloc_core.tasks.base.rendered import (
     RenderedAudio,
@@ -24,8 +24,10 @@ from softloc_core.tasks.base.rendered import (
 from softloc_core.tasks.base.source_task import AudioTask, RecordingReader, SignalTask, SourceTask
 from softloc_core.tasks.base.sources import (
     AudioRecording,
+    FoundRecording,
     Scan,
     SignalRecording,
+    Source,
     SplitNames,
     TimedClass,
     checked_split,
@@ -38,6 +40,7 @@ from softloc_core.tasks.base.sources import (
 )
 
 __all__ = [
+    "COMMON_DEFAULTS",
     "STEADY_TRAINING",
     "AnnotatedFolder",
     "AudioRecording",
@@ -45,6 +48,7 @@ __all__ = [
     "DataRequest",
     "FeatureSum",
     "FolderSource",
+    "FoundRecording",
     "Recording",
     "RecordingReader",
     "RenderedAudio",
@@ -52,6 +56,7 @@ __all__ = [
     "Scan",
     "SignalRecording",
     "SignalTask",
+    "Source",
     "SourceInfo",
     "SourceReport",
     "SourceTask",

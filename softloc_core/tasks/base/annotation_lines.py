@@ -1,4 +1,4 @@
-"""Annotations of one event a line: reading them, and finding all that is wrong with file and line."""
+"""Readers for text annotations with one event per line, which report every problem by file and line."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ __all__ = ["ReadLine", "read_lines", "validate_class", "validate_event_time"]
 
 
 class ReadLine(Protocol):
-    """A reader of one line of a data set's annotations."""
+    """Reads one line of a data set's annotations."""
 
     def __call__(self, line: str, *, where: str, duration_s: float) -> TimedClass:
-        """Its event.
+        """Return the event on the line.
 
         Raises:
-            DataError: A line that cannot be used; the message ends with `where`.
+            DataError: The line cannot be used. The message ends with `where`.
         """
         ...
 
@@ -27,16 +27,17 @@ class ReadLine(Protocol):
 def read_lines(
     path: Path, read: ReadLine, *, duration_s: float, header: tuple[str, ...] = ()
 ) -> tuple[list[TimedClass], list[DataError]]:
-    """Events of a text file, one a line; blank lines are skipped.
+    """Read the events of a text file with one event per line. Blank lines are skipped.
 
     Args:
         path: The text file.
         read: Reads a line.
-        duration_s: Length of its recording in seconds; no event may lie beyond.
-        header: Words that the first line must hold and nothing else; without any, it is a line like others.
+        duration_s: Length of the recording in seconds. Later events are errors.
+        header: Words that the first line must consist of. If empty, the file has no header.
 
     Returns:
-        Events in the file's order, and one error for each line that cannot be used, or for the whole file.
+        The events in the order of the file, and one error for each line that cannot be used or for the whole
+        file.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -46,7 +47,7 @@ def read_lines(
     if header:
         first = numbered.pop(0)[1]
         if first.split() != list(header):
-            rule = f"an annotation must begin with the header {', '.join(header)}"
+            rule = f"an annotation must start with the header {', '.join(header)}"
             return [], [DataError(f"{rule}, but got {first.strip()!r} in {path}, line 1")]
     return collect(
         ((number, line) for number, line in numbered if line.strip()),
@@ -55,10 +56,10 @@ def read_lines(
 
 
 def validate_event_time(text: str, *, where: str, duration_s: float) -> float:
-    """The time that `text` holds, in seconds.
+    """Return the time that `text` contains, in seconds.
 
     Raises:
-        DataError: It is no number, negative, or after the recording's end.
+        DataError: The text is not a number, or the time is negative or after the end of the recording.
     """
     try:
         time_s = float(text)
@@ -78,10 +79,10 @@ def validate_event_time(text: str, *, where: str, duration_s: float) -> float:
 
 
 def validate_class(name: str, *, allowed: tuple[str, ...], where: str) -> str:
-    """The class, if it is one.
+    """Return the class name if it is allowed.
 
     Raises:
-        DataError: It is none of `allowed`.
+        DataError: The name is not one of `allowed`.
     """
     if name not in allowed:
         raise DataError(f"an event's class must be one of {', '.join(allowed)}, but got {name} in {where}")

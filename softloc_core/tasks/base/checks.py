@@ -1,4 +1,4 @@
-"""Looking over a data source before a study: what is there, and everything that is wrong with it."""
+"""Checks of a data source before a study: what it contains and everything that is wrong with it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["CheckableTask", "RecordingSummary", "SourceReport", "check_source"]
 
 @dataclass(frozen=True)
 class RecordingSummary:
-    """A recording that can be used.
+    """Summary of a usable recording.
 
     Attributes:
         name: Unique within its source.
-        group: Who or what made it.
+        group: Who or what produced it.
         duration_s: Length in seconds.
-        n_events: Number of events of each class by name, in channel order.
+        n_events: Number of events of each class, by name, in channel order.
     """
 
     name: str
@@ -32,14 +32,14 @@ class RecordingSummary:
 
 @dataclass(frozen=True)
 class SourceReport:
-    """What a look over a data source found.
+    """The result of checking a data source.
 
     Attributes:
         task: The task's name.
         source: The source's name.
-        recordings: Every recording that can be read, in the order of names.
-        problems: One line for each thing that is wrong, naming the file and the line; training would stop at
-            the first of them.
+        recordings: Every readable recording, sorted by name.
+        problems: One line for each problem, which names the file and the line. Training would stop at the
+            first one.
     """
 
     task: str
@@ -49,12 +49,12 @@ class SourceReport:
 
     @property
     def duration_s(self) -> float:
-        """Length of all recordings in seconds."""
+        """Total length of the recordings in seconds."""
         return sum(recording.duration_s for recording in self.recordings)
 
     @property
     def n_events(self) -> Mapping[str, int]:
-        """Number of events of each class in all recordings."""
+        """Total number of events of each class."""
         total: dict[str, int] = {}
         for recording in self.recordings:
             for name, count in recording.n_events.items():
@@ -64,30 +64,31 @@ class SourceReport:
 
 @runtime_checkable
 class CheckableTask(Task, Protocol):
-    """A task whose sources can be looked over."""
+    """A task that can check its sources."""
 
     def check(self, source: str, *, data_root: Path | None) -> SourceReport:
-        """Read every recording and annotation of a source, whole, and collect what is wrong.
+        """Read every recording and annotation of a source completely and collect all problems.
 
         Raises:
-            ConfigError: An unknown source, or no data root where one is needed.
+            ConfigError: The source does not exist, or it needs a data root and none is given.
         """
         ...
 
 
 def check_source(task: Task, source: str, *, data_root: Path | None) -> SourceReport:
-    """Look over one of a task's sources: every problem at once, rather than the first.
+    """Check one of a task's sources and report all problems at once.
 
     Args:
         task: A registered task.
-        source: One of its sources.
-        data_root: The folder of recorded data; None for what is rendered.
+        source: Name of one of its sources.
+        data_root: Folder of the recorded data; None for rendered data.
 
     Raises:
-        ConfigError: An unknown source, no data root where one is needed, or a task that cannot be checked.
+        ConfigError: The source does not exist, it needs a data root and none is given, or the task does not
+            implement `check`.
     """
     if source not in task.sources:
         raise ConfigError(f"`data` must be one of {', '.join(task.sources)}, but got {source}")
     if not isinstance(task, CheckableTask):
-        raise ConfigError(f"a task must be able to check its data, but {task.name} is not")
+        raise ConfigError(f"to check its data, a task must implement `check`, but {task.name} does not")
     return task.check(source, data_root=data_root)

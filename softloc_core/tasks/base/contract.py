@@ -1,4 +1,4 @@
-"""The Task contract: what a task must give so that a study can name it."""
+"""The contract of a task: what it must provide so that a study can name it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from softloc_core.networks import NetworkBuilder
 __all__ = ["DataRequest", "FeatureSum", "Recording", "SourceInfo", "Task", "TaskData", "TaskRegistry"]
 
 FeatureSum = Callable[[Tensor, Tensor], Tensor]
-"""Features of two recordings at once, [*, band], from the features of each."""
+"""Return the features of two superimposed recordings, [*, band], from the features of each."""
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """One recording with its features and its annotations.
+    """One recording with its features and annotations.
 
     Attributes:
-        name: Unique within its task's data; label noise is seeded by it.
-        group: Who or what made it (player, collection, person); splits may keep groups whole.
+        name: Unique within its task's data. It seeds the label noise of the recording.
+        group: Who or what produced it (player, collection, person). Splits may keep groups together.
         features: [frame, band] float32, read-only, possibly memory-mapped.
         hop_s: Seconds between frames.
-        reference: The true events, for scoring.
-        label: The events to train on before label noise; the same as `reference` for most tasks.
-        tolerance_s: Its own tolerance where the metric sets one a recording; None for the study's.
+        reference: The true events, used for scoring.
+        label: The events to train on, before label noise. Most tasks use the `reference`.
+        tolerance_s: Tolerance of this recording in seconds, if the metric sets one for each recording. None
+            means that the study's tolerance applies.
     """
 
     name: str
@@ -46,23 +47,23 @@ class Recording:
 
     @property
     def grid(self) -> FrameGrid:
-        """The recording's frames."""
+        """The frame grid of the recording."""
         return FrameGrid(hop_s=self.hop_s, n_frames=len(self.features))
 
 
 @dataclass(frozen=True, eq=False)
 class TaskData:
-    """All that a trial reads: recordings split into train, validation and test.
+    """Everything that a trial reads: recordings split into train, validation and test.
 
     Attributes:
         task: The task's name.
         source: The data source's name.
         channel_names: Name of each class, in channel order.
         hop_s: Seconds between frames.
-        train: Recordings to train on; the only ones whose labels are ever noised.
-        validation: Recordings held out of training and of the score; may be empty.
+        train: Recordings to train on. Label noise is applied to these only.
+        validation: Recordings used neither for training nor for the score; may be empty.
         test: Recordings that are scored.
-        fingerprint: Hash of the features' and annotations' content and of the split.
+        fingerprint: Hash of the features, the annotations and the split.
     """
 
     task: str
@@ -77,15 +78,15 @@ class TaskData:
 
 @dataclass(frozen=True)
 class DataRequest:
-    """Which data a trial wants; trials with equal requests share one load.
+    """The data that a trial needs. Trials with equal requests share one load.
 
     Attributes:
         task: A registered task.
         source: One of the task's sources.
         split: One of the source's splits.
-        fold: Which part of the split is the test set, from 0; 0 where a split has one part only.
-        features: Name of the front end, see `softloc_core.features.cache`.
-        seed: Seeds the splits that are drawn and the data that is rendered.
+        fold: Index of the fold that is the test set, from 0. It is 0 for a split with a single fold.
+        features: Name of the front end, see `softloc_core.features`.
+        seed: Seed of random splits and of rendered data.
     """
 
     task: str
@@ -98,16 +99,16 @@ class DataRequest:
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """What a user must know of a data source.
+    """What a user needs to know about a data source.
 
     Attributes:
-        name: As written in a study file.
-        description: One line.
-        splits: Splits by name, the default first, each with its number of folds.
-        needs_data_root: Whether it reads recorded data from `--data-root`.
-        licence: Of the recorded data; empty for what is rendered here.
-        homepage: Where to get it.
-        channel_names: Its classes, where they are not the task's.
+        name: Name used in study files.
+        description: Description in one line.
+        splits: Number of folds of each split, by name. The first split is the default.
+        needs_data_root: Whether the source reads recorded data from `--data-root`.
+        licence: Licence of the recorded data; empty for rendered data.
+        homepage: Where to get the recorded data.
+        channel_names: Classes of the source, if they differ from the task's.
     """
 
     name: str
@@ -120,26 +121,30 @@ class SourceInfo:
 
     @property
     def default_split(self) -> str:
-        """The first split."""
+        """The name of the first split."""
         return next(iter(self.splits))
 
 
 @runtime_checkable
 class Task(Protocol):
-    """One task. A new one is a file under `tasks/` and a line in `tasks/__init__.py`.
+    """A detection task.
 
-    `softloc_core.tasks.base.source_task` has what most tasks share.
+    A new task of this package is one folder under `tasks/` and one line in `tasks/__init__.py`. A task
+    defined elsewhere is added with `TASKS.register`. `SourceTask` and its subclasses `AudioTask` and
+    `SignalTask` implement what most tasks share.
 
     Attributes:
-        name: As written in a study file.
-        description: One line.
-        channel_names: Name of each class, in channel order; a source may have others, see `SourceInfo`.
-        tolerance_s: Of the task's scores, in seconds.
-        sources: What is known of each data source, by name, the default first.
-        networks: Builders of its networks, by name, the default first.
-        auto_decoding: The decoder that `auto` stands for, by what the loss makes a network predict.
-        rates_vary: Whether a recording may be played faster or slower: frames are equal steps of time.
-        feature_sums: What two recordings at once are, by front end; those left out cannot be summed.
+        name: Name used in study files.
+        description: Description in one line.
+        channel_names: Name of each class, in channel order. A source may define others, see `SourceInfo`.
+        tolerance_s: Default tolerance of the scores, in seconds.
+        rates_vary: Whether recordings may be played faster or slower to augment them. This requires that
+            frames are equal steps of time.
+        feature_sums: How to combine the features of two superimposed recordings, by front end. Features of
+            other front ends cannot be superimposed.
+        sources: Information about each data source, by name. The first source is the default.
+        networks: Builders of the task's networks, by name. The first network is the default.
+        auto_decoding: The decoder that `auto` selects, by what the loss makes a network predict.
     """
 
     name: str
@@ -153,44 +158,72 @@ class Task(Protocol):
     auto_decoding: Mapping[str, str]
 
     def defaults(self, network: str) -> Mapping[str, Any]:
-        """TrialConfig fields that a study file need not write, for one of the task's networks."""
+        """Return the default `TrialConfig` fields for one of the task's networks."""
         ...
 
     def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:
-        """Recordings with features, from the cache where they are already there.
+        """Load the recordings with their features, from the cache if they are there.
+
+        Args:
+            request: The data to load.
+            data_root: Folder of the recorded data; None for rendered data.
+            cache_dir: Folder of the feature cache.
 
         Raises:
-            DataError: Data that is absent or cannot be used; the message names the file and the line.
-            ConfigError: A source, split, fold or front end that does not exist.
+            DataError: The data is missing or cannot be used. The message names the file and the line.
+            ConfigError: The source, split, fold or front end does not exist.
         """
         ...
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
-        """Scores of the estimated events of each test recording, by its name.
+        """Score the estimated events of the test recordings.
 
         Args:
-            data: What was loaded; its test recordings hold the reference.
-            events: The estimate of each test recording.
-            tolerance_s: Largest accepted time difference in seconds; a recording's own goes before it.
+            data: The loaded data. Its test recordings hold the reference events.
+            events: Estimated events of each test recording, by name.
+            tolerance_s: Largest accepted time difference in seconds. A recording's own tolerance takes
+                precedence.
         """
         ...
 
 
 @dataclass
 class TaskRegistry:
-    """Tasks by name."""
+    """The registered tasks by name.
+
+    Attributes:
+        tasks: The tasks by name, in the order of their registration.
+    """
 
     tasks: dict[str, Task] = field(default_factory=dict)
 
     def register(self, task: Task) -> Task:
-        """Make a task known; its name must be new."""
+        """Register a task and return it.
+
+        Raises:
+            ConfigError: A task of that name is registered already.
+        """
         if task.name in self.tasks:
-            raise ConfigError(f"task names must be unique, but {task.name} is registered already")
+            raise ConfigError(f"task names must be unique, but {task.name} is already registered")
         self.tasks[task.name] = task
         return task
 
+    def unregister(self, name: str) -> Task:
+        """Remove the task with this name and return it.
+
+        Raises:
+            ConfigError: No task of that name is registered.
+        """
+        task = self.get(name)
+        del self.tasks[name]
+        return task
+
     def get(self, name: str) -> Task:
-        """The task of that name."""
+        """Return the task with this name.
+
+        Raises:
+            ConfigError: No task of that name is registered.
+        """
         if name not in self.tasks:
             raise ConfigError(f"`task` must be one of {', '.join(sorted(self.tasks))}, but got {name}")
         return self.tasks[name]

@@ -1,4 +1,4 @@
-"""Settings that most tasks share; a task states what differs, and what depends on its networks."""
+"""Defaults that most tasks share. A task defines what differs and what depends on its networks."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ COMMON_DEFAULTS: Mapping[str, Any] = {
     "decoding_options": (),
     "ensemble_options": (),
 }
-"""What holds wherever a task, or one of its networks, says nothing else."""
+"""Defaults that apply unless a task or one of its networks overrides them."""
 
 STEADY_TRAINING: Mapping[str, Any] = {
     "learning_rate_schedule": "constant",
     "weight_averaging": 0.0,
     "weight_decay": 0.0,
 }
-"""How the papers' networks are trained: one learning rate from start to end, the last weights taken."""
+"""Training of the papers' networks: a constant learning rate, and the final weights are used."""

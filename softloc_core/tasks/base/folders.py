@@ -1,4 +1,4 @@
-"""Folders of recordings with an annotation each: pairing them, and finding all that is wrong with them."""
+"""Data sets in folders, with one annotation file per recording."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ __all__ = ["AnnotatedFolder", "FilePair", "FolderSource"]
 
 
 class ReadAnnotation(Protocol):
-    """A reader of one data set's annotations."""
+    """Reads the annotation files of one data set."""
 
     def __call__(self, path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
-        """Events, and one error for each that cannot be used."""
+        """Return the events, and one error for each event that cannot be used."""
         ...
 
 
 @dataclass(frozen=True)
 class FilePair:
-    """A recording and its annotation."""
+    """The files of a recording and its annotation."""
 
     name: str
     audio: Path
@@ -49,14 +49,15 @@ class AnnotatedFolder:
     """The layout of a data set.
 
     Attributes:
-        audio: Pattern of the recordings' paths below the root, `*` standing for the name.
-        annotation: The same of the annotations.
-        read: Reads an annotation.
+        audio: Pattern of the paths of the recordings below the root. The `*` in the file name stands for the
+            name of the recording.
+        annotation: The same pattern for the annotations.
+        read: Reads an annotation file.
         channel_names: Classes that are kept, in channel order.
-        group: Whom a name belongs to; raises DataError for a name that the data set does not have.
-        skip: Whether a name is left alone.
-        audio_alternatives: Patterns of recordings in other formats, read where the first finds none.
-        named_folders: How many of the folders below the root are part of a name.
+        group: Returns the group of a recording name. Raises DataError if the data set has no such recording.
+        skip: Returns whether to ignore a name.
+        audio_alternatives: Patterns of recordings in other formats, used if `audio` matches no file.
+        named_folders: Number of folders below the root that are part of a name.
     """
 
     audio: str
@@ -70,16 +71,16 @@ class AnnotatedFolder:
 
     @property
     def layout(self) -> str:
-        """What a data root must hold, for messages."""
+        """The files that a data root must contain, for messages."""
         others = "".join(f" (or {Path(pattern).suffix})" for pattern in self.audio_alternatives)
         return f"{self.audio}{others} and {self.annotation}"
 
     def pairs(self, data_root: Path | None) -> tuple[dict[str, FilePair], list[DataError]]:
-        """Complete pairs by name, in the order of names, and what is wrong with the others.
+        """Return the complete pairs sorted by name, and the problems of incomplete ones.
 
         Raises:
-            ConfigError: No root was given.
-            DataError: It does not exist or holds nothing of that layout.
+            ConfigError: `data_root` is None.
+            DataError: `data_root` does not exist or contains no file of this layout.
         """
         root = self._root(data_root)
         annotation = self._files(root, self.annotation)
@@ -87,17 +88,17 @@ class AnnotatedFolder:
         for pattern in (self.audio, *self.audio_alternatives):
             audio = {**self._files(root, pattern), **audio}
         if not audio and not annotation:
-            raise DataError(f"`--data-root` must hold {self.layout}, but got neither in {root}")
+            raise DataError(f"`--data-root` must contain {self.layout}, but got neither in {root}")
         names = sorted({*audio, *annotation})
         pairs, problems = collect(names, lambda name: self._pair(name, audio.get(name), annotation.get(name)))
         return {pair.name: pair for pair in pairs}, problems
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None) -> Scan[AudioRecording]:
-        """Those recordings, or all, with their events, and everything that is wrong with them.
+        """Read the named recordings, or all of them, with their events and all problems.
 
         Raises:
-            ConfigError: No root was given.
-            DataError: It does not exist or holds nothing of that layout.
+            ConfigError: `data_root` is None.
+            DataError: `data_root` does not exist or contains no file of this layout.
         """
         pairs, problems = self.pairs(data_root)
         chosen = pairs if names is None else names
@@ -105,13 +106,15 @@ class AnnotatedFolder:
 
     def _root(self, data_root: Path | None) -> Path:
         if data_root is None:
-            raise ConfigError(f"`--data-root` must name the folder that holds {self.layout}, but got none")
+            raise ConfigError(f"`--data-root` must name the folder that contains {self.layout}, but got none")
         if not data_root.is_dir():
-            raise DataError(f"`--data-root` must be a folder that holds {self.layout}, but got {data_root}")
+            raise DataError(
+                f"`--data-root` must be a folder that contains {self.layout}, but got {data_root}"
+            )
         return data_root
 
     def _files(self, root: Path, pattern: str) -> dict[str, Path]:
-        """A pattern's files by name."""
+        """Return the files that match a pattern, by recording name."""
         before, after = Path(pattern).name.split("*")
         found = {}
         for path in root.glob(pattern):
@@ -131,7 +134,7 @@ class AnnotatedFolder:
         return FilePair(name, audio, annotation)
 
     def _recording(self, pair: FilePair) -> tuple[AudioRecording, list[DataError]]:
-        """One recording, and what is wrong with its annotation."""
+        """Return a recording and the problems of its annotation."""
         audio = AudioFile(pair.audio)
         events, problems = self.read(pair.annotation, duration_s=audio.duration_s)
         kept = named_events(events, channel_names=self.channel_names, duration_s=audio.duration_s)
@@ -140,22 +143,22 @@ class AnnotatedFolder:
 
 
 class FolderSource:
-    """A data source whose recordings are those of a folder.
+    """Base class of data sources that read an annotated folder.
 
     Attributes:
-        info: What a user must know of it.
-        folder: Its layout.
+        info: What a user needs to know about the source.
+        folder: Layout of the folder.
     """
 
     info: SourceInfo
     folder: AnnotatedFolder
 
     def complete_names(self, data_root: Path | None) -> tuple[str, ...]:
-        """Names of the recordings, in order.
+        """Return the sorted names of the recordings.
 
         Raises:
-            ConfigError: No root was given.
-            DataError: It cannot be used, or a recording or an annotation is alone.
+            ConfigError: `data_root` is None.
+            DataError: The folder cannot be used, or a recording or an annotation has no counterpart.
         """
         pairs, problems = self.folder.pairs(data_root)
         if problems:
@@ -165,15 +168,18 @@ class FolderSource:
     def random_or_group_out(
         self, request: DataRequest, data_root: Path | None, *, groups: Sequence[str]
     ) -> SplitNames:
-        """The split `random`, drawn from the request's seed over the names; under others, a group tests.
+        """Return a random split, or a split that tests on one group.
+
+        The split `random` is drawn from the request's seed. It depends on the sorted names only. Every other
+        split tests on the group that the fold selects and trains on all other groups.
 
         Args:
-            request: Its fold chooses the group.
-            data_root: The folder of recorded data.
+            request: The requested split, fold and seed.
+            data_root: Folder of the recorded data.
             groups: All groups, in the order of the folds.
 
         Raises:
-            DataError: There are too few recordings, or one lacks its annotation.
+            DataError: There are too few recordings, or a recording has no annotation.
         """
         names = self.complete_names(data_root)
         if request.split == "random":
@@ -184,5 +190,5 @@ class FolderSource:
         return checked_split(request, split, data_root)
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """Recordings with their events; `seed` plays no part."""
+        """Read the named recordings, or all of them, with their events. The seed is not used."""
         return self.folder.scan(data_root, names=names)

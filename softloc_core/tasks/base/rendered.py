@@ -1,4 +1,4 @@
-"""What rendered sources share: keys and random numbers that follow from words, numbered names, splits."""
+"""What rendered sources share: keys and generators derived from words, numbered names and splits."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ N_TRAINING_FOLDS = 3
 
 
 def key_of(*words: object) -> str:
-    """SHA-256 of the words, hexadecimal: the same words, the same key, on every machine."""
+    """Return the hexadecimal SHA-256 of the words. Equal words have equal keys on every machine."""
     return hashlib.sha256(" ".join(map(str, words)).encode()).hexdigest()
 
 
 def generator_of(*words: object) -> np.random.Generator:
-    """Random numbers that follow from the words, so that a change to one purpose leaves the others alone."""
+    """Return a generator seeded by the words, so that a change to one purpose does not affect the others."""
     return np.random.default_rng(int(key_of(*words)[:16], 16))
 
 
 def numbered_names(*, train: int, validation: int = 0, test: int) -> SplitNames:
-    """Names of so many recordings of each part, as `train_00`."""
+    """Return numbered names such as `train_00` for the given number of recordings in each part."""
     numbers = {"train": train, "validation": validation, "test": test}
     return SplitNames(
         **{part: tuple(f"{part}_{k:02d}" for k in range(number)) for part, number in numbers.items()}
@@ -44,7 +44,7 @@ def numbered_names(*, train: int, validation: int = 0, test: int) -> SplitNames:
 
 
 def rendered_info(description: str, *splits: str, channel_names: tuple[str, ...] = ()) -> SourceInfo:
-    """What is known of a rendered source: its own splits in one part each, and `train_cv` in three."""
+    """Describe a rendered source with the given splits of one fold each and `train_cv` with three folds."""
     return SourceInfo(
         name="synthetic",
         description=description,
@@ -56,13 +56,13 @@ def rendered_info(description: str, *splits: str, channel_names: tuple[str, ...]
 
 @dataclass(frozen=True)
 class RenderedAudio:
-    """A sound recording that follows from its name and a seed; a concrete one says how it sounds.
+    """A sound recording determined by its name and a seed. Subclasses implement `load`.
 
     Attributes:
         name: One of the source's names.
-        seed: Of the whole source.
-        kind: What is rendered, in a word.
-        version: Of the renderer; a new one for every change that is heard.
+        seed: Seed of the whole source.
+        kind: One word for what is rendered.
+        version: Version of the renderer. Every audible change needs a new version.
         length_s: Length in seconds.
     """
 
@@ -74,7 +74,7 @@ class RenderedAudio:
 
     @property
     def content_key(self) -> str:
-        """Hash of what decides the samples: the renderer's version, the seed, the name."""
+        """Hash of what determines the samples: the renderer's version, the seed and the name."""
         return key_of(self.kind, self.version, self.seed, self.name)
 
     @property
@@ -83,16 +83,18 @@ class RenderedAudio:
         return self.length_s
 
     def _generator(self, purpose: str) -> np.random.Generator:
-        """Random numbers of one purpose."""
+        """Return the random generator for one purpose."""
         return generator_of(self.seed, self.name, purpose)
 
 
 class RenderedSource(Generic[Found]):
-    """Recordings that follow from their names and a seed: nothing to read, so nothing can be wrong.
+    """Base class of sources whose recordings are determined by their names and a seed.
+
+    Such a source reads no files, so its scans never report problems.
 
     Attributes:
-        info: What a user must know of it.
-        names: Recordings of each part of its default split.
+        info: What a user needs to know about the source.
+        names: Recordings of each part of the default split.
     """
 
     info: SourceInfo
@@ -100,21 +102,24 @@ class RenderedSource(Generic[Found]):
 
     @property
     def every_name(self) -> tuple[str, ...]:
-        """Names of all its recordings."""
+        """The names of all recordings."""
         return self.names.all
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """The default, or `train_cv`: the training recordings dealt into folds, the others left alone."""
+        """Return the default split or a fold of `train_cv`, which divides the training recordings into folds.
+
+        `train_cv` never uses the validation and test recordings of the default split.
+        """
         if request.split == "train_cv":
             n_folds = self.info.splits["train_cv"]
             return training_folds(self.names.train, fold=request.fold, n_folds=n_folds)
         return self.names
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[Found]:
-        """The recordings; `data_root` plays no part."""
+        """Render the named recordings, or all of them. The data root is not used."""
         chosen = self.every_name if names is None else names
         return Scan(tuple(self.recording(name, seed) for name in chosen), ())
 
     def recording(self, name: str, seed: int) -> Found:
-        """The recording of that name."""
+        """Return the recording with this name."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""What tasks share: sources by name, defaults, loading, checking, scoring."""
+"""What tasks over data sources share: defaults, loading, checking and scoring."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ logger = logging.getLogger(__name__)
 
 
 class SourceTask(Generic[Found]):
-    """A task over sources; a concrete one states the attributes and inherits the rest.
+    """Base class of tasks over data sources. Subclasses define the attributes and inherit the methods.
 
     Attributes:
-        name: As written in a study file.
-        description: One line.
-        channel_names: Name of each class, in channel order; a source may have others, see `SourceInfo`.
-        tolerance_s: Of the task's scores, in seconds.
-        networks: Builders of the task's networks by name, the default first.
-        auto_decoding: The decoder that `auto` stands for, by what the loss makes a network predict.
-        rates_vary: Whether a recording may be played faster or slower.
-        feature_sums: What two recordings at once are, by front end; those left out cannot be summed.
-        shared_defaults: Where the task differs from `COMMON_DEFAULTS`, whatever the network.
-        network_defaults: What depends on the network, by its name.
-        sources: What is known of each source, by name.
+        name: Name used in study files.
+        description: Description in one line.
+        channel_names: Name of each class, in channel order. A source may define others, see `SourceInfo`.
+        tolerance_s: Default tolerance of the scores, in seconds.
+        networks: Builders of the task's networks, by name. The first network is the default.
+        auto_decoding: The decoder that `auto` selects, by what the loss makes a network predict.
+        rates_vary: Whether recordings may be played faster or slower to augment them.
+        feature_sums: How to combine the features of two superimposed recordings, by front end. Features of
+            other front ends cannot be superimposed.
+        shared_defaults: Defaults that differ from `COMMON_DEFAULTS` for all networks of the task.
+        network_defaults: Further defaults of each network, by name.
+        sources: Information about each source, by name.
     """
 
     name: str
@@ -55,15 +56,27 @@ class SourceTask(Generic[Found]):
     network_defaults: Mapping[str, Mapping[str, Any]]
 
     def __init__(self, sources: Sequence[Source[Found]]) -> None:
-        """Take the task's sources, the default one first."""
+        """Create the task from its sources. The first source is the default."""
         self._sources = {source.info.name: source for source in sources}
         self.sources: Mapping[str, SourceInfo] = {name: source.info for name, source in self._sources.items()}
 
-    def defaults(self, network: str) -> Mapping[str, Any]:
-        """TrialConfig fields that a study file need not write; the split is the source's `default_split`.
+    def source(self, name: str) -> Source[Found]:
+        """Return the data source with this name.
 
         Raises:
-            ConfigError: The network is none of the task's.
+            ConfigError: The task has no source of that name.
+        """
+        if name not in self._sources:
+            raise ConfigError(f"`data` must be one of {', '.join(self._sources)}, but got {name}")
+        return self._sources[name]
+
+    def defaults(self, network: str) -> Mapping[str, Any]:
+        """Return the default `TrialConfig` fields for one of the task's networks.
+
+        The default split is not among them. It depends on the source, see `SourceInfo.default_split`.
+
+        Raises:
+            ConfigError: The task has no network of that name.
         """
         if network not in self.networks:
             raise ConfigError(f"`network` must be one of {', '.join(self.networks)}, but got {network}")
@@ -71,14 +84,19 @@ class SourceTask(Generic[Found]):
         return {**given, "tolerance_s": self.tolerance_s, "task": self.name, "network": network}
 
     def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:
-        """Recordings with features, from the cache where they are already there.
+        """Load the recordings with their features, from the cache if they are there.
+
+        Args:
+            request: The data to load.
+            data_root: Folder of the recorded data; None for rendered data.
+            cache_dir: Folder of the feature cache.
 
         Raises:
-            DataError: Data that is absent or cannot be used; the message names the file and the line.
-            ConfigError: A source, split, fold or front end that does not exist, or no data root.
+            DataError: The data is missing or cannot be used. The message names the file and the line.
+            ConfigError: The source, split, fold or front end does not exist, or there is no data root.
         """
         reader = self._reader(request, cache_dir)
-        source = self._source(request)
+        source = self._requested_source(request)
         split = source.split(request, data_root)
         scan = source.scan(data_root, names=split.all, seed=request.seed)
         if scan.problems:
@@ -98,30 +116,38 @@ class SourceTask(Generic[Found]):
         )
 
     def check(self, source: str, *, data_root: Path | None) -> SourceReport:
-        """Read every recording and annotation of a source, whole, and collect what is wrong.
+        """Read every recording and annotation of a source completely and collect all problems.
 
         Raises:
-            ConfigError: An unknown source, or no data root where one is needed.
+            ConfigError: The source does not exist, or it needs a data root and none is given.
         """
-        info = self._info(source)
+        checked = self.source(source)
+        info = checked.info
         request = DataRequest(self.name, source, info.default_split, fold=0, features="", seed=0)
         names = info.channel_names or self.channel_names
         recordings: list[RecordingSummary] = []
         problems: list[str] = []
         try:
-            scan = self._sources[source].scan(data_root, names=None, seed=request.seed)
+            scan = checked.scan(data_root, names=None, seed=request.seed)
             problems.extend(str(problem) for problem in scan.problems)
             recordings.extend(_summary(found, names) for found in scan.recordings)
             if info.needs_data_root:
                 unreadable = [found.unreadable() for found in scan.recordings]
                 problems.extend(str(problem) for problem in unreadable if problem is not None)
-            self._sources[source].split(request, data_root)
+            checked.split(request, data_root)
         except DataError as problem:
             problems.append(str(problem))
         return SourceReport(self.name, source, tuple(recordings), tuple(dict.fromkeys(problems)))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
-        """Scores of the estimated events of each test recording, pooled over recordings and classes."""
+        """Score the estimated events of the test recordings, pooled over recordings and classes.
+
+        Args:
+            data: The loaded data. Its test recordings hold the reference events.
+            events: Estimated events of each test recording, by name.
+            tolerance_s: Largest accepted time difference in seconds. A recording's own tolerance takes
+                precedence.
+        """
         return score_events(
             ((recording.reference, events[recording.name]) for recording in data.test),
             channel_names=data.channel_names,
@@ -129,18 +155,13 @@ class SourceTask(Generic[Found]):
         )
 
     def _reader(self, request: DataRequest, cache_dir: Path) -> RecordingReader[Found]:
-        """What turns that which a source found into recordings."""
+        """Return the reader that turns what the source found into recordings with features."""
         raise NotImplementedError
 
-    def _info(self, source: str) -> SourceInfo:
-        """What is known of a source."""
-        if source not in self.sources:
-            raise ConfigError(f"`data` must be one of {', '.join(self.sources)}, but got {source}")
-        return self.sources[source]
-
-    def _source(self, request: DataRequest) -> Source[Found]:
-        """The source a request names, its split and fold checked."""
-        splits = self._info(request.source).splits
+    def _requested_source(self, request: DataRequest) -> Source[Found]:
+        """Return the requested source after validating the split and the fold."""
+        source = self.source(request.source)
+        splits = source.info.splits
         if request.split not in splits:
             raise ConfigError(f"`split` must be one of {', '.join(splits)}, but got {request.split}")
         if not 0 <= request.fold < splits[request.split]:
@@ -148,26 +169,26 @@ class SourceTask(Generic[Found]):
             raise ConfigError(
                 f"`fold` of the split {request.split} must be 0 to {last}, but got {request.fold}"
             )
-        return self._sources[request.source]
+        return source
 
 
 class RecordingReader(Generic[Found]):
-    """Makes recordings of what a source found."""
+    """Turns the recordings that a source found into recordings with features."""
 
     def recording(self, found: Found) -> Recording:
-        """The recording as training reads it."""
+        """Return the recording as training reads it."""
         raise NotImplementedError
 
     def key(self, found: Found) -> str:
-        """Hash of what decides its features."""
+        """Return a hash of everything that determines the features."""
         raise NotImplementedError
 
     def log(self, what: str) -> None:
-        """Say what was done."""
+        """Log a summary of the loaded data; `what` names the data."""
 
 
 class AudioTask(SourceTask[AudioRecording]):
-    """A task over sound recordings; features come from `softloc_core.features` and are cached on disk."""
+    """Base class of tasks over sound. The features are cached on disk."""
 
     feature_sums: Mapping[str, FeatureSum] = {name: bands.sum_of for name, bands in FRONT_ENDS.items()}
 
@@ -197,10 +218,10 @@ class _AudioReader(RecordingReader[AudioRecording]):
 
 
 class SignalTask(SourceTask[SignalRecording]):
-    """A task over signals that are no sound; their features are made in memory.
+    """Base class of tasks over other signals, whose features are computed in memory.
 
     Attributes:
-        front_ends: Names of the front ends that its recordings know, the default first.
+        front_ends: Names of the front ends that the recordings support. The first one is the default.
     """
 
     front_ends: tuple[str, ...] = ("plain",)
@@ -235,13 +256,13 @@ class _SignalReader(RecordingReader[SignalRecording]):
 
 
 def _summary(found: Found, channel_names: Sequence[str]) -> RecordingSummary:
-    """What a user is told of a recording."""
+    """Return the summary of a recording for the user."""
     n_events = {name: len(found.reference.channel_time_s(index)) for index, name in enumerate(channel_names)}
     return RecordingSummary(found.name, found.group, found.reference.duration_s, n_events)
 
 
 def _fingerprint(split: SplitNames, recordings: Mapping[str, Recording], keys: Mapping[str, str]) -> str:
-    """SHA-256 over the features' keys, the annotations and the split; neither paths nor dates."""
+    """Return the SHA-256 of the feature keys, the annotations and the split, without paths and dates."""
     content = {
         "split": {"train": split.train, "validation": split.validation, "test": split.test},
         "recordings": {name: [keys[name], *_annotation(recording)] for name, recording in recordings.items()},
@@ -250,7 +271,7 @@ def _fingerprint(split: SplitNames, recordings: Mapping[str, Recording], keys: M
 
 
 def _annotation(recording: Recording) -> list[Any]:
-    """What was annotated, as plain values; a label of its own and a tolerance only where there is one."""
+    """Return the annotation as plain values, with a separate label and a tolerance only if there is one."""
     plain: list[Any] = [recording.reference.time_s.tolist(), recording.reference.channel.tolist()]
     if recording.label is not recording.reference:
         plain += [recording.label.time_s.tolist(), recording.label.channel.tolist()]

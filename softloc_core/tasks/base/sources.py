@@ -1,4 +1,4 @@
-"""What every data source gives, before features: recordings with their events, splits, problems met."""
+"""What every data source provides: recordings with their events, splits, and the problems found."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ __all__ = [
 
 
 TimedClass = tuple[float, str]
-"""Time of an annotated event in seconds, and the name of its class."""
+"""The time of an annotated event in seconds and the name of its class."""
 
 
 class FoundRecording(Protocol):
-    """A recording that a source found, whatever it is made of."""
+    """A recording that a source found, before its features are computed."""
 
     @property
     def name(self) -> str:
@@ -49,16 +49,16 @@ class FoundRecording(Protocol):
 
     @property
     def group(self) -> str:
-        """Who or what made it."""
+        """Who or what produced it."""
         ...
 
     @property
     def reference(self) -> EventList:
-        """Its true events, which are scored; they know its duration."""
+        """The true events, used for scoring, with the duration of the recording."""
         ...
 
     def unreadable(self) -> DataError | None:
-        """What only shows when all of it is read, or None."""
+        """Read the whole recording and return the error if that fails, or None."""
         ...
 
 
@@ -68,10 +68,10 @@ class AudioRecording:
 
     Attributes:
         name: Unique within its source.
-        group: Performer, collection or instrument that it comes from.
-        audio: Its samples.
-        reference: Its events, which are scored.
-        label: The events to train on before label noise; None where they are those that are scored.
+        group: The performer, collection or instrument that it belongs to.
+        audio: The samples.
+        reference: The true events, used for scoring.
+        label: The events to train on, before label noise; None to train on the `reference`.
     """
 
     name: str
@@ -81,7 +81,7 @@ class AudioRecording:
     label: EventList | None = None
 
     def unreadable(self) -> DataError | None:
-        """What only shows when the samples are read."""
+        """Read all samples and return the error if that fails, or None."""
         try:
             self.audio.load()
         except DataError as problem:
@@ -91,18 +91,18 @@ class AudioRecording:
 
 @dataclass(frozen=True, eq=False)
 class SignalRecording:
-    """A recording of any other kind, its features at hand or made from what is.
+    """A recording of any other kind of signal.
 
     Attributes:
         name: Unique within its source.
-        group: Person, record or video that it comes from.
+        group: The person, record or video that it belongs to.
         hop_s: Seconds between frames.
-        features: Makes the features of a named front end, [frame, band] float32.
-        content_key: Hash of what the features are made from.
-        reference: Its true events, which are scored.
-        label: The events to train on before label noise; None where they are those that are scored.
-        tolerance_s: Its own tolerance where the metric sets one a recording, in seconds; None for the
-            study's.
+        features: Returns the features of the named front end, [frame, band] float32.
+        content_key: Hash of the data that the features are computed from.
+        reference: The true events, used for scoring.
+        label: The events to train on, before label noise; None to train on the `reference`.
+        tolerance_s: Tolerance of this recording in seconds, if the metric sets one for each recording. None
+            means that the study's tolerance applies.
     """
 
     name: str
@@ -115,7 +115,7 @@ class SignalRecording:
     tolerance_s: float | None = None
 
     def unreadable(self) -> DataError | None:
-        """Nothing: all of it has been read."""
+        """Return None, because the whole recording has already been read."""
         return None
 
 
@@ -126,7 +126,7 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Scan(Generic[Found]):
-    """What a source found: the recordings that can be used, and one error for everything that cannot."""
+    """The result of reading a source: the usable recordings, and one error for each problem."""
 
     recordings: tuple[Found, ...]
     problems: tuple[DataError, ...]
@@ -134,7 +134,7 @@ class Scan(Generic[Found]):
 
 @dataclass(frozen=True)
 class SplitNames:
-    """Names of the recordings of each part."""
+    """The names of the recordings in each part."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -147,34 +147,47 @@ class SplitNames:
 
 
 class Source(Protocol[Found]):
-    """One data source of a task."""
+    """One data source of a task.
+
+    Attributes:
+        info: What a user needs to know about the source.
+    """
 
     info: SourceInfo
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Which recordings a request reads, from the names alone where that can be.
+        """Return the names of the recordings in each part, without reading the recordings if possible.
 
         Raises:
-            DataError: There are too few recordings, or one lacks its annotation.
+            DataError: There are too few recordings, or a recording has no annotation.
         """
         ...
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[Found]:
-        """Those recordings, or all of them, with everything that is wrong with them.
+        """Read the named recordings, or all of them, and collect all problems.
 
-        With `names` the problems are of those recordings alone.
+        Args:
+            data_root: Folder of the recorded data; None for rendered data.
+            names: The recordings to read; None for all. Problems of other recordings need not be reported.
+            seed: Seed of rendered data.
         """
         ...
 
 
 def training_folds(names: tuple[str, ...], *, fold: int, n_folds: int) -> SplitNames:
-    """Training recordings dealt in turn into folds, one of which is scored: to choose settings by."""
+    """Return one fold of a cross-validation within the training recordings, for choosing settings.
+
+    Recordings are assigned to folds in turn. The given fold is the test set, all others are for training.
+    """
     test = names[fold::n_folds]
     return SplitNames(train=tuple(name for name in names if name not in test), validation=(), test=test)
 
 
 def random_split(names: Sequence[str], rng: np.random.Generator) -> SplitNames:
-    """Shares of 70, 15 and 15 % to train, validate and test, the first two cut down to whole recordings."""
+    """Return a random split of 70 % for training, 15 % for validation and the rest for testing.
+
+    The first two sizes are rounded down to whole recordings.
+    """
     shuffled = tuple(names[index] for index in rng.permutation(len(names)))
     n_train, n_validation = int(0.70 * len(names)), int(0.15 * len(names))
     return SplitNames(
@@ -185,15 +198,15 @@ def random_split(names: Sequence[str], rng: np.random.Generator) -> SplitNames:
 
 
 def checked_split(request: DataRequest, split: SplitNames, where: object) -> SplitNames:
-    """The split, if it can be used.
+    """Return the split if it can be used.
 
     Raises:
-        DataError: A part that must hold recordings is empty.
+        DataError: The training or the test part is empty.
     """
     for part in ("train", "test"):
         if not getattr(split, part):
             needs = f"fold {request.fold} of the split {request.split} needs a recording to {part}"
-            raise DataError(f"{needs}, but got none of {len(split.all)} in {where}")
+            raise DataError(f"{needs}, but got none of {len(split.all)} recordings in {where}")
     return split
 
 
@@ -203,29 +216,29 @@ def read_all(
     *,
     problems: Iterable[DataError] = (),
 ) -> tuple[list[Made], list[DataError]]:
-    """What was read of each item, with everything that is wrong, both in order.
+    """Read all items and return their contents and all problems, both in order.
 
     Args:
-        items: What there is to read.
-        read: Gives what an item holds and what is wrong with parts of it; raises DataError where nothing of
-            it can be used.
-        problems: What was met before; they stand first.
+        items: The items to read.
+        read: Returns the content of an item and the problems of its parts. Raises DataError if the whole item
+            cannot be used.
+        problems: Problems found earlier. They come first in the result.
     """
-    made: list[Made] = []
-    met = list(problems)
+    contents: list[Made] = []
+    found = list(problems)
     for item in items:
         try:
-            content, faults = read(item)
+            content, of_parts = read(item)
         except DataError as problem:
-            met.append(problem)
+            found.append(problem)
             continue
-        made.append(content)
-        met.extend(faults)
-    return made, met
+        contents.append(content)
+        found.extend(of_parts)
+    return contents, found
 
 
 def collect(items: Iterable[Item], use: Callable[[Item], Made]) -> tuple[list[Made], list[DataError]]:
-    """What `use` makes of each item, and what is wrong with those that it refuses, both in order."""
+    """Apply `use` to each item and return its results and its errors, both in order."""
     return read_all(items, lambda item: (use(item), ()))
 
 
@@ -235,20 +248,20 @@ def scan_of(
     *,
     problems: Iterable[DataError] = (),
 ) -> Scan[Found]:
-    """The recordings of those names, with everything that is wrong with them; see `read_all`."""
-    recordings, met = read_all(names, read, problems=problems)
-    return Scan(tuple(recordings), tuple(met))
+    """Read the named recordings and collect all problems; see `read_all`."""
+    recordings, found = read_all(names, read, problems=problems)
+    return Scan(tuple(recordings), tuple(found))
 
 
 def plain_features(features: NDArray[np.float32]) -> Callable[[str], NDArray[np.float32]]:
-    """Gives copies of features whose only front end takes them as they are."""
+    """Return the `features` of a recording whose only front end copies them unchanged."""
     return lambda front_end: features.copy()
 
 
 def named_events(
     events: Iterable[TimedClass], *, channel_names: Sequence[str], duration_s: float
 ) -> EventList:
-    """Events of the named classes as an event list; those of other classes are left out."""
+    """Return the events of the named classes as an event list. Events of other classes are left out."""
     kept = [(time_s, channel_names.index(name)) for time_s, name in events if name in channel_names]
     times = np.array([time_s for time_s, _ in kept], dtype=np.float64)
     return EventList(times, np.array([channel for _, channel in kept], dtype=np.int64), duration_s)

@@ -1,4 +1,4 @@
-"""Digits on canvases, learned from counts alone."""
+"""Localization of handwritten digits, learned from counts only."""
 
 from softloc_core.tasks.digits.canvases import WINDOW_PX
 from softloc_core.tasks.digits.images import FIELD_PX, embedded_digits, mnist_digits

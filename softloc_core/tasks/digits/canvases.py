@@ -1,4 +1,4 @@
-"""Pictures of several handwritten digits, made on the spot, and their sequences of windows."""
+"""Rendered pictures of several handwritten digits, and their sequences of windows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 CANVAS_PX = 64
 WINDOW_PX = 32
 HOP_S = 1.0
-"""A step along the curve stands for a second."""
+"""Nominal seconds per step along the curve."""
 MAX_DIGITS = 3
 _INK = 32
 _TRIES = 200
@@ -38,13 +38,13 @@ _HALF = "_half"
 
 @dataclass(frozen=True, eq=False)
 class Canvas:
-    """A picture with its digits.
+    """A picture of one to three digits.
 
     Attributes:
         name: Unique within its source.
-        pixel: [row, column] uint8.
-        digit: [digit] classes.
-        centre_px: [digit, (row, column)] centres of the boxes around their ink, in pixels.
+        pixel: [row, column] uint8 grey values.
+        digit: [digit] class of each digit.
+        centre_px: [digit, (row, column)] centres of the digits' bounding boxes in pixels.
     """
 
     name: str
@@ -54,28 +54,29 @@ class Canvas:
 
     @property
     def group(self) -> str:
-        """Each canvas is its own."""
+        """The name, because each canvas is its own group."""
         return self.name
 
     @cached_property
     def reference(self) -> EventList:
-        """The digits along the default curve; data checks count them."""
+        """The digits along the default curve, which data checks count."""
         return self.along(next(iter(CURVES)))[0]
 
     @property
     def content_key(self) -> str:
-        """Hash of the picture."""
+        """Hash of the pixels."""
         return hashlib.sha256(self.pixel.tobytes()).hexdigest()
 
     def unreadable(self) -> DataError | None:
-        """Nothing: it has been made."""
+        """Return None, because rendered canvases need not be read."""
         return None
 
     def along(self, curve: str) -> tuple[EventList, NDArray[np.float64]]:
-        """The digits as events, each at the step whose cell is nearest to its centre.
+        """Return the digits as events, each at the step whose cell is nearest to the digit's centre.
 
         Returns:
-            The events, and the digits' centres in the events' order, [event, (row, column)] in pixels.
+            The events, and the centres of the digits in the order of the events, [event, (row, column)] in
+            pixels.
         """
         frame_px = CURVES[curve].centre_px(CANVAS_PX)
         distance = np.linalg.norm(self.centre_px[:, None] - frame_px[None], axis=2)
@@ -87,11 +88,11 @@ class Canvas:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class PictureRecording(Recording):
-    """A picture as a sequence of windows, with the places that a score needs.
+    """A picture as a sequence of windows, with the positions that scores need.
 
     Attributes:
         frame_px: [frame, (row, column)] centre of each window in pixels.
-        event_px: [event, (row, column)] centre of the box of each of the reference's events in pixels.
+        event_px: [event, (row, column)] centre of the bounding box of each reference event in pixels.
     """
 
     frame_px: NDArray[np.float64]
@@ -99,9 +100,11 @@ class PictureRecording(Recording):
 
 
 def draw_canvas(name: str, images: DigitImages, *, seed: int) -> Canvas:
-    """One to three digits at random places, their boxes apart; a canvas follows from its name and the seed.
+    """Draw one to three digits at random positions with separate bounding boxes.
 
-    Source: LoCo paper, section 8.2, which gives neither the canvas's size nor the number of digits.
+    The canvas is determined by its name, the images and the seed.
+
+    Source: LoCo paper, section 8.2, which states neither the size of the canvas nor the number of digits.
     """
     rng = generator_of("canvas", seed, name)
     n_digits = int(rng.integers(1, MAX_DIGITS + 1))
@@ -121,7 +124,7 @@ def draw_canvas(name: str, images: DigitImages, *, seed: int) -> Canvas:
 
 
 def _cropped(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The box around a digit's ink."""
+    """Crop an image to the bounding box of the digit."""
     ink = image > _INK
     rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
@@ -130,7 +133,7 @@ def _cropped(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _places(shapes: list[tuple[int, ...]], rng: np.random.Generator) -> list[tuple[int, int]] | None:
-    """Upper left corners of boxes that do not touch, or None when none were found."""
+    """Draw upper left corners of boxes that do not touch. Return None if no attempt succeeds."""
     size = np.array(shapes)
     for _ in range(_TRIES):
         corner = np.array([rng.integers(0, CANVAS_PX - np.array(shape) + 1) for shape in shapes])
@@ -143,17 +146,19 @@ def _places(shapes: list[tuple[int, ...]], rng: np.random.Generator) -> list[tup
 
 
 def curve_of(features: str) -> str:
-    """The curve that a front end's name begins with."""
+    """Return the curve that the name of a front end starts with."""
     return features.removesuffix(_HALF)
 
 
 def windows(pixel: NDArray[np.uint8], features: str) -> NDArray[np.float32]:
-    """Windows around each cell of a curve, in its order, [frame, band] float32 in 0 to 1.
+    """Return the windows around the cells of a curve, [frame, band] float32 in 0 to 1.
+
+    The area outside the canvas is background.
 
     Args:
         pixel: The canvas, [row, column].
-        features: `<curve>`: windows of 32 x 32 pixels, 1024 bands; `<curve>_half`: the same at half the
-            resolution, 256 bands. Beyond the canvas there is background.
+        features: `<curve>` for windows of 32 x 32 pixels (1024 bands), or `<curve>_half` for the same windows
+            at half the resolution (256 bands).
     """
     centre = np.floor(CURVES[curve_of(features)].centre_px(pixel.shape[0])).astype(np.int64)
     padded = np.pad(pixel, WINDOW_PX // 2)

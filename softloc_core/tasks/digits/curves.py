@@ -1,4 +1,4 @@
-"""Space-filling curves: orders in which the cells of a square are visited, once each."""
+"""Space-filling curves, which visit each cell of a square once."""
 
 from __future__ import annotations
 
@@ -16,16 +16,21 @@ Cells = NDArray[np.int64]
 
 
 def hilbert(side: int) -> Cells:
-    """Hilbert's curve over a square whose side is a power of two, [cell, (row, column)].
+    """Return the Hilbert curve over a square whose side is a power of two, [cell, (row, column)].
 
-    It starts in the first row's first cell and ends in its last. Source: Hilbert 1891; LoCo paper, section 8.
+    The curve starts in the first cell of the first row and ends in the last cell of the first row.
+
+    Raises:
+        ConfigError: The side is not a power of two.
+
+    Source: Hilbert 1891; LoCo paper, section 8.
     """
     _require_power(side, 2, "Hilbert's curve")
     cells = np.zeros((1, 2), dtype=np.int64)
     size = 1
     while size < side:
         turned = cells[:, ::-1]
-        # Down the left column, across, up the right one; the ends are turned so that neighbours touch.
+        # Down the left column, across, and up the right column. The first and last parts are rotated to fit.
         corner = np.array([size - 1, 2 * size - 1])
         parts = (turned, _moved(cells, size, 0), _moved(cells, size, size), corner - turned)
         cells = np.concatenate(parts)
@@ -35,9 +40,13 @@ def hilbert(side: int) -> Cells:
 
 
 def moore(side: int) -> Cells:
-    """Moore's curve, a closed one of four of Hilbert's, over a square whose side is a power of two.
+    """Return the Moore curve over a square whose side is a power of two, [cell, (row, column)].
 
-    It goes up the left half, next to the middle, and down the right half, and ends beside its start.
+    This closed curve consists of four Hilbert curves. It goes up the left half and down the right half, and
+    ends next to its start.
+
+    Raises:
+        ConfigError: The side is not a power of two.
     """
     _require_power(side, 2, "Moore's curve")
     if side == 1:
@@ -50,7 +59,12 @@ def moore(side: int) -> Cells:
 
 
 def peano(side: int) -> Cells:
-    """Peano's curve over a square whose side is a power of three, from corner to opposite corner.
+    """Return the Peano curve over a square whose side is a power of three, [cell, (row, column)].
+
+    The curve connects opposite corners.
+
+    Raises:
+        ConfigError: The side is not a power of three.
 
     Source: Peano 1890.
     """
@@ -62,7 +76,7 @@ def peano(side: int) -> Cells:
         for column in range(3):
             for row in (0, 1, 2) if column % 2 == 0 else (2, 1, 0):
                 part = cells.copy()
-                # Mirrored where the way in is from the other side.
+                # Mirror parts that are entered from the other side.
                 if row % 2:
                     part[:, 1] = size - 1 - part[:, 1]
                 if column % 2:
@@ -74,7 +88,11 @@ def peano(side: int) -> Cells:
 
 
 def boustrophedon(side: int) -> Cells:
-    """Rows as an ox ploughs: forth and back, over a square of any side."""
+    """Return the rows of a square of any side in alternating directions, [cell, (row, column)].
+
+    Raises:
+        ConfigError: The side is less than 1.
+    """
     if side < 1:
         raise ConfigError(f"the side of a square must be at least 1, but got {side}")
     row, column = np.divmod(np.arange(side * side), side)
@@ -82,13 +100,13 @@ def boustrophedon(side: int) -> Cells:
 
 
 def _moved(cells: Cells, rows: int, columns: int) -> Cells:
-    """Cells elsewhere."""
+    """Shift cells."""
     moved: Cells = cells + np.array([rows, columns])
     return moved
 
 
 def _require_power(side: int, base: int, what: str) -> None:
-    """Refuse a side that the curve does not fill."""
+    """Raise if the side is not a power of the base."""
     size = 1
     while size < side:
         size *= base
@@ -98,18 +116,18 @@ def _require_power(side: int, base: int, what: str) -> None:
 
 @dataclass(frozen=True)
 class Curve:
-    """A curve over the task's canvas.
+    """A curve over the canvas.
 
     Attributes:
-        cells: The order of the cells of a square of a given side, [cell, (row, column)].
-        side: Cells along the canvas.
+        cells: Returns the cells of a square with a given side in order, [cell, (row, column)].
+        side: Number of cells along each side of the canvas.
     """
 
     cells: Callable[[int], Cells]
     side: int
 
     def centre_px(self, canvas_px: int) -> NDArray[np.float64]:
-        """Centres of the cells in the curve's order, [cell, (row, column)] in pixels."""
+        """Return the centres of the cells in the order of the curve, [cell, (row, column)] in pixels."""
         return ((self.cells(self.side) + 0.5) * (canvas_px / self.side)).astype(np.float64)
 
 
@@ -119,4 +137,5 @@ CURVES: Mapping[str, Curve] = {
     "moore": Curve(moore, 8),
     "boustrophedon": Curve(boustrophedon, 8),
 }
-"""8 cells of 8 pixels (the papers' granularity) along a canvas of 64; Peano's curve has 9 of 7.1."""
+"""The curves by name. The canvas of 64 pixels has 8 cells of 8 pixels per side, as in the papers. The Peano
+curve has 9 cells of 7.1 pixels."""

@@ -1,4 +1,4 @@
-"""Handwritten digits: MNIST's files, and the small set that scikit-learn ships."""
+"""Handwritten digits: the files of MNIST, and the small data set of scikit-learn."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from softloc_core.errors import ConfigError, DataError
 __all__ = ["FIELD_PX", "DigitImages", "embedded_digits", "mnist_digits"]
 
 FIELD_PX = 28
-"""Side of the field that a digit is written in, in pixels."""
+"""Side of a digit image in pixels."""
 _PARTS = ("train", "t10k")
 _MAGIC = {"images": (2051, "idx3"), "labels": (2049, "idx1")}
 
 
 @dataclass(frozen=True, eq=False)
 class DigitImages:
-    """Digits of one part of a data set.
+    """The digits of one part of a data set.
 
     Attributes:
-        image: [digit, row, column] uint8, 28 x 28, 0 is background.
-        digit: [digit] int64, 0 to 9.
+        image: [digit, row, column] uint8 images of 28 x 28 pixels; 0 is background.
+        digit: [digit] int64 classes, 0 to 9.
     """
 
     image: NDArray[np.uint8]
@@ -42,34 +42,36 @@ class DigitImages:
 
 
 def mnist_digits(data_root: Path | None) -> tuple[DigitImages, DigitImages]:
-    """MNIST's training and test digits, from the four gzipped IDX files or as many digits as they hold.
+    """Read the training and test digits of MNIST from the four gzipped IDX files.
+
+    The files may contain a subset of the digits.
 
     Raises:
-        ConfigError: No folder was named.
-        DataError: A file that is absent, cut, or not what its name says.
+        ConfigError: `data_root` is None.
+        DataError: A file is missing, truncated or has another format.
 
-    Source: LeCun et al. 1998; the file format is described on the data set's page.
+    Source: LeCun et al. 1998. The page of the data set describes the file format.
     """
     if data_root is None:
         names = f"{_file_name('train', 'images')} and its three companions"
-        raise ConfigError(f"`--data-root` must name the folder that holds {names}, but got none")
+        raise ConfigError(f"`--data-root` must name the folder that contains {names}, but got none")
     train, test = (_part(data_root, part) for part in _PARTS)
     return train, test
 
 
 def _file_name(part: str, kind: str) -> str:
-    """Name of one of MNIST's files."""
+    """Return the name of a file of MNIST."""
     return f"{part}-{kind}-{_MAGIC[kind][1]}-ubyte.gz"
 
 
 def _part(root: Path, part: str) -> DigitImages:
-    """One part's images with their classes."""
+    """Read the images and classes of one part."""
     paths = {kind: root / _file_name(part, kind) for kind in _MAGIC}
     image, label = (_idx(path, kind) for kind, path in paths.items())
     if len(image) != len(label):
         raise DataError(
-            f"images and labels must be as many, but got {len(image)} in {paths['images']} and {len(label)} "
-            f"in {paths['labels']}"
+            f"images and labels must be equal in number, but got {len(image)} in {paths['images']} "
+            f"and {len(label)} in {paths['labels']}"
         )
     if image.shape[1:] != (FIELD_PX, FIELD_PX):
         raise DataError(f"images must be 28 x 28, but got {image.shape[1:]} in {paths['images']}")
@@ -80,7 +82,7 @@ def _part(root: Path, part: str) -> DigitImages:
 
 
 def _idx(path: Path, kind: str) -> NDArray[np.uint8]:
-    """Array in an IDX file of unsigned bytes."""
+    """Read the array of an IDX file of unsigned bytes."""
     try:
         content = gzip.decompress(path.read_bytes())
     except (OSError, EOFError, zlib.error) as error:
@@ -88,24 +90,26 @@ def _idx(path: Path, kind: str) -> NDArray[np.uint8]:
     magic, n_axes = _MAGIC[kind][0], 3 if kind == "images" else 1
     found = struct.unpack(f">{1 + n_axes}I", content[: 4 * (1 + n_axes)].ljust(4 * (1 + n_axes), b"\0"))
     if found[0] != magic:
-        raise DataError(f"an IDX file of {kind} must begin with {magic}, but got {found[0]} in {path}")
+        raise DataError(f"an IDX file of {kind} must start with {magic}, but got {found[0]} in {path}")
     body = np.frombuffer(content, dtype=np.uint8, offset=4 * (1 + n_axes))
     if body.size != int(np.prod(found[1:])):
         shape = " x ".join(map(str, found[1:]))
-        raise DataError(f"an IDX file must hold {shape} bytes as it says, but got {body.size} in {path}")
+        raise DataError(
+            f"an IDX file must contain {shape} bytes according to its header, but got {body.size} in {path}"
+        )
     return body.reshape(found[1:])
 
 
 def embedded_digits() -> tuple[DigitImages, DigitImages]:
-    """The 1 797 real handwritten digits that scikit-learn ships, the last third of them for the test.
+    """Return the 1 797 handwritten digits of scikit-learn, the last third of them as test digits.
 
-    They are 8 x 8 in 17 steps of grey; here they are enlarged to 24 x 24 (cubic) within the usual field. The
-    cut follows their order, which goes through the writers, so that few writers are in both parts.
+    The original images have 8 x 8 pixels with 17 grey levels. They are enlarged to 24 x 24 pixels with cubic
+    interpolation and padded to 28 x 28. The digits are ordered by writer, so few writers are in both parts.
 
     Raises:
         ConfigError: scikit-learn is not installed.
 
-    Source: Alpaydin and Kaynak 1998, optical recognition of handwritten digits, test set.
+    Source: Alpaydin and Kaynak 1998, "Optical recognition of handwritten digits", test set.
     """
     try:
         from sklearn.datasets import load_digits

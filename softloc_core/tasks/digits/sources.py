@@ -1,4 +1,4 @@
-"""Where the digits come from: MNIST's files, or those that scikit-learn ships."""
+"""Sources of canvases, with digits of MNIST or scikit-learn."""
 
 from __future__ import annotations
 
@@ -28,34 +28,38 @@ MNIST_INFO = SourceInfo(
 )
 EMBEDDED_INFO = SourceInfo(
     name="embedded",
-    description="canvases of one to three of the handwritten digits that scikit-learn ships",
+    description="canvases of one to three handwritten digits of scikit-learn",
     splits=_SPLITS,
     needs_data_root=False,
 )
 
 
 class CanvasSource:
-    """Canvases drawn from the training digits to train on, and 300 from the test digits to score.
+    """Canvases with training digits for training, and 300 canvases with test digits for testing.
 
-    A split says how many there are to train on: `canvases_<n>` has the first n, so that a larger one holds
-    the smaller ones. `train_cv` deals the first 750 of them into three folds and leaves the test digits
-    alone.
+    The split `canvases_<n>` trains on the first n canvases, so larger splits include smaller ones. `train_cv`
+    is a cross-validation with three folds over the first 750 training canvases. It never uses test digits.
     """
 
     def __init__(self, info: SourceInfo, images: Images) -> None:
-        """Take what is known of it, and what gives training and test digits."""
+        """Create the source.
+
+        Args:
+            info: What a user needs to know about the source.
+            images: Returns the training and test digits for a data root.
+        """
         self.info = info
         self._images = images
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """See the class."""
+        """Return the names of the canvases; see the class."""
         if request.split == "train_cv":
             return training_folds(_names("train", 750), fold=request.fold, n_folds=N_TRAINING_FOLDS)
         size = int(request.split.removeprefix("canvases_"))
         return SplitNames(_names("train", size), (), _names("test", N_TEST))
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[Canvas]:
-        """The canvases, once the digits are read."""
+        """Read the digits and draw the canvases."""
         try:
             train, test = self._images(data_root)
             for part, images in (("training", train), ("test", test)):
@@ -69,15 +73,15 @@ class CanvasSource:
 
 
 def _names(part: str, number: int) -> tuple[str, ...]:
-    """Names of a part's canvases."""
+    """Return the names of the canvases in a part."""
     return tuple(f"{part}_{index:04d}" for index in range(number))
 
 
 def mnist_source() -> CanvasSource:
-    """MNIST; the original split is kept."""
+    """Return the source with digits of MNIST, in their original split into training and test digits."""
     return CanvasSource(MNIST_INFO, mnist_digits)
 
 
 def embedded_source() -> CanvasSource:
-    """scikit-learn's digits."""
+    """Return the source with digits of scikit-learn."""
     return CanvasSource(EMBEDDED_INFO, lambda data_root: embedded_digits())

@@ -1,4 +1,4 @@
-"""Digits in pictures, learned from their counts."""
+"""Localization of digits in pictures, learned from their counts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from softloc_core.tasks.digits.curves import CURVES
 from softloc_core.tasks.digits.images import FIELD_PX
 from softloc_core.tasks.digits.sources import embedded_source, mnist_source
 
-__all__ = ["DigitTask"]
+__all__ = ["FRONT_ENDS", "DigitTask"]
 
 FRONT_ENDS = (*CURVES, *(f"{curve}_half" for curve in CURVES))
-# What differs from `COMMON_DEFAULTS`, whatever the network.
+# Defaults that differ from `COMMON_DEFAULTS` for all networks.
 _DEFAULTS: Mapping[str, Any] = {
-    # A canvas's counts do not feel where the labels lie.
+    # The counts of a canvas do not depend on the positions of labels.
     "softness_s": 2.0,
     # Excerpts are whole canvases.
     "excerpt_s": 1e3,
@@ -32,7 +32,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "decoding_options": (("mass", 0.5), ("window_s", 3 * HOP_S)),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Sized for a CPU after two short trials on training canvases; not tuned.
+    # Chosen for a CPU after two short trials on training canvases, without tuning.
     "compact": {
         "features": "hilbert_half",
         "iterations": 900,
@@ -40,7 +40,7 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "learning_rate": 5e-3,
         "weight_averaging": 0.98,
     },
-    # The papers do not give the training of this experiment: that of their drum network stands here.
+    # The papers do not state the training of this experiment. These are the settings of their drum network.
     "paper": {
         **STEADY_TRAINING,
         "features": "hilbert",
@@ -52,18 +52,18 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 
 
 class DigitTask(SourceTask[Canvas]):
-    """The digit experiment of the LoCo paper (section 8): found and told apart, though only counted.
+    """The digit experiment of the LoCo paper (section 8): localization learned from counts.
 
-    A picture becomes the sequence of windows along a space-filling curve. An event is a digit, at the step
-    whose window is centred nearest to it; the count loss reads the number of events alone. Losses that read
-    where events lie are told more, and stand for full supervision.
+    A picture becomes a sequence of windows along a space-filling curve. Each digit is an event at the step
+    whose window centre is nearest to it. The count loss uses only the number of events. Losses that use the
+    times of events represent full supervision.
     """
 
     name = "digits"
-    description = "handwritten digits in pictures, learned from how many there are"
+    description = "handwritten digits in pictures, learned from their counts"
     channel_names: tuple[str, ...] = tuple("0123456789")
     tolerance_s = HOP_S
-    rates_vary = False  # a step is a place in a picture
+    rates_vary = False  # a step is a position in a picture
     networks: Mapping[str, NetworkBuilder] = {"compact": CompactWindows, "paper": VggWindows}
     shared_defaults = _DEFAULTS
     network_defaults = _NETWORK_DEFAULTS
@@ -79,7 +79,7 @@ class DigitTask(SourceTask[Canvas]):
         return _CanvasReader(request.features)
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
-        """Scores by place in the picture; `tolerance_s` plays no part."""
+        """Score the positions of digits in the picture. `tolerance_s` is not used."""
         pairs = []
         for recording in data.test:
             assert isinstance(recording, PictureRecording)
@@ -91,7 +91,7 @@ class DigitTask(SourceTask[Canvas]):
 
 
 def _places(step: np.ndarray[Any, np.dtype[np.float64]], recording: PictureRecording) -> Any:
-    """Places of steps along the curve, [step, (row, column)] in pixels; fractions lie between two cells."""
+    """Interpolate positions along the curve at fractional steps, [step, (row, column)] in pixels."""
     known = np.arange(len(recording.frame_px))
     return np.stack([np.interp(step, known, axis) for axis in recording.frame_px.T], axis=1)
 

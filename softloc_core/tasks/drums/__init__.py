@@ -1,4 +1,4 @@
-"""Drum onsets: MDB Drums, IDMT-SMT-Drums, ENST-Drums and rendered drums."""
+"""Drum transcription on MDB Drums, IDMT-SMT-Drums, ENST-Drums and rendered drums."""
 
 from softloc_core.tasks.drums.task import DrumTask
 

@@ -1,4 +1,4 @@
-"""ENST-Drums: three drummers playing along with pieces of music that were taken out of the recording."""
+"""ENST-Drums: three drummers who play along with music that is not part of the drum recordings."""
 
 from __future__ import annotations
 
@@ -34,25 +34,26 @@ DRUMMERS = ("drummer_1", "drummer_2", "drummer_3")
 _CHANNEL_OF_LABEL = {
     "bd": "KD", "sd": "SD", "sd-": "SD", "rs": "SD", "cs": "SD", "sweep": "SD", "chh": "HH", "ohh": "HH",
 }  # fmt: skip
-"""Labels of the three classes: bass drum; snare with and without wires, rim, cross stick, brush; hi-hats."""
+"""Labels of the classes: bass drum; snare with or without wires, rim, cross stick and brush; hi-hats."""
 
 _OTHER_LABELS = (
     "sticks", "cb", "mt", "mtr", "lmt", "lt", "ltr", "lft", "rc", "ch", "cr", "spl", "c",
 )  # fmt: skip
-"""Sticks, cowbell, toms and cymbals, which are heard and not looked for; cymbals also come with a number."""
+"""Labels of other sounds: sticks, cowbell, toms and cymbals. A number may follow a cymbal's label."""
 
 _DRUM_SHARE, _MUSIC_SHARE = 2 / 3, 1 / 3
 
 
 def read_enst_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
-    """Strokes of an ENST-Drums annotation, `seconds label` a line; blank lines are skipped.
+    """Read an ENST-Drums annotation with one `seconds label` per line. Blank lines are skipped.
 
     Args:
         path: The text file.
-        duration_s: Length of its recording in seconds; no stroke may lie beyond.
+        duration_s: Length of the recording in seconds. Later strokes are errors.
 
     Returns:
-        Strokes of the three classes in the file's order, and one error for each line that cannot be used.
+        The strokes of the three classes in the order of the file, and one error for each line that cannot be
+        used.
     """
     strokes, problems = read_lines(path, _stroke, duration_s=duration_s)
     kept = [(time_s, _CHANNEL_OF_LABEL[label]) for time_s, label in strokes if label in _CHANNEL_OF_LABEL]
@@ -60,10 +61,10 @@ def read_enst_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedCl
 
 
 def _stroke(line: str, *, where: str, duration_s: float) -> TimedClass:
-    """One line's time and label, without the number of a cymbal."""
+    """Return the time and label on a line, without the number of a cymbal."""
     fields = line.split()
     if len(fields) != 2:
-        raise DataError(f"a line must hold seconds and a label, but got {line.strip()!r} in {where}")
+        raise DataError(f"a line must contain seconds and a label, but got {line.strip()!r} in {where}")
     time_s = validate_event_time(fields[0], where=where, duration_s=duration_s)
     label = fields[1].rstrip("0123456789")
     allowed = (*_CHANNEL_OF_LABEL, *_OTHER_LABELS)
@@ -71,7 +72,7 @@ def _stroke(line: str, *, where: str, duration_s: float) -> TimedClass:
 
 
 def _drummer(name: str) -> str:
-    """The drummer in whose folder a recording is."""
+    """Return the drummer whose folder contains the recording."""
     drummer = name.split("/")[0]
     if drummer not in DRUMMERS:
         raise DataError(f"a drummer must be one of {', '.join(DRUMMERS)}, but got {drummer}")
@@ -90,9 +91,9 @@ FOLDER = AnnotatedFolder(
 
 
 class EnstSource(FolderSource):
-    """The minus-one subset of ENST-Drums as its owners publish it: the task D-DTP of Wu et al.
+    """The minus-one subset of ENST-Drums in its published layout: the task D-DTP of Wu et al.
 
-    Drums alone, with toms and cymbals to be mistaken for the three classes.
+    The recordings contain drums only. Toms and cymbals can be confused with the three classes.
 
     Source: Gillet and Richard, "ENST-Drums: an extensive audio-visual database for drum signals processing",
     ISMIR 2006.
@@ -109,18 +110,21 @@ class EnstSource(FolderSource):
     folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`random`: 70 % to train, 15 % to validate, the rest to test; `leave_drummer_out`: one tests.
+        """Return a random split, or a split that tests on one drummer.
 
-        Source: Wu et al., "A review of automatic drum transcription", 2018 (*Eval Random*, *Eval Subset*;
-        here without a validation part in the latter).
+        `random` has 70 % for training, 15 % for validation and the rest for testing. `leave_drummer_out`
+        tests on one drummer and trains on the others.
+
+        Source: Wu et al., "A review of automatic drum transcription", 2018 (*Eval Random* and *Eval Subset*,
+        the latter here without a validation part).
         """
         return self.random_or_group_out(request, data_root, groups=DRUMMERS)
 
 
 class EnstWithMusicSource(EnstSource):
-    """The same with the music that was played along with, at half the drums' level: the task D-DTM.
+    """The same recordings mixed with their accompaniment at half the level of the drums: the task D-DTM.
 
-    Source: Wu et al., 2018: 2/3 of the drums and 1/3 of the accompaniment.
+    Source: Wu et al., 2018, who mix 2/3 of the drums and 1/3 of the accompaniment.
     """
 
     info = replace(
@@ -130,11 +134,11 @@ class EnstWithMusicSource(EnstSource):
     )
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """Recordings with their strokes; `seed` plays no part."""
+        """Read the named recordings, or all of them, with their strokes. The seed is not used."""
         scan = super().scan(data_root, names=names, seed=seed)
         recordings, problems = [], list(scan.problems)
         for found in scan.recordings:
-            assert isinstance(found.audio, AudioFile), "a folder holds files"
+            assert isinstance(found.audio, AudioFile), "recordings of a folder are files"
             music = found.audio.path.parents[1] / "accompaniment" / found.audio.path.name
             if music.is_file():
                 recordings.append(replace(found, audio=AccompaniedDrums(found.audio, AudioFile(music))))
@@ -145,11 +149,11 @@ class EnstWithMusicSource(EnstSource):
 
 @dataclass(frozen=True)
 class AccompaniedDrums:
-    """Drums and the music along with them.
+    """Drums mixed with their accompaniment.
 
     Attributes:
-        drums: Their recording.
-        music: The music's; what lasts longer than the drums is cut, what is shorter is followed by silence.
+        drums: Recording of the drums.
+        music: Recording of the music. It is cut or padded with silence to the length of the drums.
     """
 
     drums: AudioFile
@@ -157,7 +161,7 @@ class AccompaniedDrums:
 
     @property
     def content_key(self) -> str:
-        """Hash of both contents and of the mixture."""
+        """Hash of both recordings and of the mixing levels."""
         both = f"{self.drums.content_key} {_DRUM_SHARE} {self.music.content_key} {_MUSIC_SHARE}"
         return hashlib.sha256(both.encode()).hexdigest()
 
@@ -167,7 +171,7 @@ class AccompaniedDrums:
         return self.drums.duration_s
 
     def load(self) -> tuple[NDArray[np.float32], int]:
-        """The mixture at the drums' rate."""
+        """Return the mix and its sampling rate in Hz, which is that of the drums."""
         drums, rate_hz = self.drums.load()
         music, music_hz = self.music.load()
         if music_hz != rate_hz:

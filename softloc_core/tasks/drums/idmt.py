@@ -1,25 +1,106 @@
-"""IDMT-SMT-Drums V2: drum loops played, programmed and sampled, with annotated onsets."""
+"""IDMT-SMT-Drums V2: acoustic, synthesised and sampled drum loops with annotated onsets."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
+from xml.parsers import expat
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.base import AnnotatedFolder, DataRequest, FolderSource, SourceInfo, SplitNames
-from softloc_core.tasks.drums.classes import DRUM_CHANNELS, read_idmt_annotation
+from softloc_core.tasks.base import (
+    AnnotatedFolder,
+    DataRequest,
+    FolderSource,
+    SourceInfo,
+    SplitNames,
+    TimedClass,
+    collect,
+    validate_class,
+    validate_event_time,
+)
+from softloc_core.tasks.drums.classes import DRUM_CHANNELS
 
-__all__ = ["COLLECTIONS", "IdmtSource"]
+__all__ = ["COLLECTIONS", "IdmtSource", "read_idmt_annotation"]
 
 COLLECTIONS = ("RealDrum", "TechnoDrum", "WaveDrum")
 
 
+def read_idmt_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
+    """Read an IDMT-SMT-Drums annotation: `event` elements with `onsetSec` and `instrument` (KD, SD, HH).
+
+    Args:
+        path: The XML file. Its root is `instrumentRecording`, which contains a `transcription`.
+        duration_s: Length of the recording in seconds. Later events are errors.
+
+    Returns:
+        The events in the order of the file, and one error for each event that cannot be used or for the whole
+        file.
+    """
+    reader = _IdmtReader()
+    try:
+        reader.read(path.read_bytes())
+    except (OSError, expat.ExpatError) as error:
+        return [], [DataError(f"an annotation must be well-formed XML, but got {path}: {error}")]
+    if reader.elements[:1] != ["instrumentRecording"] or "transcription" not in reader.elements:
+        found = ", ".join(dict.fromkeys(reader.elements))
+        rule = "an annotation must be an instrumentRecording with a transcription"
+        return [], [DataError(f"{rule}, but got the elements {found} in {path}")]
+    return collect(
+        reader.events,
+        lambda event: _idmt_event(event[1], where=f"{path}, line {event[0]}", duration_s=duration_s),
+    )
+
+
+@dataclass
+class _IdmtReader:
+    """Reads XML elements with their line numbers, which ElementTree does not provide.
+
+    Attributes:
+        elements: The names of all elements in order.
+        events: Line number and content of each event.
+    """
+
+    elements: list[str] = field(default_factory=list)
+    events: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    _open: list[str] = field(default_factory=list)
+
+    def read(self, content: bytes) -> None:
+        """Parse the XML document into `elements` and `events`."""
+        parser = expat.ParserCreate()
+
+        def start(name: str, _attributes: dict[str, str]) -> None:
+            self.elements.append(name)
+            self._open.append(name)
+            if name == "event":
+                self.events.append((parser.CurrentLineNumber, {}))
+
+        def text(data: str) -> None:
+            if "event" in self._open[:-1]:
+                values = self.events[-1][1]
+                values[self._open[-1]] = values.get(self._open[-1], "") + data
+
+        parser.StartElementHandler = start
+        parser.CharacterDataHandler = text
+        parser.EndElementHandler = lambda _name: self._open.pop()
+        parser.Parse(content, True)
+
+
+def _idmt_event(content: dict[str, str], *, where: str, duration_s: float) -> TimedClass:
+    """Return the time and class of an element."""
+    for name in ("onsetSec", "instrument"):
+        if not content.get(name, "").strip():
+            raise DataError(f"an event must contain onsetSec and instrument, but got no {name} in {where}")
+    time_s = validate_event_time(content["onsetSec"].strip(), where=where, duration_s=duration_s)
+    return time_s, validate_class(content["instrument"].strip(), allowed=DRUM_CHANNELS, where=where)
+
+
 def _collection(name: str) -> str:
-    """The collection that a name such as `RealDrum01_00` begins with."""
+    """Return the collection that a name such as `RealDrum01_00` starts with."""
     found = re.match(r"[A-Za-z]*", name)
     assert found is not None, "an empty match is a match"
     if found[0] not in COLLECTIONS:
-        raise DataError(f"a recording's name must begin with {', '.join(COLLECTIONS)}, but got {name}")
+        raise DataError(f"a recording's name must start with {', '.join(COLLECTIONS)}, but got {name}")
     return found[0]
 
 
@@ -34,7 +115,7 @@ FOLDER = AnnotatedFolder(
 
 
 class IdmtSource(FolderSource):
-    """IDMT-SMT-Drums V2 as its owners publish it; mixes alone, isolated strokes (`train`) are left out.
+    """The mixes of IDMT-SMT-Drums V2 in its published layout, without the isolated strokes (`train`).
 
     Source: Dittmar and Gärtner, "Real-time transcription and separation of drum recordings based on NMF
     decomposition", DAFx 2014.
@@ -51,11 +132,13 @@ class IdmtSource(FolderSource):
     folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`random`: 70 % to train, 15 % to validate, the rest to test; `leave_collection_out`: one tests.
+        """Return a random split, or a split that tests on one collection.
 
-        The random split is drawn from the request's seed over the names alone.
+        `random` has 70 % for training, 15 % for validation and the rest for testing. It is drawn from the
+        request's seed and depends on the names only. `leave_collection_out` tests on one collection and
+        trains on the others.
 
         Source: the SoftLoc paper's released code, drum experiment (*Eval Random*); Wu et al., "A review of
-        automatic drum transcription", 2018 (*Eval Subset*; here without a validation part).
+        automatic drum transcription", 2018 (*Eval Subset*, here without a validation part).
         """
         return self.random_or_group_out(request, data_root, groups=COLLECTIONS)

@@ -1,4 +1,4 @@
-"""What a drum kit sounds like: every kit drawn at random, every stroke a little different."""
+"""A synthesised drum kit: random for each recording, with small variations between strokes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Samples = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Drum:
-    """A skin: a tone that falls in pitch, a click of the stick, and the rattle of wires.
+    """A drum with a skin: a tone of falling pitch, the click of the stick, and the rattle of snare wires.
 
     Attributes:
-        pitch_hz: Where the tone settles.
-        sweep: How much higher it starts, as a ratio less 1.
-        sweep_s: Time constant of the fall.
-        decay_s: Time constant of the tone.
+        pitch_hz: Final pitch of the tone in Hz.
+        sweep: Initial pitch divided by the final pitch, minus 1.
+        sweep_s: Time constant of the pitch in seconds.
+        decay_s: Time constant of the tone's decay in seconds.
         overtone: Level of a second, inharmonic mode.
-        click: Level of the stick.
+        click: Level of the stick's click.
         rattle: Level of the wires.
-        rattle_s: Their time constant.
+        rattle_s: Time constant of the wires' decay in seconds.
     """
 
     pitch_hz: float
@@ -44,12 +44,12 @@ class Drum:
 
 @dataclass(frozen=True, eq=False)
 class Metal:
-    """A cymbal, or anything that hisses.
+    """A cymbal or another instrument that sounds like noise.
 
     Attributes:
-        pool: Which stretch of coloured noise it takes its sound from.
-        attack_s: Rise time.
-        decay_s: Time constant.
+        pool: Name of the coloured noise that strokes are cut from.
+        attack_s: Time constant of the attack in seconds.
+        decay_s: Time constant of the decay in seconds.
     """
 
     pool: str
@@ -62,11 +62,11 @@ class Kit:
     """The sounds of one recording.
 
     Attributes:
-        drums: Skins by voice.
+        drums: Drums by voice.
         metals: Cymbals and hand percussion by voice.
         pools: Coloured noise that strokes are cut from, by name.
-        level_db: Level of each voice.
-        contrast: Exponent from velocity to amplitude.
+        level_db: Level of each voice in dB.
+        contrast: Exponent that maps velocity to amplitude.
     """
 
     drums: Mapping[str, Drum]
@@ -76,7 +76,7 @@ class Kit:
     contrast: float
 
     def stroke(self, voice: str, velocity: float, rng: np.random.Generator) -> Samples:
-        """One stroke, [sample] at `RATE_HZ`; it starts to sound with its first sample."""
+        """Render one stroke, [sample] at `RATE_HZ`. The sound starts at the first sample."""
         if voice in self.drums:
             sound = self._skin(self.drums[voice], velocity, rng)
         else:
@@ -85,7 +85,7 @@ class Kit:
         return np.asarray(10 ** (level_db / 20) * velocity**self.contrast * sound)
 
     def _skin(self, drum: Drum, velocity: float, rng: np.random.Generator) -> Samples:
-        """Tone, click and rattle."""
+        """Render tone, click and rattle."""
         time_s = _time_s(5 * max(drum.decay_s, drum.rattle_s if drum.rattle else 0.0))
         pitch_hz = drum.pitch_hz * (1 + 0.01 * rng.standard_normal())
         # The phase is the integral of a pitch that falls exponentially.
@@ -97,20 +97,20 @@ class Kit:
         return _faded(tone * _rise(time_s, 0.0008) + click + rattle * _rise(time_s, 0.001))
 
     def _hiss(self, metal: Metal, velocity: float, rng: np.random.Generator) -> Samples:
-        """Coloured noise under an envelope, longer when struck harder."""
+        """Render coloured noise under an envelope. Harder strokes last longer."""
         decay_s = metal.decay_s * (0.6 + 0.5 * velocity) * rng.uniform(0.85, 1.15)
         time_s = _time_s(5 * decay_s)
         noise = self._cut(metal.pool, len(time_s), rng)
         return _faded(noise * _rise(time_s, metal.attack_s) * np.exp(-time_s / decay_s))
 
     def _cut(self, pool: str, n_samples: int, rng: np.random.Generator) -> Samples:
-        """A stretch of a pool from anywhere in it."""
+        """Cut a random section from a pool."""
         start = int(rng.integers(0, len(self.pools[pool]) - n_samples))
         return self.pools[pool][start : start + n_samples]
 
 
 def draw_kit(rng: np.random.Generator) -> Kit:
-    """A kit: sizes, tuning, damping, metal and balance, from ranges that hold machines and drummers alike."""
+    """Draw the sizes, tuning, damping and balance of a kit, from drum machines to real kits."""
     return Kit(
         drums=_draw_drums(rng),
         metals=_draw_metals(rng),
@@ -121,7 +121,7 @@ def draw_kit(rng: np.random.Generator) -> Kit:
 
 
 def _draw_drums(rng: np.random.Generator) -> dict[str, Drum]:
-    """Kick, snare, sidestick, toms, cowbell."""
+    """Draw kick, snare, sidestick, toms and cowbell."""
     u = rng.uniform
     tom_hz = u(90, 130)
     return {
@@ -137,7 +137,7 @@ def _draw_drums(rng: np.random.Generator) -> dict[str, Drum]:
 
 
 def _draw_metals(rng: np.random.Generator) -> dict[str, Metal]:
-    """Hats, cymbals, hand percussion."""
+    """Draw hi-hats, cymbals and hand percussion."""
     u = rng.uniform
     closed_s = u(0.012, 0.045)
     return {
@@ -153,7 +153,7 @@ def _draw_metals(rng: np.random.Generator) -> dict[str, Metal]:
 
 
 def _draw_levels(rng: np.random.Generator) -> dict[str, float]:
-    """Balance in dB: how this kit was mixed."""
+    """Draw the balance of the kit in dB."""
     u = rng.uniform
     hat_db = u(-20, -9)
     return {
@@ -165,7 +165,7 @@ def _draw_levels(rng: np.random.Generator) -> dict[str, float]:
 
 
 def _draw_pools(rng: np.random.Generator) -> dict[str, Samples]:
-    """Coloured noise of each kind, at unit power."""
+    """Draw coloured noise of each kind, at unit power."""
     u = rng.uniform
     hat = _metallic(u(300, 600), rng) * u(0.2, 1.0) + rng.standard_normal(_n_samples(_POOL_S)) * u(0.3, 1.0)
     cymbal = _metallic(u(200, 400), rng) * 0.7 + rng.standard_normal(_n_samples(_POOL_S)) * 0.6
@@ -183,7 +183,7 @@ def _draw_pools(rng: np.random.Generator) -> dict[str, Samples]:
 
 
 def _metallic(base_hz: float, rng: np.random.Generator) -> Samples:
-    """Six square waves without a common pitch, as cymbals of drum machines are made."""
+    """Render six square waves without a common pitch, as in the cymbals of drum machines."""
     time_s = _time_s(_POOL_S)
     ratios = np.array([1.0, 1.342, 1.2312, 1.6532, 1.9523, 2.1523]) * rng.uniform(0.95, 1.05, 6)
     waves = [np.where((base_hz * ratio * time_s) % 1 < 0.5, 1.0, -1.0) for ratio in ratios]
@@ -191,7 +191,7 @@ def _metallic(base_hz: float, rng: np.random.Generator) -> Samples:
 
 
 def _band(samples: Samples, low_hz: float, high_hz: float) -> Samples:
-    """Within a band, at unit power."""
+    """Band-pass the samples and scale them to unit power."""
     sos = scipy.signal.butter(2, [low_hz, high_hz], btype="bandpass", fs=RATE_HZ, output="sos")
     band: Samples = scipy.signal.sosfilt(sos, samples)
     return np.asarray(band / np.sqrt(np.mean(band**2)))
@@ -206,12 +206,12 @@ def _time_s(duration_s: float) -> Samples:
 
 
 def _rise(time_s: Samples, attack_s: float) -> Samples:
-    """From 0 to 1, exponentially."""
+    """Return an exponential attack from 0 to 1."""
     return 1 - np.exp(-time_s / attack_s)
 
 
 def _faded(sound: Samples) -> Samples:
-    """Without a click at its end."""
+    """Fade out the end of a sound to avoid a click."""
     n_fade = min(200, len(sound))
     sound[len(sound) - n_fade :] *= np.linspace(1, 0, n_fade)
     return sound

@@ -11,13 +11,20 @@ from softloc_core.tasks.base import (
     FolderSource,
     SourceInfo,
     SplitNames,
+    TimedClass,
+    read_lines,
     training_folds,
+    validate_class,
+    validate_event_time,
 )
-from softloc_core.tasks.drums.classes import DRUM_CHANNELS, read_mdb_annotation
+from softloc_core.tasks.drums.classes import DRUM_CHANNELS
 
-__all__ = ["MdbSource"]
+__all__ = ["MDB_CLASSES", "TEST_TRACKS", "TRAIN_TRACKS", "MdbSource", "read_mdb_annotation"]
 
-# MIREX 2017's split of the drum transcription task, as MDB Drums' repository lists it (there "Zepplin").
+MDB_CLASSES = (*DRUM_CHANNELS, "CY", "OT", "TT")
+"""All classes of MDB Drums. The task ignores cymbals (CY), other percussion (OT) and toms (TT)."""
+
+# Split of the MIREX 2017 drum transcription task, as listed in MDB Drums' repository (there "Zepplin").
 TRAIN_TRACKS = (
     "80sRock", "BebopJazz", "Britpop", "CoolJazz", "Disco", "FunkJazz", "FusionJazz", "Reggae", "Rock",
     "Rockabilly", "Shadows", "Zeppelin",
@@ -29,10 +36,35 @@ TEST_TRACKS = (
 N_TRAINING_FOLDS = 3
 
 
+def read_mdb_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
+    """Read a class annotation of MDB Drums with one `seconds <tab> class` per line.
+
+    Blank lines are skipped.
+
+    Args:
+        path: The text file.
+        duration_s: Length of the recording in seconds. Later events are errors.
+
+    Returns:
+        The events of all six classes in the order of the file, and one error for each line that cannot be
+        used.
+    """
+    return read_lines(path, _mdb_event, duration_s=duration_s)
+
+
+def _mdb_event(line: str, *, where: str, duration_s: float) -> TimedClass:
+    """Return the time and class on a line."""
+    fields = line.split()
+    if len(fields) != 2:
+        raise DataError(f"a line must contain seconds and a class, but got {line.strip()!r} in {where}")
+    time_s = validate_event_time(fields[0], where=where, duration_s=duration_s)
+    return time_s, validate_class(fields[1], allowed=MDB_CLASSES, where=where)
+
+
 def _track(name: str) -> str:
-    """A track is its own group, if it is one of MDB Drums'."""
+    """Return the track as its own group if MDB Drums has a track of that name."""
     if name not in (*TRAIN_TRACKS, *TEST_TRACKS):
-        raise DataError(f"a track must be one of MDB Drums' 23, but got {name}")
+        raise DataError(f"a track must be one of the 23 tracks of MDB Drums, but got {name}")
     return name
 
 
@@ -46,7 +78,7 @@ FOLDER = AnnotatedFolder(
 
 
 class MdbSource(FolderSource):
-    """MDB Drums as its owners publish it; whichever of its tracks are there are used.
+    """MDB Drums in its published layout. An incomplete copy can be used.
 
     Source: Southall et al., "MDB Drums: an annotated subset of MedleyDB for automatic drum transcription",
     ISMIR 2017 (late-breaking).
@@ -63,7 +95,10 @@ class MdbSource(FolderSource):
     folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`mirex2017`, or `train_cv`: its training tracks dealt into folds, its test tracks left alone."""
+        """Return the split `mirex2017`, or a fold of `train_cv` over its training tracks.
+
+        `train_cv` never uses the test tracks.
+        """
         tracks = self.complete_names(data_root)
         train = tuple(name for name in TRAIN_TRACKS if name in tracks)
         test = tuple(name for name in TEST_TRACKS if name in tracks)
@@ -76,8 +111,8 @@ class MdbSource(FolderSource):
 
 
 def _require(names: tuple[str, ...], least: int, what: str, data_root: Path | None) -> None:
-    """Refuse a part with too few tracks."""
+    """Raise if a part has too few tracks."""
     if len(names) < least:
         raise DataError(
-            f"`--data-root` must hold at least {least} {what}, but got {len(names)} in {data_root}"
+            f"`--data-root` must contain at least {least} {what}, but got {len(names)} in {data_root}"
         )

@@ -1,4 +1,4 @@
-"""From strokes to a recording: hi-hats choke, wires buzz, a band plays along in a room, a desk distorts."""
+"""The mix of a rendered drum recording: drums with choked hi-hats, a room, a band and a distorting desk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from softloc_core.tasks.drums.kit import RATE_HZ, Kit
-from softloc_core.tasks.drums.patterns import CHANNEL_OF_VOICE, DrumPart, Hit
+from softloc_core.tasks.drums.patterns import CHANNEL_OF_VOICE, DrumPart, Stroke
 
 __all__ = ["rendered_mix"]
 
@@ -21,15 +21,15 @@ _WAVE_LENGTH = 2048
 def rendered_mix(
     part: DrumPart, kit: Kit, *, duration_s: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """The recording, [sample] within [-1, 1] at `RATE_HZ`.
+    """Render a recording, [sample] within [-1, 1] at `RATE_HZ`.
 
     Args:
-        part: The strokes; each starts at the sample nearest to its time.
-        kit: Their sounds.
+        part: The strokes. Each one starts at the sample nearest to its time.
+        kit: The sounds of the strokes.
         duration_s: Length in seconds.
-        rng: Source of every choice.
+        rng: Generator for all random choices.
     """
-    drums = _drums(part.hits, kit, n_samples=round(duration_s * RATE_HZ), rng=rng)
+    drums = _drums(part.strokes, kit, n_samples=round(duration_s * RATE_HZ), rng=rng)
     drums /= np.sqrt(np.mean(drums**2))
     drums = _in_a_room(drums, rng)
     band = _band(part.beat_s, n_samples=len(drums), rng=rng)
@@ -37,39 +37,41 @@ def rendered_mix(
     return _through_a_desk(drums + band + hiss, rng)
 
 
-def _drums(hits: tuple[Hit, ...], kit: Kit, *, n_samples: int, rng: np.random.Generator) -> Samples:
-    """All strokes; a hi-hat's ends where the next one begins."""
+def _drums(strokes: tuple[Stroke, ...], kit: Kit, *, n_samples: int, rng: np.random.Generator) -> Samples:
+    """Render all strokes. An open hi-hat is choked by the next hi-hat stroke."""
     mix = np.zeros(n_samples)
     buzz = 10 ** (rng.uniform(-38, -26) / 20)
-    hat_start = [round(hit.time_s * RATE_HZ) for hit in hits if CHANNEL_OF_VOICE.get(hit.voice) == "HH"]
-    for hit in hits:
-        start = round(hit.time_s * RATE_HZ)
-        sound = kit.stroke(hit.voice, hit.velocity, rng)
-        if hit.voice == "open_hat":
+    hat_start = [
+        round(stroke.time_s * RATE_HZ) for stroke in strokes if CHANNEL_OF_VOICE.get(stroke.voice) == "HH"
+    ]
+    for stroke in strokes:
+        start = round(stroke.time_s * RATE_HZ)
+        sound = kit.stroke(stroke.voice, stroke.velocity, rng)
+        if stroke.voice == "open_hat":
             sound = _choked(
                 sound, min((later - start for later in hat_start if later > start), default=n_samples)
             )
         _add(mix, sound, start)
-        if hit.voice in ("kick", "low_tom", "high_tom"):
-            _add(mix, buzz * hit.velocity * kit.stroke("clap", 1.0, rng), start)
+        if stroke.voice in ("kick", "low_tom", "high_tom"):
+            _add(mix, buzz * stroke.velocity * kit.stroke("clap", 1.0, rng), start)
     return mix
 
 
 def _choked(sound: Samples, n_samples: int) -> Samples:
-    """A sound that is stopped after so many samples, within 8 ms."""
+    """Stop a sound after `n_samples`, with a decay of 8 ms."""
     tail = sound[n_samples:]
     tail *= np.exp(-np.arange(len(tail)) / (0.008 * RATE_HZ))
     return sound
 
 
 def _add(mix: Samples, sound: Samples, start: int) -> None:
-    """Mix a sound in; what lasts beyond the end is cut."""
+    """Add a sound to the mix and cut it at the end of the mix."""
     end = min(len(mix), start + len(sound))
     mix[start:end] += sound[: end - start]
 
 
 def _in_a_room(dry: Samples, rng: np.random.Generator) -> Samples:
-    """With reverberation: a tail of decaying, darkening noise after a short gap."""
+    """Add reverberation: a tail of decaying, band-limited noise after a short gap."""
     decay_s = rng.uniform(0.08, 0.45)
     n_tail = int(4 * decay_s * RATE_HZ)
     tail = rng.standard_normal(n_tail) * np.exp(-np.arange(n_tail) / (decay_s * RATE_HZ))
@@ -83,7 +85,7 @@ def _in_a_room(dry: Samples, rng: np.random.Generator) -> Samples:
 
 @dataclass(frozen=True)
 class _Note:
-    """A tone of the band, with its own envelope."""
+    """A tone of the band with its envelope."""
 
     start_s: float
     length_s: float
@@ -94,7 +96,7 @@ class _Note:
 
 
 def _band(beat_s: float, *, n_samples: int, rng: np.random.Generator) -> Samples:
-    """Bass, chords and plucked notes along with the beat, at a level of their own relative to the drums."""
+    """Render bass, chords and plucked notes on the beat, at a random level relative to the drums."""
     band = np.zeros(n_samples)
     brightness = int(rng.integers(4, 14))
     for note in _notes(beat_s, duration_s=n_samples / RATE_HZ, rng=rng):
@@ -108,7 +110,7 @@ def _band(beat_s: float, *, n_samples: int, rng: np.random.Generator) -> Samples
 
 
 def _notes(beat_s: float, *, duration_s: float, rng: np.random.Generator) -> list[_Note]:
-    """A chord a bar, a bass line under it, a plucked line above it."""
+    """Draw one chord per bar, a bass line and a plucked line."""
     root_hz = rng.uniform(41, 82)
     notes = []
     for bar in range(int(duration_s / beat_s / 4)):
@@ -129,13 +131,13 @@ def _notes(beat_s: float, *, duration_s: float, rng: np.random.Generator) -> lis
 
 @cache
 def _wave(n_harmonics: int) -> Samples:
-    """One period of a dull saw-tooth."""
+    """Return one period of a dull sawtooth wave."""
     phase = 2 * np.pi * np.arange(_WAVE_LENGTH) / _WAVE_LENGTH
     return np.asarray(np.sum([np.sin(k * phase) / k**1.3 for k in range(1, n_harmonics + 1)], axis=0))
 
 
 def _through_a_desk(mix: Samples, rng: np.random.Generator) -> NDArray[np.float32]:
-    """With a tilted balance, some saturation, and a level of its own."""
+    """Apply a spectral tilt, some saturation and a random level."""
     tilt = rng.uniform(-0.35, 0.35)
     mix = mix + tilt * np.append(0.0, mix[:-1])
     drive = rng.uniform(0.05, 0.35)

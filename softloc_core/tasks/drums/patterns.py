@@ -1,4 +1,4 @@
-"""Drum parts drawn at random: who is struck when, and how hard."""
+"""Random drum parts: which voice is struck when, and how hard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["CHANNEL_OF_VOICE", "STYLES", "DrumPart", "Hit", "Style", "draw_part"]
+__all__ = ["CHANNEL_OF_VOICE", "STYLES", "DrumPart", "Stroke", "Style", "draw_part"]
 
 CHANNEL_OF_VOICE: Mapping[str, str] = {
     "closed_hat": "HH",
@@ -17,7 +17,7 @@ CHANNEL_OF_VOICE: Mapping[str, str] = {
     "snare": "SD",
     "sidestick": "SD",
 }
-"""Voices that the task looks for; cymbals, toms and hand percussion are there to be mistaken for them."""
+"""Class of each voice that the task detects. Cymbals, toms and hand percussion serve as distractors."""
 
 _HAT_OF_MARK = {"x": "closed_hat", "X": "closed_hat", "o": "closed_hat", "O": "open_hat", "p": "pedal_hat"}
 _CHANCE_OF_MARK = {"X": 1.0, "x": 0.95, "O": 0.85, "p": 0.9, "o": 0.45, "g": 0.6}
@@ -26,13 +26,13 @@ _SMALLEST_GAP_S = 0.045
 
 
 @dataclass(frozen=True)
-class Hit:
+class Stroke:
     """One stroke.
 
     Attributes:
-        time_s: When it starts, in seconds.
-        voice: What is struck.
-        velocity: How hard, in (0, 1].
+        time_s: Start in seconds.
+        voice: The instrument that is struck.
+        velocity: Strength of the stroke, in (0, 1].
     """
 
     time_s: float
@@ -42,25 +42,32 @@ class Hit:
 
 @dataclass(frozen=True)
 class DrumPart:
-    """A whole recording's strokes, and the beat that they follow."""
+    """The strokes of a recording and its beat.
 
-    hits: tuple[Hit, ...]
+    Attributes:
+        strokes: The strokes, sorted by time.
+        beat_s: Length of a beat in seconds.
+    """
+
+    strokes: tuple[Stroke, ...]
     beat_s: float
 
 
 @dataclass(frozen=True)
 class Style:
-    """A bar in steps, a mark each: X always and loud, x nearly always, o now and then, g a ghost note.
+    """A bar of four beats with one mark per step.
+
+    `X` is always struck and loud, `x` is nearly always struck, `o` occasionally, and `g` is a ghost note.
 
     Attributes:
-        tempo_bpm: Range of tempi.
+        tempo_bpm: Range of tempi in beats per minute.
         steps_per_beat: 4, or 3 for triplets.
         kick: Marks of the kick drum.
         snare: Marks of the snare drum.
-        hat: Marks of the hi-hat; O open, p with the foot.
+        hat: Marks of the hi-hat. `O` is open, `p` is played with the foot.
         ride: Marks of the ride cymbal.
         snare_voice: `snare` or `sidestick`.
-        softness: How much softer than usual it is played, 0 to 1.
+        softness: Reduction of all velocities, as a share from 0 to 1.
     """
 
     tempo_bpm: tuple[float, float]
@@ -92,27 +99,31 @@ STYLES: Mapping[str, Style] = {
 
 
 def draw_part(style: Style, *, duration_s: float, rng: np.random.Generator) -> DrumPart:
-    """A part in that style: a bar of its own, varied from bar to bar, with fills, swing and human timing.
+    """Draw a part in a style: a random bar with variations, fills, swing and human timing.
 
     Args:
-        style: What to draw from.
-        duration_s: Length in seconds; no hit starts within its last quarter of a second.
-        rng: Source of every choice.
+        style: The style to draw from.
+        duration_s: Length in seconds. No stroke starts within the last quarter of a second.
+        rng: Generator for all random choices.
     """
     beat_s = 60.0 / rng.uniform(*style.tempo_bpm)
     step_s = beat_s / style.steps_per_beat
     feel = _Feel.draw(rng, step_s=step_s, straight=style.steps_per_beat == 4)
-    hits = [
-        Hit(feel.time_s(step, voice, rng), voice, feel.velocity(velocity * (1 - style.softness), rng))
-        for step, voice, velocity in _strokes(style, n_bars=int(duration_s / beat_s / 4) + 1, rng=rng)
+    strokes = [
+        Stroke(feel.time_s(step, voice, rng), voice, feel.velocity(velocity * (1 - style.softness), rng))
+        for step, voice, velocity in _grid_strokes(style, n_bars=int(duration_s / beat_s / 4) + 1, rng=rng)
     ]
-    within = [hit for hit in sorted(hits, key=lambda hit: hit.time_s) if 0 <= hit.time_s < duration_s - 0.25]
-    return DrumPart(hits=tuple(_without_doubles(within)), beat_s=beat_s)
+    within = [
+        stroke
+        for stroke in sorted(strokes, key=lambda stroke: stroke.time_s)
+        if 0 <= stroke.time_s < duration_s - 0.25
+    ]
+    return DrumPart(strokes=tuple(_without_doubles(within)), beat_s=beat_s)
 
 
 @dataclass(frozen=True)
 class _Feel:
-    """How a player departs from the grid."""
+    """How a player deviates from the grid."""
 
     start_s: float
     step_s: float
@@ -123,7 +134,7 @@ class _Feel:
 
     @classmethod
     def draw(cls, rng: np.random.Generator, *, step_s: float, straight: bool) -> _Feel:
-        """A player; only straight steps are swung."""
+        """Draw a player. Only straight rhythms can swing."""
         voices = ("kick", "snare", "sidestick", "closed_hat", "open_hat", "pedal_hat")
         return cls(
             start_s=rng.uniform(0.05, 0.6),
@@ -135,18 +146,20 @@ class _Feel:
         )
 
     def time_s(self, step: float, voice: str, rng: np.random.Generator) -> float:
-        """When a stroke on that step sounds."""
+        """Return the time of a stroke on a step, in seconds."""
         late = self.swing if round(step) % 2 else 0.0
         human_s = self.push_s.get(voice, 0.0) + rng.normal(0, self.jitter_s)
         return float(self.start_s + (step + late) * self.step_s + human_s)
 
     def velocity(self, velocity: float, rng: np.random.Generator) -> float:
-        """How hard a stroke comes out."""
+        """Return the velocity with a random deviation."""
         return float(np.clip(velocity * (1 + self.spread * rng.standard_normal()), 0.08, 1.0))
 
 
-def _strokes(style: Style, *, n_bars: int, rng: np.random.Generator) -> Iterator[tuple[float, str, float]]:
-    """Step, voice and velocity of each stroke of the part."""
+def _grid_strokes(
+    style: Style, *, n_bars: int, rng: np.random.Generator
+) -> Iterator[tuple[float, str, float]]:
+    """Draw step, voice and velocity of each stroke of the part."""
     bar_steps = 4 * style.steps_per_beat
     habit = {name: _habit(getattr(style, name), rng) for name in ("kick", "snare", "hat", "ride")}
     percussion = _percussion(bar_steps, rng)
@@ -168,20 +181,20 @@ def _strokes(style: Style, *, n_bars: int, rng: np.random.Generator) -> Iterator
 
 
 def _habit(marks: str, rng: np.random.Generator) -> str:
-    """The bar that this player keeps coming back to: of what may be played, some is and some is not."""
+    """Draw the player's basic bar: each optional mark is kept or replaced at random."""
     kept = {"o": ("x", "o", "."), "g": ("g", "g", "."), "O": ("O", "O", "x")}
     return "".join(str(rng.choice(kept[mark])) if mark in kept else mark for mark in marks)
 
 
 def _voice(name: str, mark: str, style: Style) -> str:
-    """What a mark on one of the lines strikes."""
+    """Return the voice that a mark of a line strikes."""
     if name == "hat":
         return _HAT_OF_MARK[mark]
     return style.snare_voice if name == "snare" else name
 
 
 def _fill(first: int, n_steps: int, rng: np.random.Generator) -> Iterator[tuple[float, str, float]]:
-    """A run over snare and toms."""
+    """Draw a fill on snare and toms."""
     for step in range(n_steps):
         if rng.random() < 0.85:
             yield (
@@ -192,17 +205,17 @@ def _fill(first: int, n_steps: int, rng: np.random.Generator) -> Iterator[tuple[
 
 
 def _percussion(bar_steps: int, rng: np.random.Generator) -> list[tuple[int, str, float]]:
-    """A bar of hand percussion beside the kit, in two recordings of three."""
+    """Draw a bar of hand percussion, which two out of three recordings contain."""
     voice = str(rng.choice(["shaker", "tambourine", "cowbell", "clap", "none", "none"]))
     chance = {"shaker": 0.7, "tambourine": 0.3, "cowbell": 0.25, "clap": 0.12}.get(voice, 0.0)
     return [(step, voice, rng.uniform(0.3, 0.8)) for step in range(bar_steps) if rng.random() < chance]
 
 
-def _without_doubles(hits: list[Hit]) -> Iterator[Hit]:
-    """Strokes of one class that follow each other too closely for one drummer are left out."""
+def _without_doubles(strokes: list[Stroke]) -> Iterator[Stroke]:
+    """Drop strokes that follow another stroke of their class too closely for one drummer."""
     last_s: dict[str, float] = {}
-    for hit in hits:
-        line = CHANNEL_OF_VOICE.get(hit.voice, hit.voice)
-        if hit.time_s - last_s.get(line, -1.0) >= _SMALLEST_GAP_S:
-            last_s[line] = hit.time_s
-            yield hit
+    for stroke in strokes:
+        line = CHANNEL_OF_VOICE.get(stroke.voice, stroke.voice)
+        if stroke.time_s - last_s.get(line, -1.0) >= _SMALLEST_GAP_S:
+            last_s[line] = stroke.time_s
+            yield stroke

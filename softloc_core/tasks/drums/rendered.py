@@ -1,4 +1,4 @@
-"""Rendered drums: nothing to download, exact onsets, every recording another kit and another part."""
+"""Rendered drum recordings with exact onsets. Each one has a different kit and a different part."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from softloc_core.tasks.drums.kit import RATE_HZ, draw_kit
 from softloc_core.tasks.drums.mix import rendered_mix
 from softloc_core.tasks.drums.patterns import CHANNEL_OF_VOICE, STYLES, DrumPart, draw_part
 
-__all__ = ["RenderedDrums", "SyntheticSource"]
+__all__ = ["NAMES", "RENDERING_VERSION", "RenderedDrums", "RenderedDrumsSource"]
 
 RENDERING_VERSION = 1
 DURATION_S = 20.0
@@ -27,47 +27,45 @@ NAMES = numbered_names(train=12, test=6)
 
 
 class RenderedDrums(RenderedAudio):
-    """A recording of a drummer with a band."""
+    """A rendered recording of a drummer with a band."""
 
     kind, version, length_s = "drums", RENDERING_VERSION, DURATION_S
 
     @property
     def style(self) -> str:
-        """What is played: each part of the split goes through all styles in turn."""
+        """The style of the part. The recordings of each split part cycle through all styles."""
         names, index = list(STYLES), int(self.name.split("_")[1])
-        # Tests start elsewhere, so that few recordings do not mean the same few styles.
+        # Test recordings start at another style, so that a few recordings of each part differ in style.
         return names[(index * 3 + (0 if self.name.startswith("train") else 4)) % len(names)]
 
     def part(self) -> DrumPart:
-        """The strokes."""
+        """Draw the strokes."""
         return draw_part(STYLES[self.style], duration_s=DURATION_S, rng=self._generator("part"))
 
     def load(self) -> tuple[NDArray[np.float32], int]:
-        """Samples and rate in Hz."""
+        """Render the recording and return its samples and its sampling rate in Hz."""
         kit = draw_kit(self._generator("kit"))
         mix = rendered_mix(self.part(), kit, duration_s=DURATION_S, rng=self._generator("mix"))
         return mix, RATE_HZ
 
 
-class SyntheticSource(RenderedSource[AudioRecording]):
-    """Rendered drum recordings with a band: 12 to train on, 6 to score, 20 s each."""
+class RenderedDrumsSource(RenderedSource[AudioRecording]):
+    """Rendered drum recordings with a band: 12 for training and 6 for testing, 20 s each."""
 
-    info = rendered_info(
-        "drums and a band rendered on the spot, another kit and part in every recording", "new_kits"
-    )
+    info = rendered_info("rendered drums with a band, a different kit and part in each recording", "new_kits")
     names = NAMES
 
     def recording(self, name: str, seed: int) -> AudioRecording:
-        """One performance."""
+        """Return the recording with this name."""
         return _recording(RenderedDrums(name, seed))
 
 
 def _recording(audio: RenderedDrums) -> AudioRecording:
-    """A rendered recording with its exact onsets, on the samples where the strokes start."""
+    """Return a recording with its exact onsets, at the samples where the strokes start."""
     events: list[TimedClass] = [
-        (round(hit.time_s * RATE_HZ) / RATE_HZ, CHANNEL_OF_VOICE[hit.voice])
-        for hit in audio.part().hits
-        if hit.voice in CHANNEL_OF_VOICE
+        (round(stroke.time_s * RATE_HZ) / RATE_HZ, CHANNEL_OF_VOICE[stroke.voice])
+        for stroke in audio.part().strokes
+        if stroke.voice in CHANNEL_OF_VOICE
     ]
-    hits = named_events(events, channel_names=DRUM_CHANNELS, duration_s=audio.duration_s)
-    return AudioRecording(name=audio.name, group=audio.style, audio=audio, reference=hits)
+    reference = named_events(events, channel_names=DRUM_CHANNELS, duration_s=audio.duration_s)
+    return AudioRecording(name=audio.name, group=audio.style, audio=audio, reference=reference)

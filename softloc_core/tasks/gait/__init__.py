@@ -1,4 +1,4 @@
-"""Initial foot contacts in inertial signals: Mobilise-D recordings and rendered walking."""
+"""Detection of initial foot contacts on Mobilise-D recordings and rendered walking."""
 
 from softloc_core.tasks.gait.matlab import Trial, read_trials
 from softloc_core.tasks.gait.task import GaitTask

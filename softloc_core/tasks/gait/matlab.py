@@ -1,4 +1,4 @@
-"""The MATLAB structs of Mobilise-D as mobgap's repository publishes them: a `data.mat` a person."""
+"""Reader for the MATLAB files of Mobilise-D in mobgap's repository, with one `data.mat` per person."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from softloc_core.tasks.gait.stretches import RATE_HZ
 __all__ = ["SYSTEMS", "Trial", "read_trials"]
 
 SYSTEMS = {"indip": "INDIP", "stereophoto": "Stereophoto"}
-"""Reference systems by the name that splits use, with their name in the files."""
+"""Names of the reference systems in the files, by the names that splits use."""
 _SENSORS = ("Acc", "Gyr")
 
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """One trial of a person, with what each reference system saw of it.
+    """One trial of a person with the contacts of each reference system.
 
     Attributes:
-        name: Its place in the file, as `TimeMeasure1.Test5.Trial1`.
+        name: Path of the trial in the file, such as `TimeMeasure1.Test5.Trial1`.
         motion: [sample, (3 accelerations in g, 3 angular rates in degrees/s)] at 100 Hz.
-        bouts: Initial contacts of each walking bout in seconds from the trial's start, NaN where a contact
-            could not be placed, by system; systems that were not there are left out.
+        bouts: Initial contacts of each walking bout in seconds from the start of the trial, by system. NaN
+            marks a contact without a known time. Systems that did not record the trial are left out.
     """
 
     name: str
@@ -38,15 +38,15 @@ class Trial:
 
 
 def read_trials(path: Path) -> tuple[list[Trial], list[DataError]]:
-    """Trials of one person's file, and what is wrong with the others.
+    """Read the trials of one person and the problems of unusable trials.
 
-    Times are put right by one sample: they were counted from 1, as MATLAB counts.
+    One sample is subtracted from all times, because the files count samples from 1.
 
-    Source: Mobilise-D's data format as read by mobgap (github.com/mobilise-d/mobgap), whose correction of
-    times is the same.
+    Source: Mobilise-D's data format as read by mobgap (github.com/mobilise-d/mobgap), which corrects times in
+    the same way.
 
     Raises:
-        DataError: The file cannot be read or is no such struct.
+        DataError: The file cannot be read or has another structure.
     """
     try:
         content = scipy.io.loadmat(path, squeeze_me=True, struct_as_record=False)
@@ -54,7 +54,7 @@ def read_trials(path: Path) -> tuple[list[Trial], list[DataError]]:
         raise DataError(f"a person's file must be a MATLAB 5 file, but got {error} in {path}") from error
     data = content.get("data")
     if not _is_struct(data):
-        raise DataError(f"a person's file must hold the struct `data`, but got {_kind(data)} in {path}")
+        raise DataError(f"a person's file must contain the struct `data`, but got {_kind(data)} in {path}")
     trials, problems = [], []
     for name, struct in _trial_structs(data):
         try:
@@ -65,7 +65,7 @@ def read_trials(path: Path) -> tuple[list[Trial], list[DataError]]:
 
 
 def _trial_structs(data: Any) -> Iterator[tuple[str, Any]]:
-    """The trials, which lie three levels down: time measure, test, trial."""
+    """Iterate over the trials, which are nested in time measures and tests."""
     for measure, tests in _fields(data):
         for test, trials in _fields(tests):
             for trial, struct in _fields(trials):
@@ -76,7 +76,7 @@ def _trial(name: str, struct: Any) -> Trial:
     sensor = _inner(struct, "SU.LowerBack")
     parts = [_sensor(sensor, axis) for axis in _SENSORS]
     if len(parts[0]) != len(parts[1]):
-        raise DataError(f"Acc and Gyr must be of one length, but got {len(parts[0])} and {len(parts[1])}")
+        raise DataError(f"Acc and Gyr must have the same length, but got {len(parts[0])} and {len(parts[1])}")
     motion = np.concatenate(parts, axis=1)
     standards = _inner(struct, "Standards")
     bouts = {
@@ -88,7 +88,7 @@ def _trial(name: str, struct: Any) -> Trial:
 
 
 def _sensor(sensor: Any, axis: str) -> NDArray[np.float64]:
-    """[sample, 3] of one kind of sensor, checked."""
+    """Return the validated values of one sensor, [sample, 3]."""
     rate_hz = _inner(sensor, f"Fs.{axis}")
     if rate_hz != RATE_HZ:
         raise DataError(f"{axis} must be sampled at {RATE_HZ} Hz, but got {rate_hz} Hz")
@@ -102,10 +102,10 @@ def _sensor(sensor: Any, axis: str) -> NDArray[np.float64]:
 
 
 def _bouts(standard: Any, system: str, *, n_samples: int) -> Iterator[NDArray[np.float64]]:
-    """Contacts of each of a system's walking bouts, in seconds from the trial's start."""
+    """Iterate over a system's walking bouts: contacts in seconds from the start of the trial."""
     for index, bout in enumerate(np.atleast_1d(_inner(standard, "MicroWB"))):
         if not _is_struct(bout):
-            continue  # an empty array stands where there is no bout
+            continue  # an empty array means that there is no bout
         marked_s = np.atleast_1d(np.asarray(_inner(bout, "InitialContact_Event"), dtype=np.float64))
         contact_s = marked_s - 1 / RATE_HZ
         outside = (contact_s < 0) | (contact_s > n_samples / RATE_HZ)
@@ -118,20 +118,20 @@ def _bouts(standard: Any, system: str, *, n_samples: int) -> Iterator[NDArray[np
 
 
 def _inner(struct: Any, path: str) -> Any:
-    """What lies at a dotted path.
+    """Return the value at a dotted path.
 
     Raises:
-        DataError: Nothing does.
+        DataError: The path does not exist.
     """
     for name in path.split("."):
         if not hasattr(struct, name):
-            raise DataError(f"a trial must hold {path}, but got no {name}")
+            raise DataError(f"a trial must contain {path}, but got no {name}")
         struct = getattr(struct, name)
     return struct
 
 
 def _fields(struct: Any) -> list[tuple[str, Any]]:
-    """The structs inside a struct, by name."""
+    """Return the fields of a struct, or nothing if the value is not a struct."""
     if not _is_struct(struct):
         return []
     return [(name, getattr(struct, name)) for name in struct._fieldnames]

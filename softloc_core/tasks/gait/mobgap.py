@@ -1,4 +1,4 @@
-"""Mobilise-D's walking recordings, annotated by two reference systems that disagree."""
+"""Mobilise-D's recordings of walking with the contacts of two reference systems that disagree."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["MobgapSource", "read_stretches"]
 
 N_FOLDS = 2
 _LAYOUT = "<cohort>/<person>/data.mat"
-# Split -> system whose contacts are trained on, system whose contacts are scored.
+# Reference systems for training and for testing, by split.
 SPLITS = {
     "indip": ("indip", "indip"),
     "stereophoto": ("stereophoto", "stereophoto"),
@@ -32,11 +32,11 @@ SPLITS = {
 
 
 class MobgapSource:
-    """Walking with a sensor at the lower back, as mobgap's repository publishes examples of it.
+    """Walking with a sensor at the lower back: the example data in mobgap's repository.
 
-    A recording is a stretch of walking under one reference system: INDIP (pressure insoles and sensors at the
-    feet) or Stereophoto (cameras). What a system did not see as walking is not judged by it, as in
-    Mobilise-D's own evaluation of initial contacts.
+    A recording is a stretch of walking with the contacts of one reference system: INDIP (pressure insoles and
+    sensors at the feet) or Stereophoto (cameras). As in Mobilise-D's evaluation of initial contacts, only
+    what a system recognised as walking is scored against it.
 
     Source: mobgap and its example data; Mico-Amigo et al., "Assessing real-world gait with digital
     technology? Validation, insights and recommendations from the Mobilise-D consortium", Journal of
@@ -53,10 +53,10 @@ class MobgapSource:
     )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Persons dealt in turn into two folds, one of which is scored; each part by its reference system.
+        """Return a fold over persons, with the reference systems for training and testing.
 
-        The name says what is trained on and what is scored: `indip_to_stereophoto` trains on the contacts of
-        the one and scores on those of the other, `indip` does both on the same.
+        The name of the split determines the systems. `indip_to_stereophoto` trains on contacts of INDIP and
+        tests on those of Stereophoto. `indip` uses INDIP for both.
         """
         stretches, problems = read_stretches(data_root)
         if problems:
@@ -72,7 +72,7 @@ class MobgapSource:
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
     ) -> Scan[SignalRecording]:
-        """Stretches of walking of either system; `seed` plays no part."""
+        """Read the named stretches of walking, or those of both systems. The seed is not used."""
         stretches, problems = read_stretches(data_root)
         wanted = None if names is None else set(names)
         kept = [stretch for stretch in stretches if wanted is None or stretch.name in wanted]
@@ -80,30 +80,30 @@ class MobgapSource:
 
 
 def read_stretches(data_root: Path | None) -> tuple[list[Stretch], list[DataError]]:
-    """Every stretch of walking of every person and system, and what is wrong with what cannot be used.
+    """Read the stretches of walking of all persons and systems, and the problems of unusable trials.
 
     Raises:
-        ConfigError: No root was given.
-        DataError: It does not exist or holds no person's file.
+        ConfigError: `data_root` is None.
+        DataError: The folder does not exist or contains no file of a person.
     """
     if data_root is None:
-        raise ConfigError(f"`--data-root` must name the folder that holds {_LAYOUT}, but got none")
+        raise ConfigError(f"`--data-root` must name the folder that contains {_LAYOUT}, but got none")
     files = sorted(data_root.glob("*/*/data.mat"))
     if not files:
-        raise DataError(f"`--data-root` must hold {_LAYOUT}, but got none in {data_root}")
+        raise DataError(f"`--data-root` must contain {_LAYOUT}, but got none in {data_root}")
     persons, problems = read_all(files, _read_person)
     return [stretch for stretches in persons for stretch in stretches], problems
 
 
 def _read_person(path: Path) -> tuple[list[Stretch], list[DataError]]:
-    """Every stretch of one person, and what is wrong with the file's trials."""
+    """Read the stretches of one person and the problems of unusable trials."""
     trials, faults = read_trials(path)
     person = f"{path.parent.parent.name}_{path.parent.name}"
     return [stretch for trial in trials for stretch in _stretches(trial, person)], faults
 
 
 def _stretches(trial: Trial, person: str) -> list[Stretch]:
-    """The stretches of one trial."""
+    """Cut a trial into stretches of walking for each system."""
     return [
         cut_stretch(
             trial.motion,

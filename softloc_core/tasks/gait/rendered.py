@@ -1,4 +1,4 @@
-"""Rendered walking: a lower-back sensor, exact contacts, a second reference system that misplaces them."""
+"""Rendered walking: a lower-back sensor, exact contacts, and a second, inaccurate reference system."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from softloc_core.tasks.base import (
 )
 from softloc_core.tasks.gait.stretches import RATE_HZ, Stretch, gait_recording
 
-__all__ = ["SyntheticGait", "rendered_stretch"]
+__all__ = ["SENSORS_LATE_S", "SENSORS_SCATTER_S", "SPLITS", "RenderedGaitSource", "rendered_stretch"]
 
 RENDERING_VERSION = 1
 DURATION_S = 40.0
 PERSONS = numbered_names(train=6, validation=2, test=4)
 SYSTEMS = ("mat", "sensors")
 SENSORS_LATE_S, SENSORS_SCATTER_S = 0.03, 0.04
-# Split -> system whose contacts are trained on, system whose contacts are scored.
+# Reference systems for training and for testing, by split.
 SPLITS = {
     "mat": ("mat", "mat"),
     "sensors": ("sensors", "sensors"),
@@ -35,10 +35,10 @@ SPLITS = {
 
 
 def rendered_stretch(person: str, system: str, *, seed: int) -> Stretch:
-    """Forty seconds of a person's walking that follow from name and seed, as one system saw it.
+    """Render 40 s of walking, determined by person and seed, with the contacts of one system.
 
-    Contacts of `mat` are exact. Those of `sensors` are late by 30 ms, off by another 40 ms (s.d.) and, one in
-    ten, by up to 0.2 s more, as measured pairs of systems disagree.
+    Contacts of `mat` are exact. Contacts of `sensors` are 30 ms late with a standard deviation of 40 ms. One
+    in ten is late by up to another 0.2 s. Real pairs of reference systems disagree in a similar way.
     """
     rng = _generator(seed, person, "walk")
     contact_s = _draw_contacts(rng)
@@ -52,12 +52,12 @@ def rendered_stretch(person: str, system: str, *, seed: int) -> Stretch:
 
 
 def _generator(seed: int, person: str, purpose: str) -> np.random.Generator:
-    """Random numbers of one purpose; both systems see the same walk."""
+    """Return the random generator for one purpose. It does not depend on the system."""
     return generator_of("gait", RENDERING_VERSION, seed, person, purpose)
 
 
 def _draw_contacts(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Initial contacts in seconds: steps of a person's own length, a hesitation now and then."""
+    """Draw the initial contacts in seconds, with individual step times and occasional hesitations."""
     step_s, limp = rng.uniform(0.48, 0.68), rng.uniform(-0.06, 0.06)
     times, time_s = [], rng.uniform(0.4, 0.9)
     while time_s < DURATION_S - 0.4:
@@ -69,10 +69,10 @@ def _draw_contacts(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _motion(contact_s: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """[sample, 6] acceleration in g and angular rate in degrees/s at 100 Hz.
+    """Render the motion, [sample, 6]: accelerations in g and angular rates in degrees/s at 100 Hz.
 
-    Every contact sends a jolt up and backwards, followed by a ringing of its own strength, and swings the
-    pelvis towards its side until the next one.
+    Each contact causes an upward and backward jolt of random strength, which rings down, and a swing of the
+    pelvis to the side of the foot.
     """
     n_samples = round(DURATION_S * RATE_HZ)
     time_s = np.arange(n_samples) / RATE_HZ
@@ -94,7 +94,7 @@ def _motion(contact_s: NDArray[np.float64], rng: np.random.Generator) -> NDArray
 
 
 def _tilt(rng: np.random.Generator) -> NDArray[np.float64]:
-    """The sensor does not sit straight: both its halves are turned by some degrees."""
+    """Draw the rotation of a sensor that is not attached upright, for accelerations and angular rates."""
     angle = np.deg2rad(rng.normal(0.0, 12.0))
     turn = np.array([[np.cos(angle), 0, -np.sin(angle)], [0, 1, 0], [np.sin(angle), 0, np.cos(angle)]])
     tilt: NDArray[np.float64] = np.kron(np.eye(2), turn)
@@ -105,35 +105,36 @@ def _names(persons: tuple[str, ...], system: str) -> tuple[str, ...]:
     return tuple(f"{person} {system}" for person in persons)
 
 
-def _seen_by(train: str, test: str) -> SplitNames:
-    """All persons, those that are trained on under one system and the others under another."""
+def _with_systems(train: str, test: str) -> SplitNames:
+    """Return the split with one system for training and another for validation and testing."""
     return SplitNames(
         _names(PERSONS.train, train), _names(PERSONS.validation, test), _names(PERSONS.test, test)
     )
 
 
-class SyntheticGait(RenderedSource[SignalRecording]):
-    """Rendered walking under two reference systems: 6 persons to train on, 2 to validate, 4 to score."""
+class RenderedGaitSource(RenderedSource[SignalRecording]):
+    """Rendered walking with two reference systems: 6 persons to train on, 2 to validate, 4 to test."""
 
     info = rendered_info(
-        "walking rendered on the spot, another person in every recording, two reference systems", *SPLITS
+        "rendered walking, a different person in each recording, two reference systems", *SPLITS
     )
-    names = _seen_by("mat", "mat")
+    names = _with_systems("mat", "mat")
 
     @property
     def every_name(self) -> tuple[str, ...]:
-        """All persons under one system, then under the other."""
+        """The names of all recordings: all persons with one system, then with the other."""
         return tuple(name for system in SYSTEMS for name in _names(PERSONS.all, system))
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Which system is trained on and which scored, as the name says; validation is by the scored one.
+        """Return the split for the systems in its name, or a fold of `train_cv`.
 
-        `train_cv`: the training persons, under `mat`, dealt into folds.
+        Validation uses the system of the test part. `train_cv` is a cross-validation within the training
+        persons with contacts of `mat`.
         """
         if request.split in SPLITS:
-            return _seen_by(*SPLITS[request.split])
+            return _with_systems(*SPLITS[request.split])
         return super().split(request, data_root)
 
     def recording(self, name: str, seed: int) -> SignalRecording:
-        """One person's walk as one system saw it."""
+        """Return the recording with this name."""
         return gait_recording(rendered_stretch(*name.split(), seed=seed))

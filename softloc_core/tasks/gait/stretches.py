@@ -1,4 +1,4 @@
-"""Stretches of walking under one reference system: the motion of the lower back, and the initial contacts."""
+"""Stretches of walking: the motion of the lower back and the initial contacts of one reference system."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _GYR_SCALE = 50.0
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """A stretch of one person's walking, as one reference system saw it.
+    """A stretch of walking with the contacts of one reference system.
 
     Attributes:
         name: Unique within its source.
-        person: Who walks.
-        system: The reference system that the contacts are of.
+        person: The person who walks.
+        system: The reference system of the contacts.
         motion: [sample, (3 accelerations in g, 3 angular rates in degrees/s)] at 100 Hz.
-        contact_s: [contact] initial contacts of either foot in seconds from the stretch's start.
+        contact_s: [contact] initial contacts of both feet in seconds from the start of the stretch.
     """
 
     name: str
@@ -49,10 +49,10 @@ class Stretch:
 
 
 def contact_runs(contact_s: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Runs of two or more contacts that a system placed, [contact] in seconds each.
+    """Return the runs of two or more contacts with known times, [contact] in seconds each.
 
-    A contact that it knows of but could not place (NaN) ends a run, for a step without a label would teach
-    that there is none.
+    A contact without a known time (NaN) ends a run, because a step without a label would be learned as a
+    frame without an event.
     """
     placed = np.isfinite(contact_s)
     edges = np.flatnonzero(np.diff(placed, prepend=False, append=False))
@@ -62,16 +62,16 @@ def contact_runs(contact_s: NDArray[np.float64]) -> list[NDArray[np.float64]]:
 def cut_stretch(
     motion: NDArray[np.float64], contact_s: NDArray[np.float64], *, name: str, person: str, system: str
 ) -> Stretch:
-    """The stretch around a run of contacts, with a quarter of a second on either side.
+    """Cut out the stretch around a run of contacts, with a margin of 0.25 s on either side.
 
-    The margin is less than a step, so that it holds no contact which the system left out.
+    The margin is shorter than a step, so it contains no unlabelled contact.
 
     Args:
         motion: [sample, 6] of the whole trial.
-        contact_s: Contacts of the run in seconds from the trial's start, within the trial.
-        name: The stretch's.
-        person: Who walks.
-        system: Whose contacts they are.
+        contact_s: Contacts of the run in seconds from the start of the trial, within the trial.
+        name: Name of the stretch.
+        person: The person who walks.
+        system: The reference system of the contacts.
     """
     first = max(0, round((contact_s[0] - MARGIN_S) * RATE_HZ))
     last = min(len(motion), round((contact_s[-1] + MARGIN_S) * RATE_HZ) + 1)
@@ -79,7 +79,7 @@ def cut_stretch(
 
 
 def gait_recording(stretch: Stretch) -> SignalRecording:
-    """The stretch as tasks read it."""
+    """Return the stretch in the form that tasks read."""
     duration_s = len(stretch.motion) / RATE_HZ
     contact_s = np.clip(stretch.contact_s, 0.0, duration_s)
     return SignalRecording(
@@ -93,7 +93,7 @@ def gait_recording(stretch: Stretch) -> SignalRecording:
 
 
 def _imu_features(motion: NDArray[np.float64], front_end: str) -> NDArray[np.float32]:
-    """[frame, 6] float32: accelerations in g, angular rates in units of 50 degrees/s; one frame a sample."""
-    assert front_end in FRONT_ENDS  # the task has checked it
+    """Return accelerations in g and angular rates in units of 50 degrees/s, [frame, 6] float32, at 100 Hz."""
+    assert front_end in FRONT_ENDS, "the task validates front ends"
     scaled = motion / np.array([1.0, 1.0, 1.0, _GYR_SCALE, _GYR_SCALE, _GYR_SCALE])
     return np.ascontiguousarray(scaled, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Initial contacts of walking in the motion of the lower back, under one of two reference systems."""
+"""Detection of initial foot contacts from the motion of the lower back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from softloc_core.metrics import Scores
 from softloc_core.networks import CompactNetwork, NetworkBuilder
 from softloc_core.tasks.base import SignalTask, TaskData
 from softloc_core.tasks.gait.mobgap import MobgapSource
-from softloc_core.tasks.gait.rendered import SyntheticGait
+from softloc_core.tasks.gait.rendered import RenderedGaitSource
 from softloc_core.tasks.gait.stretches import FRONT_ENDS, GAIT_CHANNELS
 
 __all__ = ["GaitTask"]
@@ -24,7 +24,7 @@ TIGHT_TOLERANCE_S, WIDE_TOLERANCE_S = 0.05, 0.25
 _DEFAULTS: Mapping[str, Any] = {
     "features": "imu_100",
     "excerpt_s": 3.0,
-    # Chosen on rendered training persons left out of training; see docs/tasks/gait.md.
+    # Chosen by cross-validation within the rendered training persons; see docs/tasks/gait.md.
     "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
     "iterations": 250,
     "batch_size": 8,
@@ -34,10 +34,10 @@ _DEFAULTS: Mapping[str, Any] = {
 
 
 class GaitTask(SignalTask):
-    """Initial contacts of either foot, right within 100 ms, about a sixth of a step.
+    """Initial contacts of both feet within 100 ms, which is about a sixth of a step.
 
-    The recordings come with two reference systems; a split says whose contacts are trained on and whose are
-    scored.
+    The recordings have contacts of two reference systems. The split determines which system is used for
+    training and which for testing.
     """
 
     name = "gait"
@@ -51,13 +51,13 @@ class GaitTask(SignalTask):
     network_defaults: Mapping[str, Mapping[str, Any]] = {"compact": {}}
 
     def __init__(self) -> None:
-        super().__init__((MobgapSource(), SyntheticGait()))
+        super().__init__((MobgapSource(), RenderedGaitSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
-        """Scores at the tolerance given; as measures F1 at 50 and 250 ms, and the timing error at 250 ms.
+        """Return the scores, with F1 and timing errors at other tolerances as measures.
 
-        Timing errors at the task's tolerance are cut off by it; at 250 ms, just short of half a step, nearly
-        every contact has its partner.
+        The measures are F1 at 50 and 250 ms and the timing error at 250 ms. The task's tolerance limits the
+        timing errors of matches. At 250 ms, slightly less than half a step, nearly every contact is matched.
         """
         scores = super().score(data, events, tolerance_s=tolerance_s)
         tight = super().score(data, events, tolerance_s=TIGHT_TOLERANCE_S)

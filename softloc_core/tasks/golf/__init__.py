@@ -1,4 +1,4 @@
-"""Golf swing events in video features: GolfDB and rendered swings."""
+"""Golf swing sequencing on GolfDB and rendered swings."""
 
 from softloc_core.tasks.golf.task import GolfTask
 

@@ -1,4 +1,4 @@
-"""GolfDB's annotation file: eight events of each of 1 400 swings, in frames of their clips."""
+"""Reader for GolfDB's annotation file: eight events of each of 1 400 swings, in frames."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GOLF_CHANNELS = (
     "finish",
 )
 _FIELDS = ("id", "youtube_id", "split", "events")
-# The clip's first frame, eight events, its last frame.
+# The first frame of the clip, eight events, and the last frame.
 _N_FRAMES_ANNOTATED = len(GOLF_CHANNELS) + 2
 _N_SPLITS = 4
 
@@ -37,12 +37,12 @@ class Swing:
     """One annotated swing.
 
     Attributes:
-        clip_id: Its number in GolfDB.
-        video: The video it was cut from.
-        split: GolfDB's split, 1 to 4, in which it is scored.
-        event_frame: [8] frames of the events from the clip's first frame; in order but for one swing, whose
-            two events around impact stand the other way round.
-        n_frames: Frames of the clip.
+        clip_id: Number of the clip in GolfDB.
+        video: The video that contains the clip.
+        split: Number of the GolfDB split (1 to 4) that tests on this clip.
+        event_frame: [8] frames of the events from the start of the clip. They ascend except in one swing of
+            GolfDB, whose two events around impact are exchanged.
+        n_frames: Number of frames of the clip.
     """
 
     clip_id: int
@@ -53,13 +53,14 @@ class Swing:
 
 
 def read_swings(path: Path) -> dict[int, Swing]:
-    """All swings by number.
+    """Read all swings by clip number.
 
     Raises:
-        DataError: A file that is absent or is not GolfDB's, or a row that cannot be used; it is named.
+        DataError: The file does not exist or is not GolfDB's, or a row cannot be used. The message names the
+            row.
     """
     if not path.is_file():
-        raise DataError(f"`--data-root` must hold {ANNOTATION_FILE}, but got none at {path}")
+        raise DataError(f"`--data-root` must contain {ANNOTATION_FILE}, but got none at {path}")
     try:
         content = loadmat(path, variable_names=["golfDB"], squeeze_me=True)
     except (OSError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
@@ -75,13 +76,13 @@ def read_swings(path: Path) -> dict[int, Swing]:
     for row, entry in enumerate(table, start=1):
         swing = _swing(entry, where=f"{path}, row {row}")
         if swing.clip_id in swings:
-            raise DataError(f"each swing must stand once, but got {swing.clip_id} again in {path}, row {row}")
+            raise DataError(f"each swing must occur once, but got {swing.clip_id} again in {path}, row {row}")
         swings[swing.clip_id] = swing
     return swings
 
 
 def _swing(entry: Any, *, where: str) -> Swing:
-    """One row of the struct array."""
+    """Return the swing in a row of the struct array."""
     frame = np.atleast_1d(entry["events"]).astype(np.int64)
     if frame.shape != (_N_FRAMES_ANNOTATED,):
         raise DataError(

@@ -1,4 +1,4 @@
-"""Features of the frames of golf clips, many clips laid end to end in one `.npz` file."""
+"""Reader for per-frame features of golf clips, which are concatenated in `.npz` files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from softloc_core.tasks.golf.annotations import GOLF_CHANNELS, Swing
 __all__ = ["FRAME_S", "ClipFeatures", "read_clips"]
 
 FRAME_S = 1 / 30
-"""Seconds a frame, nominally: GolfDB counts frames and does not state their rate; clips in slow motion are
-stretched besides."""
+"""Nominal seconds per frame. GolfDB does not state frame rates, and slow-motion clips are also stretched."""
 _ARRAYS = {"frame_probs": 2, "clip_id": 1, "clip_frames": 1}
 _LABELS = "frame_labels"
 
@@ -27,10 +26,10 @@ class ClipFeatures:
     """Features of one clip.
 
     Attributes:
-        clip_id: Its number in GolfDB.
-        rows: [frame, band] float32.
-        labels: [frame] event of each frame, 8 for none; None where the file has no labels.
-        path: Where they stand.
+        clip_id: Number of the clip in GolfDB.
+        rows: [frame, band] float32 features.
+        labels: [frame] event of each frame, 8 for none. None if the file has no labels.
+        path: The file that contains the features.
     """
 
     clip_id: int
@@ -39,41 +38,42 @@ class ClipFeatures:
     path: Path
 
     def problem(self, swing: Swing) -> DataError | None:
-        """Why they cannot be the features of that swing, or None."""
+        """Return the error if these cannot be the features of a swing, or None."""
         if len(self.rows) != swing.n_frames:
-            what = f"as many frames as its annotation, {swing.n_frames}, but got {len(self.rows)}"
+            what = f"the {swing.n_frames} frames of its annotation, but got {len(self.rows)}"
         elif not np.isfinite(self.rows).all():
             bad = int(np.flatnonzero(~np.isfinite(self.rows).all(axis=1))[0])
-            what = f"finite features, but got others in its frame {bad}"
+            what = f"finite features, but got others in frame {bad}"
         elif self.labels is not None and not np.array_equal(self.labels, _frame_labels(swing)):
             bad = int(np.flatnonzero(self.labels != _frame_labels(swing))[0])
-            what = f"the labels of its annotation, but got {self.labels[bad]} in its frame {bad}"
+            what = f"the labels of its annotation, but got {self.labels[bad]} in frame {bad}"
         else:
             return None
         return DataError(f"clip {self.clip_id} must have {what} in {self.path}")
 
 
 def _frame_labels(swing: Swing) -> NDArray[np.int64]:
-    """The event of each frame, 8 for none; where two share a frame the later one stands."""
+    """Return the event of each frame, 8 for none. If two events share a frame, the later event is used."""
     labels = np.full(swing.n_frames, len(GOLF_CHANNELS), dtype=np.int64)
     labels[swing.event_frame] = np.arange(len(GOLF_CHANNELS))
     return labels
 
 
 def read_clips(path: Path) -> Iterator[ClipFeatures]:
-    """The clips of one file, in its order.
+    """Iterate over the clips of a file.
 
-    `frame_probs` [all frames, band] holds the features, `clip_id` and `clip_frames` each clip's number and
-    length, `frame_labels` (if there) the annotation again, which is compared.
+    The array `frame_probs` [all frames, band] contains the features, and `clip_id` and `clip_frames` contain
+    the number and length of each clip. The optional `frame_labels` repeats the annotation, so that the two
+    can be compared.
 
     Raises:
-        DataError: A file that is none, or arrays that are absent or do not fit.
+        DataError: The file cannot be read, or arrays are missing or do not fit together.
     """
     arrays = _arrays(path)
     rows, n_frames = arrays["frame_probs"].astype(np.float32), arrays["clip_frames"].astype(np.int64)
     if len(arrays["clip_id"]) != len(n_frames) or n_frames.sum() != len(rows) or (n_frames < 1).any():
         raise DataError(
-            f"clip_frames must give each clip at least a frame and {len(rows)} in all, but got "
+            f"clip_frames must be at least 1 for each clip and {len(rows)} in total, but got "
             f"{int(n_frames.sum())} frames for {len(arrays['clip_id'])} clips in {path}"
         )
     labels = arrays.get(_LABELS)
@@ -86,7 +86,7 @@ def read_clips(path: Path) -> Iterator[ClipFeatures]:
 
 
 def _arrays(path: Path) -> Mapping[str, NDArray[np.generic]]:
-    """The file's arrays, each with its number of axes."""
+    """Read the arrays of a file and validate their numbers of axes."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in (*_ARRAYS, _LABELS) if name in file.files}

@@ -1,4 +1,4 @@
-"""GolfDB: annotations of 1 400 golf swings, and features of their frames that the user brings along."""
+"""GolfDB: annotations of 1 400 golf swings, with per-frame features that the user provides."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ __all__ = ["GolfDbSource", "clip_tolerance_s"]
 
 N_FOLDS = 4
 N_TRAINING_FOLDS = 3
-# Times of whole frames are compared; a thousandth of one is more than rounding errs by.
+# Times of whole frames are compared. A thousandth of a frame exceeds all rounding errors.
 _SLACK_FRAMES = 1e-3
 
 
 def clip_tolerance_s(event_frame: NDArray[np.int64]) -> float:
-    """A swing's own tolerance in seconds: a thirtieth of its time from the first event to the sixth.
+    """Return the tolerance of a swing in seconds: 1/30 of the time from its first to its sixth event.
 
-    At least one frame, and in whole frames (half to even). A thousandth of a frame is added, so that the
-    bound is included whatever the rounding of times.
+    The tolerance is rounded to whole frames (half to even) and is at least one frame. A thousandth of a frame
+    is added, so that rounding of times cannot exclude the bound.
 
     Args:
         event_frame: Frames of the eight events.
@@ -60,16 +60,16 @@ class _Clip:
 
 
 class GolfDbSource:
-    """GolfDB's annotations with per-frame features in `.npz` files; clips without features are left out.
+    """GolfDB's annotations with per-frame features in `.npz` files. Clips without features are left out.
 
     Source: McNally et al., "GolfDB: a video database for golf swing sequencing", CVPR workshops 2019.
-    Deliberate difference: the videos themselves are not read, whatever reduces a frame to features may be
-    used (`SwingNet.frame_features`, or a trained SwingNet's outputs).
+    Deliberate difference: the videos themselves are not read. The features may come from any model, such as
+    `SwingNet.frame_features` or the outputs of a trained SwingNet.
     """
 
     info = SourceInfo(
         name="golfdb",
-        description="GolfDB's annotated golf swings, with per-frame features made from its videos",
+        description="GolfDB's annotated golf swings, with per-frame features of its videos",
         splits={"videos": N_FOLDS, "published": N_FOLDS, "train_cv": N_TRAINING_FOLDS},
         needs_data_root=True,
         licence="CC BY-NC 4.0",
@@ -77,29 +77,33 @@ class GolfDbSource:
     )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`videos`, `published` or `train_cv`; a video's clips stay together in each.
+        """Return a fold of a split in which all clips of a video are in the same part.
 
-        `videos` deals the videos at hand in turn into four folds. `published` takes GolfDB's own split
-        column: fold k scores split k + 1. `train_cv` deals the training videos of the first fold of `videos`
-        into three folds and leaves its test clips alone.
+        * `videos`: four folds over the available videos.
+        * `published`: the splits of GolfDB. Fold k tests on split k + 1.
+        * `train_cv`: three folds over the training videos of the first fold of `videos`, whose test clips are
+          never used.
+
+        Raises:
+            DataError: The files cannot be used, or a part of the split is empty.
         """
         root, clips, problems = _clips(data_root)
         if problems:
             raise problems[0]
         if request.split == "published":
-            split = _parted(clips, {clip.name for clip in clips if clip.swing.split == request.fold + 1})
+            split = _split_of(clips, {clip.name for clip in clips if clip.swing.split == request.fold + 1})
         elif request.split == "videos":
-            split = _parted(clips, _names_of_videos(clips, request.fold, N_FOLDS))
+            split = _split_of(clips, _names_of_videos(clips, request.fold, N_FOLDS))
         else:
-            left_alone = _names_of_videos(clips, 0, N_FOLDS)
-            kept = [clip for clip in clips if clip.name not in left_alone]
-            split = _parted(kept, _names_of_videos(kept, request.fold, N_TRAINING_FOLDS))
+            test = _names_of_videos(clips, 0, N_FOLDS)
+            kept = [clip for clip in clips if clip.name not in test]
+            split = _split_of(kept, _names_of_videos(kept, request.fold, N_TRAINING_FOLDS))
         return checked_split(request, split, root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
     ) -> Scan[SignalRecording]:
-        """Clips with their features and events; `seed` plays no part."""
+        """Read the named clips, or all of them, with their features and events. The seed is not used."""
         _, clips, problems = _clips(data_root)
         wanted = None if names is None else set(names)
         recordings = []
@@ -114,21 +118,21 @@ class GolfDbSource:
 
 
 def _clips(data_root: Path | None) -> tuple[Path, list[_Clip], list[DataError]]:
-    """Every clip that has both annotation and features, by number, and what is wrong with the files."""
+    """Return all clips with annotation and features, sorted by number, and the problems of the files."""
     if data_root is None:
         raise DataError("`--data-root` must name GolfDB's folder, but got none")
     swings = read_swings(data_root / ANNOTATION_FILE)
     files = sorted(data_root.glob("*.npz"))
     if not files:
         raise DataError(
-            f"`--data-root` must hold features of frames in .npz files, but got none in {data_root}"
+            f"`--data-root` must contain features of frames in .npz files, but got none in {data_root}"
         )
     features: dict[int, ClipFeatures] = {}
     problems: list[DataError] = []
     for path in files:
         try:
             for clip in read_clips(path):
-                problems += _misplaced(clip, swings=swings, earlier=features)
+                problems += _clip_problems(clip, swings=swings, earlier=features)
                 features.setdefault(clip.clip_id, clip)
         except DataError as problem:
             problems.append(problem)
@@ -136,29 +140,27 @@ def _clips(data_root: Path | None) -> tuple[Path, list[_Clip], list[DataError]]:
     return data_root, [_Clip(swings[clip_id], features[clip_id]) for clip_id in known], problems
 
 
-def _misplaced(
+def _clip_problems(
     clip: ClipFeatures, *, swings: Mapping[int, Swing], earlier: Mapping[int, ClipFeatures]
 ) -> list[DataError]:
-    """What is wrong with a clip being where it is."""
+    """Return the error if the clip is unknown or has occurred before."""
     if clip.clip_id not in swings:
-        return [
-            DataError(f"a clip must be one of {ANNOTATION_FILE}'s, but got {clip.clip_id} in {clip.path}")
-        ]
+        return [DataError(f"a clip must be one of {ANNOTATION_FILE}, but got {clip.clip_id} in {clip.path}")]
     if clip.clip_id in earlier:
         first = earlier[clip.clip_id].path.name
-        return [DataError(f"a clip must stand once, but got {clip.clip_id} in {first} and {clip.path}")]
+        return [DataError(f"a clip must occur once, but got {clip.clip_id} in {first} and {clip.path}")]
     return []
 
 
 def _names_of_videos(clips: list[_Clip], fold: int, n_folds: int) -> set[str]:
-    """Clips of every n-th video, the videos in the order in which they first appear."""
+    """Return the clips of every n-th video, with videos in the order of their first clips."""
     videos = tuple(dict.fromkeys(clip.swing.video for clip in clips))
     chosen = set(training_folds(videos, fold=fold, n_folds=n_folds).test)
     return {clip.name for clip in clips if clip.swing.video in chosen}
 
 
-def _parted(clips: list[_Clip], test: set[str]) -> SplitNames:
-    """The named clips to score, the others to train on."""
+def _split_of(clips: list[_Clip], test: set[str]) -> SplitNames:
+    """Return a split that tests on the named clips and trains on the others."""
     names = [clip.name for clip in clips]
     return SplitNames(
         train=tuple(name for name in names if name not in test),
@@ -168,7 +170,7 @@ def _parted(clips: list[_Clip], test: set[str]) -> SplitNames:
 
 
 def _recording(clip: _Clip) -> SignalRecording:
-    """A clip as the task reads it."""
+    """Return a clip in the form that tasks read."""
     rows, event_frame = clip.features.rows, clip.swing.event_frame
     time_s = np.asarray(event_frame, dtype=np.float64) * FRAME_S
     events = EventList(time_s, np.arange(len(event_frame)), len(rows) * FRAME_S)

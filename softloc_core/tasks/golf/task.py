@@ -1,4 +1,4 @@
-"""Golf swing sequencing: eight events of a swing, each exactly once, within the clip's own tolerance."""
+"""Golf swing sequencing: eight events, each exactly once, within the tolerance of the clip."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from softloc_core.tasks.base import STEADY_TRAINING, SignalTask, TaskData
 from softloc_core.tasks.golf.annotations import GOLF_CHANNELS
 from softloc_core.tasks.golf.clips import FRAME_S
 from softloc_core.tasks.golf.golf_db import GolfDbSource
-from softloc_core.tasks.golf.rendered import RenderedSwings
+from softloc_core.tasks.golf.rendered import RenderedGolfSource
 
 __all__ = ["GolfTask"]
 
-# What differs from `COMMON_DEFAULTS`, whatever the network.
+# Defaults that differ from `COMMON_DEFAULTS` for all networks.
 _DEFAULTS: Mapping[str, Any] = {
     "features": "plain",
     "softness_s": 5 * FRAME_S,
@@ -27,9 +27,9 @@ _DEFAULTS: Mapping[str, Any] = {
     "noise_options": (("step_s", FRAME_S),),
     "excerpt_s": 64 * FRAME_S,
 }
-# Source: the SoftLoc paper's released code, golf experiment. Cross entropy takes a learning rate of 1e-3
-# there, and weighs frames with an event 1/8 to 1/35; a loss of one term does not feel its reduction, for
-# Adam takes out its scale.
+# Source: the SoftLoc paper's released code, golf experiment. There, cross entropy has a learning rate of 1e-3
+# and class weights of 1/8 (events) and 1/35 (no event). The reduction does not matter for a loss of one term,
+# because Adam is invariant to its scale.
 _PAPER: Mapping[str, Any] = {
     **STEADY_TRAINING,
     "alpha": Ramp(low=0.0, high=0.005, start=0.7, stop=0.9),
@@ -40,7 +40,7 @@ _PAPER: Mapping[str, Any] = {
     "gradient_clip": float("inf"),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Chosen on training clips left out of training; see docs/tasks.
+    # Chosen by cross-validation within the training clips; see docs/tasks/golf.md.
     "compact": {
         "alpha": Ramp(low=0.2, high=0.9, start=0.2, stop=0.9),
         "loss_options": (("event_weight", 35 / 8),),
@@ -58,9 +58,9 @@ class GolfTask(SignalTask):
     """The golf task of the SoftLoc papers, on features of GolfDB's clips or on rendered swings.
 
     Source: SoftLoc paper (ICML UDL workshop 2020, section 4.1), after McNally et al. 2019. Deliberate
-    differences: features of frames rather than videos are read; clips are scored in one go, not in pieces of
-    64 frames; excerpts lie within their clip (there they wrap around); two noisy labels on one frame are both
-    kept (there the earlier class is).
+    differences: the input is per-frame features, not videos. Clips are scored as a whole, not in chunks of 64
+    frames. Excerpts are within their clip, while theirs wrap around. If two noisy labels share a frame, both
+    are kept, while the original keeps only the earlier class.
     """
 
     name = "golf"
@@ -77,10 +77,13 @@ class GolfTask(SignalTask):
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__((GolfDbSource(), RenderedSwings()))
+        super().__init__((GolfDbSource(), RenderedGolfSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
-        """PCE as F1 (the same where each event is estimated once), with PCE by event among the measures."""
+        """Return the percentage of correct events (PCE) as F1, with the PCE of each event as measures.
+
+        PCE and F1 are equal, because each event is estimated once.
+        """
         scores = super().score(data, events, tolerance_s=tolerance_s)
         measures = correct_event_measures(
             [(recording.reference, events[recording.name]) for recording in data.test],

@@ -1,4 +1,4 @@
-"""Heart beats in an ECG: the MIT-BIH Arrhythmia Database and rendered signals."""
+"""Heartbeat detection on the MIT-BIH Arrhythmia Database and rendered electrocardiograms."""
 
 from softloc_core.tasks.heartbeats.task import HeartbeatTask
 

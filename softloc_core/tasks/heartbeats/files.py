@@ -1,4 +1,4 @@
-"""Records of the MIT-BIH arrhythmia database on disk: PhysioNet's WFDB files, or one `.npz` a record."""
+"""Readers for records of the MIT-BIH Arrhythmia Database: WFDB files of PhysioNet, or `.npz` files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from softloc_core.tasks.heartbeats.signal import RATE_HZ, EcgRecord
 __all__ = ["person_of", "read_record", "record_files"]
 
 _LAYOUT = "<record>.hea, <record>.dat and <record>.atr (or <record>.npz)"
-# Annotation codes that mark a beat; the others mark rhythm, noise and comments.
+# Annotation codes of beats. The other codes mark rhythm, noise and comments.
 BEAT_SYMBOLS = frozenset("NLRBAaJSVrFejnE/fQ?")
 PVC_SYMBOL = "V"
 LEAD = "MLII"
@@ -25,36 +25,36 @@ _NPZ_KEYS = ("signal_mv", "rate_hz", "beat_sample", "pvc_sample")
 
 
 def record_files(data_root: Path | None) -> dict[str, Path]:
-    """The file to read of each record (`.hea` or `.npz`), in the order of names.
+    """Return the file of each record (`.hea` or `.npz`), sorted by name.
 
     Raises:
-        ConfigError: No root was given.
-        DataError: It holds no record, or one in both layouts.
+        ConfigError: `data_root` is None.
+        DataError: The folder contains no record, or it contains a record in both formats.
     """
     if data_root is None:
-        raise ConfigError(f"`--data-root` must name the folder that holds {_LAYOUT}, but got none")
+        raise ConfigError(f"`--data-root` must name the folder that contains {_LAYOUT}, but got none")
     found = sorted([*data_root.glob("*.hea"), *data_root.glob("*.npz")])
     if not found:
-        raise DataError(f"`--data-root` must hold {_LAYOUT}, but got none of them in {data_root}")
+        raise DataError(f"`--data-root` must contain {_LAYOUT}, but got none of them in {data_root}")
     files: dict[str, Path] = {}
     for path in found:
         if path.stem in files:
             twice = f"{files[path.stem].name} and {path.name}"
-            raise DataError(f"every record must be there once, but got {twice} in {data_root}")
+            raise DataError(f"every record must exist once, but got {twice} in {data_root}")
         files[path.stem] = path
     return dict(sorted(files.items()))
 
 
 def person_of(name: str) -> str:
-    """The person a record was taken from; records 201 and 202 are one person's."""
+    """Return the person that a record belongs to. Records 201 and 202 are of the same person."""
     return "201" if name == "202" else name
 
 
 def read_record(path: Path) -> EcgRecord:
-    """One record, checked.
+    """Read and validate a record.
 
     Raises:
-        DataError: A file that cannot be read or used, or WFDB files without the package that reads them.
+        DataError: The file cannot be read or used, or it needs the package wfdb, which is not installed.
     """
     record = _from_npz(path) if path.suffix == ".npz" else _from_wfdb(path)
     record.check(path)
@@ -62,13 +62,13 @@ def read_record(path: Path) -> EcgRecord:
 
 
 def _from_npz(path: Path) -> EcgRecord:
-    """A record with `signal_mv` [sample], `rate_hz`, `beat_sample` and `pvc_sample`."""
+    """Read a file with `signal_mv` [sample], `rate_hz`, `beat_sample` and `pvc_sample`."""
     try:
         with np.load(path, allow_pickle=False) as content:
             missing = [key for key in _NPZ_KEYS if key not in content]
             if missing:
                 raise DataError(
-                    f"a record must hold {', '.join(_NPZ_KEYS)}, but got no {missing[0]} in {path}"
+                    f"a record must contain {', '.join(_NPZ_KEYS)}, but got no {missing[0]} in {path}"
                 )
             arrays = {key: np.asarray(content[key]) for key in _NPZ_KEYS}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
@@ -78,7 +78,7 @@ def _from_npz(path: Path) -> EcgRecord:
 
 
 def _from_wfdb(path: Path) -> EcgRecord:
-    """A record as PhysioNet publishes it; of its two leads MLII where it is there, else the first.
+    """Read a record as published by PhysioNet, using lead MLII if it exists and the first lead otherwise.
 
     Source: Moody and Mark, "The impact of the MIT-BIH arrhythmia database", IEEE EMBS Magazine 20(3), 2001;
     beat annotation codes of PhysioNet's documentation.
@@ -90,7 +90,7 @@ def _from_wfdb(path: Path) -> EcgRecord:
             raise DataError(f"every record needs its {suffix} file, but got {path} without one")
     try:
         with warnings.catch_warnings():
-            # What the package does with newer versions of pandas is no concern of the user's.
+            # The package uses deprecated features of pandas, which users cannot change.
             warnings.simplefilter("ignore", DeprecationWarning)
             record = wfdb.rdrecord(stem)
             annotation = wfdb.rdann(stem, "atr")
@@ -105,19 +105,19 @@ def _from_wfdb(path: Path) -> EcgRecord:
 
 
 def _wfdb(path: Path) -> Any:
-    """The package `wfdb`, which is asked for only where there are WFDB files."""
+    """Import the package wfdb, which is needed for WFDB files only."""
     try:
         return importlib.import_module("wfdb")
     except ImportError as error:
         raise DataError(
-            f"WFDB records need the package wfdb (pip install wfdb), but it is not installed; asked by {path}"
+            f"reading {path} needs the package wfdb, but it is not installed: pip install wfdb"
         ) from error
 
 
 def _record(path: Path, signal: NDArray[Any], beat: NDArray[Any], pvc: NDArray[Any]) -> EcgRecord:
     for name, values in (("signal_mv", signal), ("beat_sample", beat), ("pvc_sample", pvc)):
         if values.ndim != 1 or (name == "signal_mv" and not len(values)):
-            raise DataError(f"`{name}` must be one row of values, but got the shape {values.shape} in {path}")
+            raise DataError(f"`{name}` must be one-dimensional, but got the shape {values.shape} in {path}")
     return EcgRecord(
         name=path.stem,
         group=person_of(path.stem),

@@ -1,4 +1,4 @@
-"""The MIT-BIH arrhythmia database: half-hour electrocardiograms with every beat annotated."""
+"""The MIT-BIH Arrhythmia Database: half-hour electrocardiograms with an annotation for every beat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from softloc_core.tasks.heartbeats.signal import ecg_recording
 
 __all__ = ["MitBihSource"]
 
-# De Chazal et al. 2004: two sets of persons with like shares of arrhythmias; paced records are left out.
+# De Chazal et al. 2004: two sets of persons with similar shares of arrhythmias, without paced records.
 INTER_PATIENT_TRAIN = (
     "101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122", "124", "201", "203", "205",
     "207", "208", "209", "215", "220", "223", "230",
@@ -35,14 +35,14 @@ _VALIDATION_EVERY = 4
 
 
 class MitBihSource:
-    """Records of the MIT-BIH arrhythmia database; whichever are there are used.
+    """Records of the MIT-BIH Arrhythmia Database. An incomplete copy can be used.
 
     Source: Moody and Mark, "The impact of the MIT-BIH arrhythmia database", IEEE EMBS Magazine 20(3), 2001.
     """
 
     info = SourceInfo(
         name="mit_bih",
-        description="MIT-BIH arrhythmia database: half-hour electrocardiograms, every beat annotated",
+        description="MIT-BIH Arrhythmia Database: half-hour electrocardiograms, every beat annotated",
         splits={"by_record": 1, "by_record_validated": 1, "inter_patient": 1, "train_cv": N_TRAINING_FOLDS},
         needs_data_root=True,
         licence="ODC-By 1.0",
@@ -50,20 +50,24 @@ class MitBihSource:
     )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Which records are trained on, validated and scored.
+        """Return the records for training, validation and testing.
 
-        `by_record`: persons in the order of their records, in turn to score and to train on.
-        `by_record_validated`: the same, every fourth training person to validate.
-        `inter_patient`: the sets of de Chazal et al., "Automatic classification of heartbeats using ECG
-        morphology and heartbeat interval features", IEEE Trans. Biomed. Eng. 51(7), 2004. There the two sets
-        share one person (records 201 and 202); here 202 is left out.
-        `train_cv`: training records of `by_record`, dealt into folds.
+        * `by_record`: persons in the order of their records, alternately for testing and for training.
+        * `by_record_validated`: the same, with every fourth training person for validation.
+        * `inter_patient`: the sets of de Chazal et al., "Automatic classification of heartbeats using ECG
+          morphology and heartbeat interval features", IEEE Trans. Biomed. Eng. 51(7), 2004. Deliberate
+          difference: their sets share one person (records 201 and 202), so record 202 is left out here.
+        * `train_cv`: cross-validation within the training records of `by_record`.
+
+        Raises:
+            ConfigError: `data_root` is None.
+            DataError: There are too few records for the split.
         """
         names = tuple(record_files(data_root))
         split = checked_split(request, _split(request, names), data_root)
         if request.split == "by_record_validated" and not split.validation:
             raise DataError(
-                f"the split {request.split} needs {2 * _VALIDATION_EVERY} records for one to validate, "
+                f"the split {request.split} needs {2 * _VALIDATION_EVERY} records to validate on one, "
                 f"but got {len(names)} in {data_root}"
             )
         return split
@@ -71,14 +75,14 @@ class MitBihSource:
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
     ) -> Scan[SignalRecording]:
-        """Records with their beats; `seed` plays no part."""
+        """Read the named records, or all of them, with their beats. The seed is not used."""
         files = record_files(data_root)
         chosen = files if names is None else names
         return scan_of(chosen, lambda name: (ecg_recording(read_record(files[name])), ()))
 
 
 def _split(request: DataRequest, names: tuple[str, ...]) -> SplitNames:
-    """The parts of a split, of the records that are there."""
+    """Return the parts of a split, with the existing records."""
     if request.split == "inter_patient":
         train = tuple(name for name in names if name in INTER_PATIENT_TRAIN)
         test = tuple(name for name in names if name in INTER_PATIENT_TEST and person_of(name) not in train)

@@ -1,4 +1,4 @@
-"""Rendered electrocardiograms: nothing to download, exact beats, every recording another person."""
+"""Rendered electrocardiograms with exact beats. Each one is of a different person."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from softloc_core.tasks.base import (
 )
 from softloc_core.tasks.heartbeats.signal import RATE_HZ, EcgRecord, ecg_recording
 
-__all__ = ["SyntheticHeartbeats", "rendered_ecg"]
+__all__ = ["RenderedHeartbeatsSource", "rendered_ecg"]
 
 RENDERING_VERSION = 1
 DURATION_S = 120.0
 
-# Waves of a beat: seconds from the annotated instant, width (s.d.) in seconds, height in millivolts.
+# Waves of a beat: time from the annotated instant in s, width (standard deviation) in s, height in mV.
 Waves = NDArray[np.float64]
 _NORMAL: Waves = np.array(
     [
@@ -38,12 +38,12 @@ _VENTRICULAR: Waves = np.array([(-0.01, 0.030, 1.2), (0.075, 0.035, -0.55), (0.2
 
 @dataclass(frozen=True)
 class _Person:
-    """What stays the same over a recording.
+    """Properties that are constant over a recording.
 
     Attributes:
         normal: Waves of a normal beat.
-        ventricular: Waves of a premature ventricular one.
-        interval_s: Mean time between beats.
+        ventricular: Waves of a premature ventricular beat.
+        interval_s: Mean time between beats in seconds.
         ventricular_rate: Probability that a beat is ventricular.
     """
 
@@ -54,11 +54,13 @@ class _Person:
 
 
 def rendered_ecg(name: str, *, seed: int) -> EcgRecord:
-    """A recording of two minutes that follows from its name and a seed.
+    """Render a record of two minutes that is determined by its name and a seed.
 
-    A beat is a sum of Gaussian waves (P, Q, R, S and T; a ventricular one has no P and is wide), as in the
-    model of McSharry et al., IEEE Trans. Biomed. Eng. 50(3), 2003, without its differential equations. The
-    annotated instant is the R wave's peak, on a sample.
+    A beat is a sum of Gaussian waves (P, Q, R, S and T). A ventricular beat is wide and has no P wave. The
+    annotated instant is the sample at the peak of the R wave.
+
+    Source: McSharry et al., IEEE Trans. Biomed. Eng. 50(3), 2003. Deliberate difference: the waves are added
+    directly, without the differential equations of that model.
     """
     rng = generator_of("heartbeats", RENDERING_VERSION, seed, name)
     person = _draw_person(rng)
@@ -72,11 +74,11 @@ def rendered_ecg(name: str, *, seed: int) -> EcgRecord:
 
 
 def _draw_person(rng: np.random.Generator) -> _Person:
-    """A heart and the place of its electrodes."""
+    """Draw a heart and the placement of the electrodes."""
     lead = rng.choice([1.0, -1.0], p=[0.85, 0.15]) * rng.uniform(0.6, 1.6)
     normal, ventricular = (waves.copy() for waves in (_NORMAL, _VENTRICULAR))
     for waves in (normal, ventricular):
-        # The wave of the annotated instant keeps its place.
+        # The largest wave stays at the annotated instant.
         main = np.argmax(np.abs(waves[:, 2]))
         moved = np.arange(len(waves)) != main
         waves[moved, 0] += rng.normal(0.0, 0.012, size=moved.sum())
@@ -88,7 +90,7 @@ def _draw_person(rng: np.random.Generator) -> _Person:
 
 
 def _draw_beats(person: _Person, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Samples of the beats, and which are ventricular: those come early and are followed by a pause."""
+    """Draw the samples of the beats and which are ventricular, that is, early and followed by a pause."""
     times, kinds = [], []
     time_s, pause_s = rng.uniform(0.3, 0.8), 0.0
     while time_s < DURATION_S - 0.4:
@@ -104,7 +106,7 @@ def _draw_beats(person: _Person, rng: np.random.Generator) -> tuple[NDArray[np.i
 
 
 def _add_beat(signal: NDArray[np.float64], at: int, waves: Waves) -> None:
-    """Add one beat's waves to the signal, around a sample."""
+    """Add the waves of a beat to the signal around a sample."""
     first, last = max(0, at - RATE_HZ // 2), min(len(signal), at + RATE_HZ)
     offset_s = (np.arange(first, last) - at) / RATE_HZ
     for place_s, width_s, height in waves:
@@ -112,7 +114,7 @@ def _add_beat(signal: NDArray[np.float64], at: int, waves: Waves) -> None:
 
 
 def _disturbance(n_samples: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """What no heart makes: a drifting base line, muscles in bursts, the mains."""
+    """Draw the noise: baseline drift, bursts of muscle activity and mains hum."""
     time_s = np.arange(n_samples) / RATE_HZ
     drift = lfilter([1.0], [1.0, -0.9995], rng.normal(0.0, 0.004, n_samples))
     drift += 0.15 * np.sin(2 * np.pi * 0.25 * time_s + rng.uniform(0, 2 * np.pi))
@@ -123,14 +125,12 @@ def _disturbance(n_samples: int, rng: np.random.Generator) -> NDArray[np.float64
     return noise
 
 
-class SyntheticHeartbeats(RenderedSource[SignalRecording]):
-    """Rendered electrocardiograms of two minutes: 6 persons to train on, 2 to validate, 4 to score."""
+class RenderedHeartbeatsSource(RenderedSource[SignalRecording]):
+    """Rendered electrocardiograms of two minutes: 6 persons for training, 2 for validation, 4 for testing."""
 
-    info = rendered_info(
-        "electrocardiograms rendered on the spot, another heart in every recording", "new_persons"
-    )
+    info = rendered_info("rendered electrocardiograms, a different heart in each recording", "new_persons")
     names = numbered_names(train=6, validation=2, test=4)
 
     def recording(self, name: str, seed: int) -> SignalRecording:
-        """One person's."""
+        """Return the recording with this name."""
         return ecg_recording(rendered_ecg(name, seed=seed))

@@ -1,4 +1,4 @@
-"""Electrocardiograms of MIT-BIH's kind: a record with its beats, checked, and its features."""
+"""Electrocardiograms sampled like MIT-BIH's: records with their beats, validation and features."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class EcgRecord:
     """One lead of a record and its beats.
 
     Attributes:
-        name: The record's.
-        group: The person it was taken from.
+        name: Name of the record.
+        group: The person that the record belongs to.
         signal_mv: [sample] float32 at 360 Hz, in millivolts.
         beat_sample: [beat] sample of each beat, ascending.
-        pvc_sample: [beat] samples of the premature ventricular ones among them.
+        pvc_sample: [beat] samples of the premature ventricular beats among them.
     """
 
     name: str
@@ -46,17 +46,20 @@ class EcgRecord:
 
     @property
     def reference(self) -> EventList:
-        """The beats as events: every one in channel `beat`, the ventricular ones in `pvc` as well."""
+        """The beats as events: all of them in channel `beat`, ventricular ones also in channel `pvc`."""
         sample = np.concatenate([self.beat_sample, self.pvc_sample])
         channel = np.repeat([0, 1], [len(self.beat_sample), len(self.pvc_sample)])
         return EventList(sample / RATE_HZ, channel, len(self.signal_mv) / RATE_HZ)
 
     def check(self, where: Path) -> None:
-        """Refuse a record that cannot be used.
+        """Validate the record.
+
+        Args:
+            where: The file of the record, for messages.
 
         Raises:
-            DataError: A value that is no number, or a beat that is out of place; the message names the file
-                and the sample.
+            DataError: The signal is not finite, or a beat is out of range or out of order. The message names
+                the file and the sample.
         """
         broken = np.flatnonzero(~np.isfinite(self.signal_mv))
         if len(broken):
@@ -71,7 +74,7 @@ class EcgRecord:
 
 
 def _check_samples(what: str, sample: NDArray[np.int64], *, n_samples: int, where: Path) -> None:
-    """Refuse the first sample that is outside the signal or not after the one before it."""
+    """Raise if a sample is outside the signal or not after the previous one."""
     outside = np.flatnonzero((sample < 0) | (sample >= n_samples))
     if len(outside):
         first = f"{sample[outside[0]]} in row {outside[0]}"
@@ -83,18 +86,19 @@ def _check_samples(what: str, sample: NDArray[np.int64], *, n_samples: int, wher
 
 
 def ecg_features(signal_mv: NDArray[np.float32], front_end: str) -> NDArray[np.float32]:
-    """The signal around each of 60 instants a second, [frame, band] float32 in units of its own strength.
+    """Return the normalised signal around each of 60 frames per second, [frame, band] float32.
 
-    A frame's seven bands are the samples around its instant (every sixth sample), so neighbouring frames
-    share one and nothing is averaged away. The signal is filtered to 0.5-40 Hz forward and backward, which
-    delays nothing, and divided by the 90th percentile of its magnitude, so that leads and persons compare.
-    Its sign is dropped: electrodes elsewhere turn it round, and few training persons do not show both ways.
+    The seven bands of a frame are the samples around every sixth sample. Neighbouring frames share one
+    sample, so no sample is lost. The signal is band-pass filtered to 0.5-40 Hz forward and backward, which
+    causes no delay. It is divided by the 90th percentile of its magnitude to make leads and persons
+    comparable. Its sign is dropped, because it depends on the placement of the electrodes and a few training
+    persons do not cover both signs.
 
     Args:
         signal_mv: [sample] at 360 Hz, in millivolts.
         front_end: One of `FRONT_ENDS`.
     """
-    assert front_end in FRONT_ENDS  # the task has checked it
+    assert front_end in FRONT_ENDS, "the task validates front ends"
     filters = butter(2, _PASS_BAND_HZ, btype="bandpass", fs=RATE_HZ, output="sos")
     filtered = sosfiltfilt(filters, np.asarray(signal_mv, dtype=np.float64))
     strength = max(float(np.quantile(np.abs(filtered), 0.9)), 1e-6)
@@ -105,11 +109,11 @@ def ecg_features(signal_mv: NDArray[np.float32], front_end: str) -> NDArray[np.f
 
 
 def ecg_recording(record: EcgRecord, *, content_key: str | None = None) -> SignalRecording:
-    """The record as tasks read it.
+    """Return the record in the form that tasks read.
 
     Args:
         record: The record.
-        content_key: Hash of what the features are made from; by default of the signal itself.
+        content_key: Hash of the data that the features are computed from. By default, this is the signal.
     """
     key = content_key or hashlib.sha256(np.ascontiguousarray(record.signal_mv).tobytes()).hexdigest()
     return SignalRecording(

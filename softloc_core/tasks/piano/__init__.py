@@ -1,4 +1,4 @@
-"""Piano onsets: MAPS, MAESTRO and rendered piano."""
+"""Piano transcription on MAPS, MAESTRO and rendered pianos."""
 
 from softloc_core.tasks.piano.task import PianoTask
 

@@ -1,4 +1,4 @@
-"""What a piano sounds like: every instrument drawn at random, its partials inharmonic and dying away."""
+"""A synthesised piano with random parameters and decaying, inharmonic partials."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Piano:
     """The sounds of one recording.
 
     Attributes:
-        inharmonicity: Of the middle C's strings: partial k lies at k f sqrt(1 + B k^2).
-        stretch: How fast it grows per octave away from there.
-        tuning_cents: Offset of the whole instrument.
-        decay_s: Time constant of the middle C's first partial; halves in an octave and a half.
-        damping: How much faster each further partial dies.
-        slope: Fall of the partials' amplitudes, as a power of their number, for a hard stroke.
-        softness: What a soft stroke adds to that power.
-        strike: Where the hammer hits, as a share of the string: partials with a node there are weak.
-        beating_hz: Difference between the strings of a key.
-        knock: Level of the hammer's noise.
-        attack_s: Time constant of the rise.
-        release_s: Time constant of a damped string.
-        seed: Of the noise.
+        inharmonicity: Inharmonicity B of middle C, whose partial k is at k f sqrt(1 + B k^2).
+        stretch: Growth of the inharmonicity per octave away from middle C, as a power of 2.
+        tuning_cents: Tuning offset of the whole instrument in cents.
+        decay_s: Decay time constant of middle C's first partial in seconds. It halves over 1.5 octaves.
+        damping: Relative increase of the decay rate from partial to partial.
+        slope: Exponent of the decrease of partial amplitudes with their number, for a hard stroke.
+        softness: Increase of this exponent for a soft stroke.
+        strike: Position of the hammer, as a share of the string. Partials with a node there are weak.
+        beating_hz: Detuning between the strings of a key in Hz.
+        knock: Level of the hammer noise.
+        attack_s: Time constant of the attack in seconds.
+        release_s: Time constant of a damped string in seconds.
+        seed: Seed of the hammer noise.
     """
 
     inharmonicity: float
@@ -55,12 +55,12 @@ class Piano:
     seed: int
 
     def stroke(self, midi: int, *, velocity: float, held_s: float) -> Samples:
-        """One note, [sample] at `RATE_HZ`; it starts to sound with its first sample.
+        """Render one note, [sample] at `RATE_HZ`. The sound starts at the first sample.
 
         Args:
             midi: MIDI number of the key.
-            velocity: How hard, in (0, 1].
-            held_s: Until the damper falls, in seconds.
+            velocity: Strength of the stroke, in (0, 1].
+            held_s: Time until the damper falls, in seconds.
         """
         hard, soft = self._layers(midi)
         length_s = min(_LONGEST_S, held_s + 5 * self.release_s)
@@ -77,7 +77,7 @@ class Piano:
         return {}
 
     def _layers(self, midi: int) -> tuple[Samples, Samples]:
-        """A key's hard and soft stroke, at their full length."""
+        """Return the hard and the soft stroke of a key at full length."""
         if midi not in self._known:
             self._known[midi] = self._rendered(midi)
         return self._known[midi]
@@ -94,7 +94,7 @@ class Piano:
             if partial_hz > _HIGHEST_HZ:
                 break
             tau_s = decay_s / (1 + self.damping * (k - 1))
-            # Two slopes: the strings first swing together and lose much, then against each other.
+            # A double decay: the strings first move in phase and decay fast, then out of phase.
             envelope = 0.8 * np.exp(-time_s / tau_s) + 0.2 * np.exp(-time_s / (4 * tau_s))
             envelope *= 1 + 0.2 * np.cos(2 * np.pi * k * self.beating_hz * time_s)
             sound = envelope * np.sin(2 * np.pi * partial_hz * time_s + 0.7 * k)
@@ -107,14 +107,14 @@ class Piano:
 
     @cached_property
     def _noise(self) -> Samples:
-        """The hammer and the wood, as long as a stroke."""
+        """Noise of the hammer and the wood, as long as a stroke."""
         noise = np.random.default_rng(self.seed).standard_normal(round(_LONGEST_S * RATE_HZ))
         sos = scipy.signal.butter(2, [120, 2_500], btype="bandpass", fs=RATE_HZ, output="sos")
         return np.asarray(scipy.signal.sosfilt(sos, noise))
 
 
 def draw_piano(rng: np.random.Generator) -> Piano:
-    """An instrument, from ranges that hold uprights and grands alike."""
+    """Draw an instrument from ranges that cover uprights and grands."""
     u = rng.uniform
     return Piano(
         inharmonicity=10 ** u(-3.8, -3.2),

@@ -1,4 +1,4 @@
-"""The piano's keys: channels, MIDI numbers, names."""
+"""The keys of a piano: channels, MIDI numbers and names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _PITCH_CLASSES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B
 
 
 def key_name(midi: int) -> str:
-    """Scientific name of a MIDI number: 60 is C4.
+    """Return the scientific pitch name of a MIDI number.
 
     >>> key_name(21), key_name(60), key_name(108)
     ('A0', 'C4', 'C8')
@@ -20,4 +20,4 @@ def key_name(midi: int) -> str:
 
 
 KEY_NAMES = tuple(key_name(midi) for midi in range(LOWEST_MIDI, HIGHEST_MIDI + 1))
-"""Names of the 88 keys, lowest first: the task's channels."""
+"""Names of the 88 keys from the lowest to the highest: the channels of the task."""

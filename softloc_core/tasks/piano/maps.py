@@ -1,7 +1,8 @@
-"""MAPS: piano pieces played by synthesisers and by two real pianos, with exact onsets."""
+"""MAPS: piano pieces played by software synthesisers and on a Disklavier, with exact onsets."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +19,14 @@ from softloc_core.tasks.base import (
     Scan,
     SourceInfo,
     SplitNames,
+    TimedClass,
     checked_split,
+    read_lines,
+    validate_event_time,
 )
-from softloc_core.tasks.piano.annotations import read_maps_annotation
-from softloc_core.tasks.piano.keys import KEY_NAMES, LOWEST_MIDI
+from softloc_core.tasks.piano.keys import HIGHEST_MIDI, KEY_NAMES, LOWEST_MIDI, key_name
 
-__all__ = ["MAPS_INSTRUMENTS", "MapsSource", "PaperKeysMapsSource"]
+__all__ = ["MAPS_INSTRUMENTS", "MapsSource", "PaperKeysMapsSource", "read_maps_annotation"]
 
 SYNTHESISED = ("AkPnBcht", "AkPnBsdf", "AkPnCGdD", "AkPnStgb", "SptkBGAm", "SptkBGCl", "StbgTGd2")
 DISKLAVIER = ("ENSTDkAm", "ENSTDkCl")
@@ -31,20 +34,60 @@ VALIDATION = "AkPnStgb"
 MAPS_INSTRUMENTS = (*SYNTHESISED, *DISKLAVIER)
 N_TRAINING_FOLDS = 3
 PAPER_KEYS = range(30, 100)
-"""MIDI numbers of the keys that the papers' piano network looks for."""
+"""MIDI numbers of the keys that the papers' piano network detects."""
+_HEADER = ("OnsetTime", "OffsetTime", "MidiPitch")
+
+
+def read_maps_annotation(path: Path, *, duration_s: float) -> tuple[list[TimedClass], list[DataError]]:
+    """Read a MAPS annotation: a header, then one line per note with onset, offset and MIDI pitch.
+
+    Blank lines are skipped.
+
+    Args:
+        path: The text file.
+        duration_s: Length of the recording in seconds. Later onsets are errors.
+
+    Returns:
+        The onsets of all keys in the order of the file, and one error for each line that cannot be used.
+    """
+    return read_lines(path, _maps_onset, duration_s=duration_s, header=_HEADER)
+
+
+def _maps_onset(line: str, *, where: str, duration_s: float) -> TimedClass:
+    """Return the onset and key on a line."""
+    fields = line.split()
+    if len(fields) != len(_HEADER):
+        raise DataError(
+            f"a line must contain onset, offset and MIDI pitch, but got {line.strip()!r} in {where}"
+        )
+    onset_s = validate_event_time(fields[0], where=where, duration_s=duration_s)
+    # The task does not use offsets, but an offset before its onset reveals exchanged columns.
+    if validate_event_time(fields[1], where=where, duration_s=math.inf) < onset_s:
+        raise DataError(f"an offset must not be before its onset {fields[0]}, but got {fields[1]} in {where}")
+    return onset_s, key_name(_midi(fields[2], where=where))
+
+
+def _midi(text: str, *, where: str) -> int:
+    """Return the MIDI number of a key."""
+    if not text.isascii() or not text.isdigit() or not LOWEST_MIDI <= int(text) <= HIGHEST_MIDI:
+        raise DataError(
+            f"a MIDI pitch must be a whole number from {LOWEST_MIDI} to {HIGHEST_MIDI}, "
+            f"but got {text} in {where}"
+        )
+    return int(text)
 
 
 def _instrument(name: str) -> str:
-    """The instrument that a name such as `chpn-p12_AkPnBcht` ends with."""
+    """Return the instrument that a name such as `chpn-p12_AkPnBcht` ends with."""
     instrument = name.rpartition("_")[2]
     if instrument not in MAPS_INSTRUMENTS:
         allowed = ", ".join(MAPS_INSTRUMENTS)
-        raise DataError(f"a recording's name must end with an instrument of {allowed}, but got {name}")
+        raise DataError(f"a recording's name must end with one of {allowed}, but got {name}")
     return instrument
 
 
 def _piece(name: str) -> str:
-    """The piece that a name begins with."""
+    """Return the piece that a name starts with."""
     return name.rpartition("_")[0]
 
 
@@ -59,9 +102,9 @@ FOLDER = AnnotatedFolder(
 
 
 class MapsSource(FolderSource):
-    """The pieces (`MUS`) of MAPS as its owners publish them; whichever are there are used.
+    """The pieces (`MUS`) of MAPS in its published layout. An incomplete copy can be used.
 
-    Isolated notes and chords (`ISOL`, `RAND`, `UCHO`) may stay where they are and are not read.
+    Isolated notes and chords (`ISOL`, `RAND`, `UCHO`) may be present but are not read.
 
     Source: Emiya, Badeau and David, "Multipitch estimation of piano sounds using a new probabilistic spectral
     smoothness principle", IEEE TASLP 2010.
@@ -69,7 +112,7 @@ class MapsSource(FolderSource):
 
     info = SourceInfo(
         name="maps",
-        description="MAPS, whole pieces: synthesised pianos to train on, two real ones to score",
+        description="MAPS, whole pieces: synthesised pianos for training, a Disklavier for testing",
         splits={"disklavier": 1, "disklavier_validated": 1, "train_cv": N_TRAINING_FOLDS},
         needs_data_root=True,
         licence="CC BY-NC-SA 2.0, as generally stated",
@@ -78,11 +121,12 @@ class MapsSource(FolderSource):
     folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`disklavier`, the same with a validation part, or `train_cv` over the synthesised instruments.
+        """Return a split by instrument without pieces that are in two parts.
 
-        `disklavier_validated` keeps one synthesised instrument (AkPnStgb) to validate; `train_cv` deals the
-        synthesised instruments in turn into folds, one of which is scored. Pieces that are scored or validate
-        are never trained on, whatever they are played on.
+        `disklavier` trains on synthesised pianos and tests on recordings of a Disklavier.
+        `disklavier_validated` also reserves one synthesised instrument (AkPnStgb) for validation. `train_cv`
+        is a cross-validation over the synthesised instruments. Pieces of the test and validation parts are
+        never used for training, on any instrument.
 
         Source: Hawthorne et al., "Onsets and frames", 2018, whose protocol (`disklavier`) the papers follow.
         """
@@ -100,10 +144,10 @@ class MapsSource(FolderSource):
 
 
 class PaperKeysMapsSource(MapsSource):
-    """MAPS as in the papers: labels of MIDI 30 to 99 alone, scored against every note.
+    """MAPS as used in the papers: labels for MIDI numbers 30 to 99 only, scored against all notes.
 
-    Notes of the other keys are thus misses that no network can avoid. Deliberate difference: the network
-    keeps 88 outputs, of which 18 never see an event.
+    Notes of the other keys are therefore always missed. Deliberate difference: the network has 88 outputs,
+    18 of which never see an event in training.
 
     Source: the SoftLoc paper's released code, piano experiment.
     """
@@ -111,17 +155,17 @@ class PaperKeysMapsSource(MapsSource):
     info = replace(
         MapsSource.info,
         name="maps_70",
-        description="MAPS with labels of the papers' 70 keys (MIDI 30 to 99), scored against every note",
+        description="MAPS with labels of the papers' 70 keys (MIDI 30 to 99), scored against all notes",
     )
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:
-        """Recordings whose labels lack the outer keys; `seed` plays no part."""
+        """Read recordings whose labels omit the outer keys. The seed is not used."""
         scan = super().scan(data_root, names=names, seed=seed)
         recordings = (replace(found, label=_of_paper_keys(found.reference)) for found in scan.recordings)
         return Scan(tuple(recordings), scan.problems)
 
 
 def _of_paper_keys(events: EventList) -> EventList:
-    """The onsets of the papers' keys."""
+    """Return the onsets of the papers' keys."""
     kept = np.isin(events.channel + LOWEST_MIDI, PAPER_KEYS)
     return EventList(events.time_s[kept], events.channel[kept], events.duration_s)

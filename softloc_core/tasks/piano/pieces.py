@@ -1,4 +1,4 @@
-"""Piano pieces drawn at random: a melody over an accompaniment, with chords and pedal."""
+"""Random piano pieces: a melody and an accompaniment with chords and pedal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Note", "draw_piece"]
 
 _SCALES = ((0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10), (0, 2, 3, 5, 7, 9, 10))
 _PROGRESSIONS = ((0, 3, 4, 0), (0, 5, 3, 4), (0, 4, 5, 3), (1, 4, 0, 5), (0, 6, 5, 4), (5, 3, 0, 4))
-# Steps of a half beat in a bar of four, each a set of chord tones (0 root, 1 third, 2 fifth, 3 octave).
+# Chord tones (0 root, 1 third, 2 fifth, 3 octave, ...) at each half beat of a bar of four beats.
 _ACCOMPANIMENTS = (
     ((0, 2, 3), (), (1, 2, 3), (), (0, 2, 3), (), (1, 2, 3), ()),
     ((0,), (2,), (1,), (2,), (0,), (2,), (1,), (2,)),
@@ -24,13 +24,13 @@ _LOWEST, _HIGHEST = 24, 103
 
 @dataclass(frozen=True)
 class Note:
-    """One stroke of a key.
+    """One note.
 
     Attributes:
-        time_s: When it starts, in seconds.
+        time_s: Onset in seconds.
         midi: MIDI number of the key.
-        velocity: How hard, in (0, 1].
-        held_s: Until its damper falls, in seconds: with the pedal, later than the key is let go.
+        velocity: Strength of the stroke, in (0, 1].
+        held_s: Time until the damper falls, in seconds. With the pedal, this is after the key is released.
     """
 
     time_s: float
@@ -41,7 +41,7 @@ class Note:
 
 @dataclass(frozen=True)
 class _Style:
-    """What is decided once a piece."""
+    """Properties that are drawn once for each piece."""
 
     beat_s: float
     tonic: int
@@ -52,16 +52,16 @@ class _Style:
     pedal: bool
 
     def pitch(self, degree: int) -> int:
-        """MIDI number of a degree of the scale above the tonic."""
+        """Return the MIDI number of a scale degree above the tonic."""
         return self.tonic + 12 * (degree // 7) + self.scale[degree % 7]
 
 
 def draw_piece(*, duration_s: float, rng: np.random.Generator) -> tuple[Note, ...]:
-    """The notes of a piece, by time; no key is struck twice within 60 ms.
+    """Draw the notes of a piece, sorted by time. No key is struck twice within 60 ms.
 
     Args:
-        duration_s: Length in seconds; the last bar ends before it.
-        rng: Source of every choice.
+        duration_s: Length in seconds. The last bar ends earlier.
+        rng: Generator for all random choices.
     """
     style = _Style(
         beat_s=60 / rng.uniform(60, 130),
@@ -86,7 +86,7 @@ def draw_piece(*, duration_s: float, rng: np.random.Generator) -> tuple[Note, ..
 
 
 def _accompaniment(style: _Style, root: int, start_s: float, rng: np.random.Generator) -> list[Note]:
-    """The left hand's bar."""
+    """Draw a bar of the left hand."""
     pattern = style.pattern if rng.random() < 0.8 else int(rng.integers(len(_ACCOMPANIMENTS)))
     tones = (0, 2, 4, 7, 9, 11)
     notes = []
@@ -101,7 +101,7 @@ def _accompaniment(style: _Style, root: int, start_s: float, rng: np.random.Gene
 def _melody(
     style: _Style, root: int, degree: int, start_s: float, rng: np.random.Generator
 ) -> tuple[list[Note], int]:
-    """The right hand's bar, and where it ends on the scale."""
+    """Draw a bar of the right hand and return it with the scale degree at its end."""
     notes: list[Note] = []
     step = 0.0
     while step < 4:
@@ -121,7 +121,7 @@ def _melody(
 
 
 def _lengths(busy: float) -> list[float]:
-    """Chance of each length of a note; busy pieces have short ones."""
+    """Return the probability of each note length. Busy pieces have short notes."""
     weights = np.array([busy, 0.5, 0.6 * (1 - busy), 0.15 * (1 - busy)])
     return list(weights / weights.sum())
 
@@ -129,7 +129,7 @@ def _lengths(busy: float) -> list[float]:
 def _struck(
     pitches: list[int], at_s: float, velocity: float, held_s: float, rng: np.random.Generator
 ) -> list[Note]:
-    """Keys struck together, as well as fingers can."""
+    """Return notes that are struck almost simultaneously."""
     together_s = at_s + rng.normal(0, 0.006)
     return [
         Note(
@@ -143,7 +143,7 @@ def _struck(
 
 
 def _playable(notes: list[Note]) -> tuple[Note, ...]:
-    """By time; a key that is struck again too soon is struck once, and each stroke ends the last."""
+    """Sort the notes, drop those that repeat a key too soon, and end each note before the next of its key."""
     kept: dict[int, list[Note]] = {}
     for note in sorted(notes, key=lambda note: note.time_s):
         earlier = kept.setdefault(note.midi, [])

@@ -1,4 +1,4 @@
-"""Rendered pianos: nothing to download, exact onsets, every recording another instrument and piece."""
+"""Rendered piano recordings with exact onsets. Each one has a different instrument and piece."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from softloc_core.tasks.piano.instrument import RATE_HZ, Piano, draw_piano
 from softloc_core.tasks.piano.keys import KEY_NAMES, key_name
 from softloc_core.tasks.piano.pieces import Note, draw_piece
 
-__all__ = ["RenderedPiano", "SyntheticPianoSource"]
+__all__ = ["NAMES", "RenderedPiano", "RenderedPianoSource"]
 
 RENDERING_VERSION = 1
 DURATION_S = 20.0
@@ -27,22 +27,22 @@ NAMES = numbered_names(train=12, validation=3, test=6)
 
 
 class RenderedPiano(RenderedAudio):
-    """A recording of a pianist."""
+    """A rendered recording of a piano piece."""
 
     kind, version, length_s = "piano", RENDERING_VERSION, DURATION_S
 
     def piece(self) -> tuple[Note, ...]:
-        """The notes."""
+        """Draw the notes."""
         return draw_piece(duration_s=DURATION_S, rng=self._generator("piece"))
 
     def load(self) -> tuple[NDArray[np.float32], int]:
-        """Samples and rate in Hz."""
+        """Render the recording and return its samples and its sampling rate in Hz."""
         piano = draw_piano(self._generator("piano"))
         return _recorded(self.piece(), piano, rng=self._generator("room")), RATE_HZ
 
 
 def _recorded(notes: tuple[Note, ...], piano: Piano, *, rng: np.random.Generator) -> NDArray[np.float32]:
-    """All notes in a room, with hiss and a level of its own; [sample] within [-1, 1]."""
+    """Render all notes in a room, with hiss and a random level, [sample] within [-1, 1]."""
     dry = np.zeros(round(DURATION_S * RATE_HZ))
     for note in notes:
         start = round(note.time_s * RATE_HZ)
@@ -61,21 +61,21 @@ def _recorded(notes: tuple[Note, ...], piano: Piano, *, rng: np.random.Generator
     return np.asarray(level * wet / np.abs(wet).max(), dtype=np.float32)
 
 
-class SyntheticPianoSource(RenderedSource[AudioRecording]):
-    """Rendered pianos: 12 recordings to train on, 3 to validate, 6 to score, 20 s each."""
+class RenderedPianoSource(RenderedSource[AudioRecording]):
+    """Rendered piano recordings: 12 for training, 3 for validation and 6 for testing, 20 s each."""
 
     info = rendered_info(
-        "pianos rendered on the spot, another instrument and piece in every recording", "new_pianos"
+        "rendered piano pieces, a different instrument and piece in each recording", "new_pianos"
     )
     names = NAMES
 
     def recording(self, name: str, seed: int) -> AudioRecording:
-        """One performance."""
+        """Return the recording with this name."""
         return _recording(RenderedPiano(name, seed))
 
 
 def _recording(audio: RenderedPiano) -> AudioRecording:
-    """A rendered recording with its exact onsets, on the samples where the strokes start."""
+    """Return a recording with its exact onsets, at the samples where the notes start."""
     onsets: list[TimedClass] = [
         (round(note.time_s * RATE_HZ) / RATE_HZ, key_name(note.midi)) for note in audio.piece()
     ]

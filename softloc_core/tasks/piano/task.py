@@ -21,11 +21,11 @@ from softloc_core.tasks.base import STEADY_TRAINING, AudioTask, TaskData
 from softloc_core.tasks.piano.keys import KEY_NAMES
 from softloc_core.tasks.piano.maestro import MaestroSource
 from softloc_core.tasks.piano.maps import MapsSource, PaperKeysMapsSource
-from softloc_core.tasks.piano.rendered import SyntheticPianoSource
+from softloc_core.tasks.piano.rendered import RenderedPianoSource
 
 __all__ = ["PianoTask"]
 
-# Source: the SoftLoc paper's released code, piano experiment. Its alpha is still rising when training ends.
+# Source: the SoftLoc paper's released code, piano experiment. Alpha still increases at the end of training.
 _PAPER: Mapping[str, Any] = {
     **STEADY_TRAINING,
     "features": "paper_piano",
@@ -34,12 +34,12 @@ _PAPER: Mapping[str, Any] = {
     "batch_size": 32,
     "excerpt_s": 1.5,
     "learning_rate": 3e-4,
-    # Their cleaning: windows of 20 frames (100 ms) that hold a mass of 0.35.
+    # Their post-processing: windows of 20 frames (100 ms) with a probability mass of 0.35.
     "decoding_options": (("mass", 0.35), ("window_s", 0.1)),
 }
-# What depends on the network.
+# Defaults of each network.
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Chosen on training recordings left out of training; see docs/tasks/piano.md.
+    # Chosen by cross-validation within the training recordings; see docs/tasks/piano.md.
     "compact": {
         "features": "semitones_196",
         "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
@@ -55,7 +55,7 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "paper_text": _PAPER,
     # Source: the LoCo paper's released code, piano.
     "paper_counts": {**_PAPER, "iterations": 500_000, "learning_rate": 1e-4},
-    # Source: Hawthorne et al., 2018, section 3.2. Their learning rate also falls by 2 % every 10 000 steps.
+    # Source: Hawthorne et al., 2018, section 3.2. They also decay the learning rate by 2 % per 10 000 steps.
     "onsets_frames": {
         **_PAPER,
         "features": "log_mel_229",
@@ -72,8 +72,8 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 class PianoTask(AudioTask):
     """The piano task of the SoftLoc paper (section 5.1.1), on recorded or rendered pianos.
 
-    `f1` pools the matches of all pieces and keys; the papers' score, the mean over pieces, is the measure
-    `f1_mean`.
+    `f1` pools the matches of all pieces and keys. The papers report the mean over pieces, which is the
+    measure `f1_mean`.
     """
 
     name = "piano"
@@ -91,10 +91,10 @@ class PianoTask(AudioTask):
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__((MapsSource(), PaperKeysMapsSource(), MaestroSource(), SyntheticPianoSource()))
+        super().__init__((MapsSource(), PaperKeysMapsSource(), MaestroSource(), RenderedPianoSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
-        """Pooled scores, and the papers' means over pieces as the measures `f1_mean` and its like."""
+        """Return the pooled scores, with the papers' means over pieces as measures such as `f1_mean`."""
         means = mean_over_recordings(
             ((recording.reference, events[recording.name]) for recording in data.test),
             channel_names=data.channel_names,

@@ -1,4 +1,4 @@
-"""Smoking puffs in wrist-sensor features: puffMarker and rendered sessions."""
+"""Detection of smoking puffs on puffMarker and rendered sessions."""
 
 from softloc_core.tasks.puffs.task import PuffTask
 

@@ -1,4 +1,4 @@
-"""puffMarker: features of every breath of six smokers, with the breaths that are puffs."""
+"""puffMarker: features of the breaths of six smokers, with labels for puffs."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from softloc_core.tasks.base import (
 __all__ = ["N_PEOPLE", "STEP_S", "PuffMarkerSource", "breath_recording", "leave_one_out"]
 
 STEP_S = 1.0
-"""Seconds that a breath counts as: its true length plays no part, only its place in the sequence."""
+"""Nominal seconds per breath. Only the order of breaths is used, not their true duration."""
 N_PEOPLE = 6
 _N_COLUMNS = 39
-# The first column is a time stamp, the second is not used.
+# The first column is a time stamp and the second is not used.
 _FIRST_FEATURE = 2
 _LABEL_COLUMN = 3
 _SESSION_GAP = 5e6
@@ -39,14 +39,14 @@ _SESSION_GAP = 5e6
 
 @dataclass(frozen=True, eq=False)
 class _Person:
-    """One person's sessions, each [breath, band] with the puffs' steps."""
+    """The sessions of a person: features [breath, band] and the indices of the puffs."""
 
     name: str
     sessions: tuple[tuple[NDArray[np.float32], NDArray[np.int64]], ...]
 
 
 class PuffMarkerSource:
-    """puffMarker's features and labels of breaths in CSV files, two a person.
+    """puffMarker's features and labels of breaths, in two CSV files per person.
 
     Source: Saleheen et al., "puffMarker: a multi-sensor approach for pinpointing the timing of first lapse in
     smoking cessation", UbiComp 2015, as the SoftLoc paper's released code reads it.
@@ -54,7 +54,7 @@ class PuffMarkerSource:
 
     info = SourceInfo(
         name="puffmarker",
-        description="puffMarker, features of every breath of six smokers",
+        description="puffMarker, features of the breaths of six smokers",
         splits={"leave_one_out": N_PEOPLE, "train_cv": N_PEOPLE},
         needs_data_root=True,
         licence="not published: ask its owners",
@@ -62,7 +62,7 @@ class PuffMarkerSource:
     )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`leave_one_out` scores the k-th person; `train_cv` scores the next one and never reads the k-th."""
+        """Return a fold of `leave_one_out` or `train_cv`; see `leave_one_out`."""
         scan = self.scan(data_root, names=None, seed=0)
         if scan.problems:
             raise scan.problems[0]
@@ -74,7 +74,7 @@ class PuffMarkerSource:
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
     ) -> Scan[SignalRecording]:
-        """Sessions with their puffs, one person after the other; `seed` plays no part."""
+        """Read the named sessions, or all of them, with their puffs. The seed is not used."""
         wanted = None if names is None else set(names)
         people, problems = collect(_files(data_root), lambda files: _person(*files))
         recordings = [
@@ -87,28 +87,36 @@ class PuffMarkerSource:
 
 
 def leave_one_out(people: dict[str, list[str]], request: DataRequest) -> SplitNames:
-    """Recordings of one person to score, of the others to train on.
+    """Return a split that tests on one person and trains on the others.
 
     Args:
         people: Names of the recordings of each person.
-        request: `leave_one_out` scores the person of the fold. `train_cv` is for choosing settings of that
-            fold: the person is left alone, the next one is scored.
+        request: The split and the fold. `leave_one_out` tests on the person that the fold selects. `train_cv`
+            serves to choose the settings of the same fold of `leave_one_out`: it leaves that person out and
+            tests on the next one.
     """
     order = list(people)
-    left_alone = order[request.fold : request.fold + 1]
+    left_out = order[request.fold : request.fold + 1]
     if request.split == "train_cv":
-        scored = [order[(request.fold + 1) % len(order)]] if left_alone else []
-        kept = [person for person in order if person not in (*left_alone, *scored)]
+        tested = [order[(request.fold + 1) % len(order)]] if left_out else []
+        trained = [person for person in order if person not in (*left_out, *tested)]
     else:
-        scored, kept = left_alone, [person for person in order if person not in left_alone]
-    train = tuple(name for person in kept for name in people[person])
-    return SplitNames(train=train, validation=(), test=tuple(n for person in scored for n in people[person]))
+        tested, trained = left_out, [person for person in order if person not in left_out]
+    train, test = (tuple(name for person in part for name in people[person]) for part in (trained, tested))
+    return SplitNames(train=train, validation=(), test=test)
 
 
 def breath_recording(
     name: str, group: str, features: NDArray[np.float32], puff: NDArray[np.int64]
 ) -> SignalRecording:
-    """A session of breaths [breath, band] with the steps of its puffs."""
+    """Return a session as a recording.
+
+    Args:
+        name: Name of the session.
+        group: The person.
+        features: [breath, band] float32.
+        puff: [puff] indices of the breaths that are puffs.
+    """
     time_s = np.asarray(puff, dtype=np.float64) * STEP_S
     events = EventList(time_s, np.zeros(len(puff), dtype=np.int64), len(features) * STEP_S)
     return SignalRecording(
@@ -122,7 +130,7 @@ def breath_recording(
 
 
 def _files(data_root: Path | None) -> list[tuple[str, Path, Path]]:
-    """User, features and labels of every person, in the order of their numbers."""
+    """Return the user, the features file and the labels file of each person, sorted by user number."""
     if data_root is None:
         raise DataError("`--data-root` must name puffMarker's folder, but got none")
     found = {
@@ -131,13 +139,13 @@ def _files(data_root: Path | None) -> list[tuple[str, Path, Path]]:
         if (match := re.fullmatch(r"features_(\w+)\.csv", path.name))
     }
     if not found:
-        raise DataError(f"`--data-root` must hold features_<user>.csv, but got none in {data_root}")
+        raise DataError(f"`--data-root` must contain features_<user>.csv, but got none in {data_root}")
     order = sorted(found, key=lambda user: (int(user) if user.isdecimal() else 0, user))
     return [(user, found[user], data_root / f"predictions_{user}.csv") for user in order]
 
 
 def _person(user: str, features_path: Path, labels_path: Path) -> _Person:
-    """One person's breaths, cut into sessions where time stamps leap."""
+    """Read the breaths of a person and cut them into sessions at gaps between time stamps."""
     if not labels_path.is_file():
         raise DataError(
             f"each features file needs its labels, but got none at {labels_path} for {features_path.name}"
@@ -146,22 +154,22 @@ def _person(user: str, features_path: Path, labels_path: Path) -> _Person:
     label = _numbers(labels_path, least_columns=_LABEL_COLUMN + 1, exact=False)[:, _LABEL_COLUMN]
     if len(table) != len(label):
         raise DataError(
-            f"features and labels must have as many rows, but got {len(table)} in {features_path} and "
-            f"{len(label)} in {labels_path}"
+            f"features and labels must have the same number of rows, but got {len(table)} in {features_path} "
+            f"and {len(label)} in {labels_path}"
         )
     if not np.isin(label, (0, 1)).all():
         row = int(np.flatnonzero(~np.isin(label, (0, 1)))[0])
         raise DataError(f"labels must be 0 or 1, but got {label[row]:g} in {labels_path}, data row {row + 1}")
-    leaps = np.flatnonzero(np.diff(table[:, 0]) > _SESSION_GAP) + 1
+    starts = np.flatnonzero(np.diff(table[:, 0]) > _SESSION_GAP) + 1
     sessions = tuple(
         (table[first:last, _FIRST_FEATURE:].astype(np.float32), np.flatnonzero(label[first:last]))
-        for first, last in pairwise([0, *leaps.tolist(), len(table)])
+        for first, last in pairwise([0, *starts.tolist(), len(table)])
     )
     return _Person(f"user_{user}", sessions)
 
 
 def _numbers(path: Path, *, least_columns: int, exact: bool) -> NDArray[np.float64]:
-    """The rows of a CSV file as numbers, [row, column], without a header if it has one."""
+    """Read the rows of a CSV file as numbers, [row, column], and skip a header."""
     rows: list[list[float]] = []
     with path.open(newline="") as file:
         for line, cells in enumerate(csv.reader(file), start=1):
@@ -174,12 +182,12 @@ def _numbers(path: Path, *, least_columns: int, exact: bool) -> NDArray[np.float
     if not rows:
         raise DataError(f"a table must have at least one row, but got none in {path}")
     if len({len(row) for row in rows}) > 1:
-        raise DataError(f"all rows must have as many columns, but got several numbers of them in {path}")
+        raise DataError(f"all rows must have the same number of columns, but got different numbers in {path}")
     return np.array(rows)
 
 
 def _row(cells: Sequence[str], *, where: str) -> list[float]:
-    """Finite numbers, or the first cell that is none."""
+    """Convert cells to finite numbers, or raise for the first cell that is none."""
     for column, cell in enumerate(cells, start=1):
         if not _is_number(cell) or not np.isfinite(float(cell)):
             raise DataError(f"cells must be finite numbers, but got {cell!r} in {where}, column {column}")
@@ -187,7 +195,7 @@ def _row(cells: Sequence[str], *, where: str) -> list[float]:
 
 
 def _is_number(cell: str) -> bool:
-    """Whether a cell holds a number."""
+    """Return whether a cell contains a number."""
     try:
         float(cell)
     except ValueError:

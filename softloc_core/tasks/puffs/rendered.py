@@ -1,4 +1,4 @@
-"""Rendered breaths of smokers: nothing to download, exact puffs, every person another body."""
+"""Rendered features of the breaths of smokers, with exact puffs. Each person is different."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from softloc_core.tasks.base import (
 )
 from softloc_core.tasks.puffs.puff_marker import N_PEOPLE, breath_recording, leave_one_out
 
-__all__ = ["RenderedBreaths"]
+__all__ = ["RenderedPuffsSource"]
 
 RENDERING_VERSION = 1
 N_SESSIONS = 5
 _N_BANDS = 37
 _N_RESPIRATION = 19
-# What a breath feels like, from which all bands are mixed: depth, slow exhalation, hand near the mouth.
+# The state of a breath, of which all bands are mixtures: depth, slow exhalation, hand near the mouth.
 _N_STATES = 3
 _PEOPLE = {
     f"person_{person}": [f"person_{person}_session_{session:02d}" for session in range(N_SESSIONS)]
@@ -32,32 +32,32 @@ _PEOPLE = {
 }
 
 
-class RenderedBreaths(RenderedSource[SignalRecording]):
-    """Six people with five sessions of 60 to 120 breaths each, in every session a cigarette."""
+class RenderedPuffsSource(RenderedSource[SignalRecording]):
+    """Six people with five sessions of 60 to 120 breaths each and one cigarette per session."""
 
     info = SourceInfo(
         name="synthetic",
-        description="features of breaths of six smokers, rendered on the spot",
+        description="rendered features of the breaths of six smokers",
         splits={"leave_one_out": N_PEOPLE, "train_cv": N_PEOPLE},
         needs_data_root=False,
     )
 
     @property
     def every_name(self) -> tuple[str, ...]:
-        """All sessions."""
+        """The names of all sessions."""
         return tuple(name for sessions in _PEOPLE.values() for name in sessions)
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`leave_one_out`, or `train_cv`, which never reads the person that the same fold of it scores."""
+        """Return a fold of `leave_one_out` or `train_cv`; see `leave_one_out`."""
         return leave_one_out(_PEOPLE, request)
 
     def recording(self, name: str, seed: int) -> SignalRecording:
-        """One session."""
+        """Return the recording with this name."""
         return _session(name, seed)
 
 
 def _session(name: str, seed: int) -> SignalRecording:
-    """A session that follows from its name and a seed."""
+    """Render a session that is determined by its name and a seed."""
     person = name.split("_session_")[0]
     rng = _generator(f"{seed} {name}")
     n_breaths = int(rng.integers(60, 121))
@@ -69,12 +69,12 @@ def _session(name: str, seed: int) -> SignalRecording:
 
 
 def _generator(purpose: str) -> Generator:
-    """Random numbers of one purpose."""
+    """Return the random generator for one purpose."""
     return generator_of("puffs", RENDERING_VERSION, purpose)
 
 
 def _puffs(n_breaths: int, rng: Generator) -> NDArray[np.int64]:
-    """Steps of the puffs: eight to fourteen of them, two to seven breaths apart, somewhere in the session."""
+    """Draw the indices of the puffs: 8 to 14 puffs that are 2 to 7 breaths apart, anywhere in the session."""
     steps = np.cumsum(rng.integers(2, 8, size=rng.integers(8, 15)))
     first = rng.integers(3, max(4, n_breaths - int(steps[-1]) - 2))
     puff = first + steps - steps[0]
@@ -82,17 +82,17 @@ def _puffs(n_breaths: int, rng: Generator) -> NDArray[np.int64]:
 
 
 def _states(n_breaths: int, puff: NDArray[np.int64], rng: Generator) -> NDArray[np.float64]:
-    """[breath, state]: what each breath is, with what is easily taken for a puff.
+    """Draw the state of each breath, [breath, state], including states that resemble a puff.
 
-    The hand comes up a breath early and goes down a breath late as often as not; a sip or a bite raises the
-    hand without a deep breath, a sigh is deep without the hand.
+    The hand is often near the mouth one breath before or after a puff. A sip or a bite raises the hand
+    without a deep breath, and a sigh is deep without the hand.
     """
     state = 0.5 * rng.standard_normal((n_breaths, _N_STATES))
     strength = np.exp(0.25 * rng.standard_normal(len(puff)))
     state[puff] += strength[:, None] * np.array([1.6, 1.6, 2.0])
     for shift in (-1, 1):
-        beside = puff + shift
-        state[beside, 2] += rng.uniform(0.0, 1.2, size=len(puff))
+        neighbour = puff + shift
+        state[neighbour, 2] += rng.uniform(0.0, 1.2, size=len(puff))
     state[puff + 1, 1] += 0.6 * strength
     resting = np.setdiff1d(np.arange(n_breaths), puff)
     for chance, kind in ((0.06, (0.2, -0.3, 2.0)), (0.05, (1.6, 1.0, 0.0))):
@@ -102,16 +102,16 @@ def _states(n_breaths: int, puff: NDArray[np.int64], rng: Generator) -> NDArray[
 
 
 def _mixing(person: str, seed: int) -> NDArray[np.float64]:
-    """[state, band]: how states show in the bands; alike in all people, a little different in each."""
+    """Draw the mixing of states into bands, [state, band], with a shared and an individual part."""
     common = _generator("mixing").standard_normal((_N_STATES, _N_BANDS))
     own = _generator(f"mixing {seed} {person}").standard_normal((_N_STATES, _N_BANDS))
     mixing = 0.5 * common + 0.2 * own
-    # Depth and exhalation show in respiration, the hand on the wrist.
+    # Depth and exhalation affect the respiration bands, the hand affects the wrist bands.
     mixing[:2, _N_RESPIRATION:] = 0.0
     mixing[2, :_N_RESPIRATION] = 0.0
     return mixing
 
 
 def _offsets(person: str, seed: int) -> NDArray[np.float64]:
-    """[band]: where a person's bands lie at rest."""
+    """Draw the offset of each band of a person, [band]."""
     return 0.7 * _generator(f"offsets {seed} {person}").standard_normal(_N_BANDS)

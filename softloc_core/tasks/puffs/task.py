@@ -1,4 +1,4 @@
-"""Smoking puffs: which breaths are puffs, right only on the very breath."""
+"""Detection of smoking puffs: which breaths are puffs, without tolerance in time."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from softloc_core.metrics import Scores, score_steps
 from softloc_core.networks import CompactNetwork, NetworkBuilder, PuffLstm
 from softloc_core.tasks.base import STEADY_TRAINING, SignalTask, TaskData
 from softloc_core.tasks.puffs.puff_marker import STEP_S, PuffMarkerSource
-from softloc_core.tasks.puffs.rendered import RenderedBreaths
+from softloc_core.tasks.puffs.rendered import RenderedPuffsSource
 
 __all__ = ["PuffTask"]
 
-# What differs from `COMMON_DEFAULTS`, whatever the network.
+# Defaults that differ from `COMMON_DEFAULTS` for all networks.
 _DEFAULTS: Mapping[str, Any] = {
     "features": "plain",
     "softness_s": 3 * STEP_S,
@@ -28,7 +28,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "decoding_options": (("relative_height", 0.3),),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Chosen with one more person left out; see docs/tasks.
+    # Chosen with one more person left out; see docs/tasks/puffs.md.
     "compact": {
         "alpha": Ramp(low=0.7, high=0.9, start=0.2, stop=0.9),
         "iterations": 600,
@@ -36,8 +36,8 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "learning_rate": 5e-3,
         "weight_averaging": 0.99,
     },
-    # Source: the SoftLoc paper's released code, puffs experiment. There one-sided smoothing takes a learning
-    # rate of 2e-4, and cross entropy is not clipped.
+    # Source: the SoftLoc paper's released code, puffs experiment. There, one-sided smoothing has a learning
+    # rate of 2e-4, and the gradients of cross entropy are not clipped.
     "paper": {
         **STEADY_TRAINING,
         "alpha": Constant(0.95),
@@ -52,17 +52,17 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 class PuffTask(SignalTask):
     """The puff task of the SoftLoc paper (section 5.2), on puffMarker or on rendered breaths.
 
-    A step is a breath and counts as one second, so that label noise of two breaths is written `2s` or
-    `2frames`. Labels lie on whole steps whatever the kind of noise. Deliberate differences from the released
-    code: two noisy labels on one step count once for every loss (there, for cross entropy alone); sessions
-    are cut into excerpts that lie within them, rather than filled up with zeros at their ends.
+    A frame is a breath and counts as one second, so label noise of two breaths is written `2s` or `2frames`.
+    Labels are on whole frames for every kind of noise. Deliberate differences from the released code: two
+    noisy labels on one frame count once for every loss, while theirs do so for cross entropy only. Excerpts
+    are within a session, while the released code pads sessions with zeros at their ends.
     """
 
     name = "puffs"
-    description = "breaths that are puffs of a cigarette, right on the very breath"
+    description = "breaths that are puffs of a cigarette, on the exact breath"
     channel_names: tuple[str, ...] = ("puff",)
     tolerance_s = 0.49 * STEP_S
-    rates_vary = False  # a step is a breath
+    rates_vary = False  # a frame is a breath
     networks: Mapping[str, NetworkBuilder] = {
         "compact": partial(CompactNetwork, width=24, taps=3, n_convolutions=2, hidden=24),
         "paper": PuffLstm,
@@ -76,10 +76,10 @@ class PuffTask(SignalTask):
     network_defaults = _NETWORK_DEFAULTS
 
     def __init__(self) -> None:
-        super().__init__((PuffMarkerSource(), RenderedBreaths()))
+        super().__init__((PuffMarkerSource(), RenderedPuffsSource()))
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
-        """F1 on whole steps; a tolerance of less than a step asks for the very step."""
+        """Return F1 on whole frames. A tolerance below one frame requires the exact frame."""
         return score_steps(
             [(recording.reference, events[recording.name]) for recording in data.test],
             channel_names=data.channel_names,

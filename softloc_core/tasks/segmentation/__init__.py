@@ -1,4 +1,4 @@
-"""Starts of actions in video: 50 Salads, GTEA and rendered activities."""
+"""Action segmentation on 50 Salads, GTEA and rendered videos."""
 
 from softloc_core.tasks.segmentation.task import SegmentationTask
 

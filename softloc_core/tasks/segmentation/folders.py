@@ -1,4 +1,4 @@
-"""Action segmentation in the layout of features, groundTruth and splits: 50 Salads, GTEA."""
+"""Action segmentation data in the folders features, groundTruth and splits: 50 Salads and GTEA."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ GTEA_NAMES = (
     "take", "open", "pour", "close", "shake", "scoop", "stir", "put", "fold", "spread", "background",
 )  # fmt: skip
 _LAYOUT = "features/, groundTruth/, splits/ and mapping.txt"
-# Features and annotations of one video may end this many seconds apart; the shorter one decides.
+# Largest difference in length between features and annotation in seconds. The longer one is cut.
 _SLACK_S = 1.0
 
 
 @dataclass(frozen=True)
 class _Video:
-    """A video's files."""
+    """The files of a video."""
 
     name: str
     features: Path
@@ -51,18 +51,18 @@ class _Video:
 
 
 class FoldersSource:
-    """A data set as users of ED-TCN's successors keep it.
+    """A data set in the layout of MS-TCN and later work.
 
         features/<video>.npy        float [band, frame]
-        groundTruth/<video>.txt     a class a line, one for each frame
-        splits/train.split<k>.bundle, splits/test.split<k>.bundle     <video>.txt a line
-        mapping.txt                 a number and a class a line
+        groundTruth/<video>.txt     one class per line, one line per frame
+        splits/train.split<k>.bundle, splits/test.split<k>.bundle     one <video>.txt per line
+        mapping.txt                 one number and class per line
 
-    Features are averaged over blocks of frames; segments keep the annotations' full rate. Without a test
-    bundle, whatever has an annotation and is not in the training bundle is tested.
+    Features are averaged over blocks of frames, while segments keep the full rate of the annotations. If a
+    test bundle is missing, all annotated videos that are not in the training bundle are for testing.
 
     Source: Farha and Gall 2019 (MS-TCN) distribute 50 Salads (Stein and McKenna 2013) and GTEA (Fathi et al.
-    2011) so. Deliberate difference: theirs takes every frame, or every second.
+    2011) in this layout. Deliberate difference: they use every frame or every second frame without averaging.
     """
 
     def __init__(
@@ -76,16 +76,16 @@ class FoldersSource:
         block_frames: int,
         homepage: str,
     ) -> None:
-        """Say what the data set is.
+        """Describe the data set.
 
         Args:
-            name: As written in a study file.
-            title: For people.
-            channel_names: Its classes.
-            n_folds: Number of its splits.
-            rate_hz: Frames a second of its features and annotations.
-            block_frames: Frames that are averaged into one.
-            homepage: Where to get it.
+            name: Name used in study files.
+            title: Title for descriptions.
+            channel_names: Classes of the data set.
+            n_folds: Number of published splits.
+            rate_hz: Frame rate of features and annotations in Hz.
+            block_frames: Number of frames that are averaged into one.
+            homepage: Where to get the data.
         """
         self._n_folds, self._rate_hz, self._block_frames = n_folds, rate_hz, block_frames
         self.info = SourceInfo(
@@ -99,7 +99,7 @@ class FoldersSource:
         )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`published`: the data set's own; `train_cv`: the training videos of its first, dealt."""
+        """Return a published split, or a fold of `train_cv` over the training videos of the first one."""
         root = _root(data_root)
         number = request.fold + 1 if request.split == "published" else 1
         train = _bundle(root / "splits" / f"train.split{number}.bundle")
@@ -112,14 +112,14 @@ class FoldersSource:
             found = SplitNames(train, (), test)
             if both := sorted(set(train) & set(test)):
                 raise DataError(
-                    f"a video must be for training or test, but got {both[0]} in both of {bundle}"
+                    f"a video must not be used for both training and test, but got {both[0]} in {bundle}"
                 )
         return checked_split(request, found, root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
     ) -> Scan[SignalRecording]:
-        """Videos with their segments; `seed` plays no part."""
+        """Read the named videos, or all of them, with their segments. The seed is not used."""
         root = _root(data_root)
         found = sorted(
             {path.stem for folder, end in (("features", "npy"), ("groundTruth", "txt"))
@@ -134,22 +134,22 @@ class FoldersSource:
         return scan_of(chosen, read, problems=self._mapping_problems(root))
 
     def _mapping_problems(self, root: Path) -> Iterable[DataError]:
-        """What `mapping.txt` names beyond the classes that are known here."""
+        """Return the errors of `mapping.txt`, such as unknown classes."""
         path = root / "mapping.txt"
         known = self.info.channel_names
         for number, line in enumerate(_lines(path), start=1):
             words = line.split()
             if len(words) != 2 or not words[0].isdigit() or words[1] not in known:
-                wanted = f"a line must hold a number and one of {', '.join(known)}"
+                wanted = f"a line must contain a number and one of {', '.join(known)}"
                 yield DataError(f"{wanted}, but got '{line}' in {path}, line {number}")
 
     def _recording(self, video: _Video) -> SignalRecording:
-        """One video, its features averaged over blocks."""
+        """Read a video and average its features over blocks."""
         classes = self._classes(video.truth)
         features = _features(video.features)
         if abs(len(features) - len(classes)) > _SLACK_S * self._rate_hz:
             raise DataError(
-                f"features and annotation must have as many frames, but got {len(features)} in "
+                f"features and annotation must have the same number of frames, but got {len(features)} in "
                 f"{video.features} and {len(classes)} in {video.truth}"
             )
         n_frames = min(len(features), len(classes))
@@ -164,7 +164,7 @@ class FoldersSource:
         )
 
     def _classes(self, path: Path) -> NDArray[np.int64]:
-        """Class of each frame."""
+        """Read the class of each frame."""
         index = {name: number for number, name in enumerate(self.info.channel_names)}
         lines = [line.strip() for line in _lines(path)]
         for number, line in enumerate(lines, start=1):
@@ -172,22 +172,22 @@ class FoldersSource:
                 allowed = ", ".join(index)
                 raise DataError(f"class must be one of {allowed}, but got '{line}' in {path}, line {number}")
         if not lines:
-            raise DataError(f"an annotation must hold a class for each frame, but got none in {path}")
+            raise DataError(f"an annotation must contain a class for each frame, but got none in {path}")
         return np.array([index[line] for line in lines], dtype=np.int64)
 
 
 def _root(data_root: Path | None) -> Path:
-    """The folder, once it is known to be there."""
+    """Return the folder after validating its layout."""
     if data_root is None:
-        raise ConfigError(f"`--data-root` must name the folder that holds {_LAYOUT}, but got none")
+        raise ConfigError(f"`--data-root` must name the folder that contains {_LAYOUT}, but got none")
     for part in ("features", "groundTruth", "splits"):
         if not (data_root / part).is_dir():
-            raise DataError(f"`--data-root` must hold {_LAYOUT}, but got no {part} in {data_root}")
+            raise DataError(f"`--data-root` must contain {_LAYOUT}, but got no {part} in {data_root}")
     return data_root
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines of a text file."""
+    """Read the lines of a text file."""
     try:
         return path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -195,12 +195,12 @@ def _lines(path: Path) -> list[str]:
 
 
 def _bundle(path: Path) -> tuple[str, ...]:
-    """Videos of a bundle, in its order."""
+    """Read the names of the videos in a bundle."""
     return tuple(line.strip().removesuffix(".txt") for line in _lines(path) if line.strip())
 
 
 def _features(path: Path) -> NDArray[np.float32]:
-    """Features [frame, band] of a file [band, frame]."""
+    """Read features [frame, band] from a file [band, frame]."""
     try:
         values = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
@@ -216,7 +216,7 @@ def _features(path: Path) -> NDArray[np.float32]:
 
 
 def _block_means(features: NDArray[np.float32], block_frames: int) -> NDArray[np.float32]:
-    """Means over blocks of frames, each centred on the instant of the coarser grid that it stands for."""
+    """Average features over blocks, each centred on a frame of the coarser grid."""
     n_blocks = -(-len(features) // block_frames)
     edge = np.clip(np.arange(n_blocks + 1) * block_frames - block_frames // 2, 0, len(features))
     edge[-1] = len(features)

@@ -1,4 +1,4 @@
-"""Made-up cooking videos: actions in a loose order, and the scores of a mediocre classifier of frames."""
+"""Rendered cooking videos: actions in a loose order, with the scores of a mediocre frame classifier."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from softloc_core.tasks.base import (
     rendered_info,
 )
 
-__all__ = ["SYNTHETIC_NAMES", "SyntheticVideosSource"]
+__all__ = ["RENDERED_NAMES", "RenderedSegmentationSource"]
 
-MAKING_VERSION = 1
+RENDERING_VERSION = 1
 HOP_S = 1.0
-SYNTHETIC_NAMES = (
+RENDERED_NAMES = (
     "background",
     "wash",
     "peel",
@@ -32,42 +32,42 @@ SYNTHETIC_NAMES = (
     "mix",
     "serve",
 )
-# What is done before what: the actions of a stage come in any order, some twice.
+# The stages of a recipe. The actions of a stage are done in any order, some of them twice.
 _STAGES = ((1, 2), (3, 4, 3, 4), (5, 6), (7,), (8,))
-# Typical length in seconds of each class; a class looks like its twin in part.
+# Typical length of each class in seconds, and the class that it resembles.
 _LENGTH_S = np.array([4.0, 12.0, 15.0, 20.0, 18.0, 5.0, 4.0, 14.0, 12.0])
 _TWIN = np.array([0, 2, 1, 4, 3, 6, 5, 8, 7])
 _N_BANDS = 12
 _LIKENESS, _NOISE, _MEMORY, _VIDEO = 0.75, 1.1, 0.8, 0.4
 
 
-class SyntheticVideosSource(RenderedSource[SignalRecording]):
-    """24 videos to train on and 8 to test, about three minutes each, a frame a second.
+class RenderedSegmentationSource(RenderedSource[SignalRecording]):
+    """Rendered videos of about three minutes at one frame per second: 24 for training and 8 for testing.
 
-    Each draws its own order, repetitions, lengths and pauses. A frame shows its class's pattern, mixed with
-    its twin's, under noise that lasts a few seconds and an offset of the video: single frames are often
-    mistaken, and what was done before tells more.
+    The order, repetitions, lengths and pauses of the actions are random. A frame shows the pattern of its
+    class mixed with that of a similar class, plus noise that lasts a few seconds and an offset of the video.
+    Single frames are therefore often ambiguous, and the previous actions help to classify them.
     """
 
     info = rendered_info(
-        "made-up cooking videos, scores of frames with their classes",
+        "rendered cooking videos, class scores for each frame",
         "new_videos",
-        channel_names=SYNTHETIC_NAMES,
+        channel_names=RENDERED_NAMES,
     )
     names = numbered_names(train=24, test=8)
 
     def recording(self, name: str, seed: int) -> SignalRecording:
-        """One video."""
+        """Return the recording with this name."""
         return _video(name, seed=seed)
 
 
 def _generator(*words: object) -> np.random.Generator:
-    """Random numbers of one purpose."""
-    return generator_of("videos", MAKING_VERSION, *words)
+    """Return the random generator for one purpose."""
+    return generator_of("videos", RENDERING_VERSION, *words)
 
 
 def _video(name: str, *, seed: int) -> SignalRecording:
-    """A video that follows from its name and the seed."""
+    """Render a video that is determined by its name and a seed."""
     classes = _classes(_generator(seed, name, "actions"))
 
     def features(front_end: str) -> NDArray[np.float32]:
@@ -78,13 +78,13 @@ def _video(name: str, *, seed: int) -> SignalRecording:
         group=name,
         hop_s=HOP_S,
         features=features,
-        content_key=key_of("videos", MAKING_VERSION, seed, name),
+        content_key=key_of("videos", RENDERING_VERSION, seed, name),
         reference=SegmentList.from_frames(classes, hop_s=HOP_S),
     )
 
 
 def _classes(rng: np.random.Generator) -> NDArray[np.int64]:
-    """Class of each frame."""
+    """Draw the class of each frame."""
     runs: list[NDArray[np.int64]] = []
     for stage in _STAGES:
         for action in rng.permutation(stage):
@@ -98,15 +98,15 @@ def _classes(rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _length(action: int, rng: np.random.Generator) -> int:
-    """Length of a segment in frames, at least two."""
+    """Draw the length of a segment in frames, at least two."""
     return max(2, round(float(_LENGTH_S[action]) * math.exp(0.4 * float(rng.standard_normal()))))
 
 
 def _frames(
     classes: NDArray[np.int64], *, patterns: np.random.Generator, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """Features [frame, band]."""
-    own = patterns.standard_normal((len(SYNTHETIC_NAMES), _N_BANDS))
+    """Render features, [frame, band]."""
+    own = patterns.standard_normal((len(RENDERED_NAMES), _N_BANDS))
     pattern = own + _LIKENESS * own[_TWIN]
     noise = rng.standard_normal((len(classes), _N_BANDS))
     for frame in range(1, len(noise)):

@@ -1,4 +1,4 @@
-"""50 Salads by the outputs of a video classifier: `.mat` files with per-frame class scores and labels."""
+"""50 Salads as outputs of a video classifier: `.mat` files with per-frame class scores and labels."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ __all__ = ["EVAL_NAMES", "MID_NAMES", "SvmScoresSource"]
 N_FOLDS = 5
 N_TRAINING_FOLDS = 3
 HOP_S = 1.0
-"""Seconds between frames: 40 videos of 327 frames on average, as long as 50 Salads' are in seconds."""
-# Class 0 is what is none of the actions, which the data set's own lists name in this order.
+"""Seconds between frames. The videos have 327 frames on average, which matches their length in seconds."""
+# Class 0 is everything except the actions, which are in the order of the data set's lists.
 MID_NAMES = (
     "background", "add_dressing", "add_oil", "add_pepper", "add_salt", "add_vinegar", "cut_cheese",
     "cut_cucumber", "cut_lettuce", "cut_tomato", "mix_dressing", "mix_ingredients", "peel_cucumber",
@@ -44,7 +44,7 @@ EVAL_NAMES = (
     "background", "add_dressing", "add_oil", "add_pepper", "cut", "mix_dressing", "mix_ingredients",
     "peel_cucumber", "place", "serve_salad_onto_plate",
 )  # fmt: skip
-# What scipy's reader raises at files that are damaged or something else.
+# Errors that scipy's reader raises for damaged files and other formats.
 _UNREADABLE = (
     MatReadError, ValueError, TypeError, IndexError, KeyError, OSError, EOFError, NotImplementedError,
     zlib.error,
@@ -52,18 +52,23 @@ _UNREADABLE = (
 
 
 class SvmScoresSource:
-    """Scores of a support vector machine on the frames of 50 Salads' videos, as released with ED-TCN.
+    """Scores of a support vector machine for the frames of 50 Salads, as released with ED-TCN.
 
-    `<granularity>/split_<k>.mat` holds the test videos of the k-th of five splits, `S` their scores [frame,
-    class] by a classifier that was trained on the other splits, `Y` their classes. So the scores of all
-    videos are those of videos that were never seen, and fold k of ours tests on split k + 1 and trains on the
-    others.
+    `<granularity>/split_<k>.mat` contains the test videos of split k of five. `S` contains their scores
+    [frame, class] by a classifier trained on the other splits, and `Y` contains their classes. The classifier
+    has therefore never seen the videos that it scored. Fold k tests on split k + 1 and trains on the others.
 
     Source: Lea et al. 2017 and its repository; 50 Salads: Stein and McKenna 2013.
     """
 
     def __init__(self, name: str, *, granularity: str, channel_names: tuple[str, ...]) -> None:
-        """Name the source, its folder and its classes."""
+        """Create the source.
+
+        Args:
+            name: Name used in study files.
+            granularity: Folder of the scores, `mid` or `eval`.
+            channel_names: Classes of the scores.
+        """
         self._granularity = granularity
         self.info = SourceInfo(
             name=name,
@@ -76,7 +81,10 @@ class SvmScoresSource:
         )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """`published`: one file is tested; `train_cv`: the training files of its first fold, dealt."""
+        """Return a published split, which tests on one file, or a fold of `train_cv`.
+
+        `train_cv` is a cross-validation over the training files of the first published split.
+        """
         root, files = self._files(data_root)
         first = f"split_{request.fold + 1 if request.split == 'published' else 1}"
         if first not in files:
@@ -96,7 +104,7 @@ class SvmScoresSource:
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
     ) -> Scan[SignalRecording]:
-        """Videos with their segments; `seed` plays no part."""
+        """Read the named videos, or all of them, with their segments. The seed is not used."""
         wanted = None if names is None else set(names)
 
         def read(path: Path) -> tuple[list[SignalRecording], list[DataError]]:
@@ -114,22 +122,22 @@ class SvmScoresSource:
         return Scan(tuple(found for recordings in files for found in recordings), tuple(problems))
 
     def _files(self, data_root: Path | None) -> tuple[Path, dict[str, Path]]:
-        """The folder and its files by name."""
+        """Return the folder and its files by name."""
         layout = f"{self._granularity}/split_<k>.mat"
         if data_root is None:
-            raise ConfigError(f"`--data-root` must name the folder that holds {layout}, but got none")
+            raise ConfigError(f"`--data-root` must name the folder that contains {layout}, but got none")
         folder = data_root / self._granularity
         files = {f"split_{k}": folder / f"split_{k}.mat" for k in range(1, N_FOLDS + 1)}
         found = {name: path for name, path in files.items() if path.is_file()}
         if not found:
-            raise DataError(f"`--data-root` must hold {layout}, but got none in {data_root}")
+            raise DataError(f"`--data-root` must contain {layout}, but got none in {data_root}")
         return folder, found
 
     def _names(self, path: Path) -> list[str]:
         return _video_names(path, _content(path))
 
     def _recording(self, path: Path, content: Mapping[str, Any], index: int) -> SignalRecording:
-        """One video."""
+        """Return a video as a recording."""
         where = f"video {index} of {path}"
         scores = np.asarray(content["S"].flat[index], dtype=np.float64)
         classes = np.asarray(content["Y"].flat[index]).reshape(-1)
@@ -162,15 +170,15 @@ class SvmScoresSource:
 
 
 def _video_names(path: Path, content: Mapping[str, Any]) -> list[str]:
-    """Names of a file's videos; the files do not name them."""
+    """Return names for the videos of a file, which has no names itself."""
     return [f"{path.stem}/{index:02d}" for index in range(content["S"].size)]
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    """Cells of a file.
+    """Read the cells of a file.
 
     Raises:
-        DataError: A file that cannot be read or lacks a cell.
+        DataError: The file cannot be read or a cell is missing.
     """
     try:
         content: Mapping[str, Any] = scipy.io.loadmat(path)
@@ -178,8 +186,8 @@ def _content(path: Path) -> Mapping[str, Any]:
         raise DataError(f"a MATLAB file (version 4 to 7.2) is needed, but got {path}: {error}") from error
     cells = [content.get(key) for key in ("S", "Y")]
     if not all(isinstance(cell, np.ndarray) and cell.dtype == object for cell in cells):
-        raise DataError(f"a file must hold the cells S and Y, but got {sorted(content)} in {path}")
+        raise DataError(f"a file must contain the cells S and Y, but got {sorted(content)} in {path}")
     if content["S"].size != content["Y"].size:
         sizes = f"{content['S'].size} and {content['Y'].size}"
-        raise DataError(f"S and Y must hold as many videos, but got {sizes} in {path}")
+        raise DataError(f"S and Y must contain the same number of videos, but got {sizes} in {path}")
     return content

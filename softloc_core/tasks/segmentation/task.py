@@ -1,4 +1,4 @@
-"""Action segmentation: every frame of a video belongs to one action."""
+"""Action segmentation: each frame of a video belongs to one action."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from softloc_core.metrics import Scores, score_segments
 from softloc_core.networks import CompactTcn, EdTcn, NetworkBuilder
 from softloc_core.tasks.base import STEADY_TRAINING, SignalTask, TaskData
 from softloc_core.tasks.segmentation.folders import GTEA_NAMES, SALADS_NAMES, FoldersSource
-from softloc_core.tasks.segmentation.rendered import SyntheticVideosSource
+from softloc_core.tasks.segmentation.rendered import RenderedSegmentationSource
 from softloc_core.tasks.segmentation.svm_scores import EVAL_NAMES, MID_NAMES, SvmScoresSource
 
 __all__ = ["SegmentationTask"]
 
-# Classes that stand for no action: they count in frame accuracy alone.
+# Classes without an action. Only frame accuracy includes them.
 _NO_ACTION = frozenset({"background", "action_start", "action_end"})
 _HOMEPAGE = "https://github.com/yabufarha/ms-tcn"
-# What differs from `COMMON_DEFAULTS`, whatever the network.
+# Defaults that differ from `COMMON_DEFAULTS` for all networks.
 _DEFAULTS: Mapping[str, Any] = {
     "features": "plain",
     "loss_options": (("exclusive", True),),
-    # The softness is the SoftLoc paper's (section 5.3), as is the kind of noise.
+    # Softness and kind of noise of the SoftLoc paper (section 5.3).
     "softness_s": 7.0,
     "noise": "sequence_shift",
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    # Chosen on training videos left out of training; see docs/tasks.
+    # Chosen by cross-validation within the training videos; see docs/tasks/segmentation.md.
     "compact": {
         "alpha": Constant(0.1),
         "iterations": 150,
@@ -38,8 +38,9 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "weight_averaging": 0.98,
         "decoding_options": (("smoothing_s", 9.0),),
     },
-    # Source: Lea et al. 2017's released code: whole videos, 200 epochs of 40 videos by 8 (so for 50 Salads),
-    # RMSProp with its usual rate, for which AdamW without decay stands here. The papers do not give alpha.
+    # Source: released code of Lea et al. 2017: whole videos, 200 epochs with 40 videos in batches of 8 for
+    # 50 Salads, and RMSProp with its default learning rate. Deliberate difference: AdamW without weight decay
+    # replaces RMSProp. The papers do not state alpha.
     "paper": {
         **STEADY_TRAINING,
         "alpha": Constant(0.1),
@@ -53,15 +54,15 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 
 
 class SegmentationTask(SignalTask):
-    """The action segmentation of the SoftLoc paper (section 5.3, appendix B).
+    """The action segmentation task of the SoftLoc paper (section 5.3, appendix B).
 
-    Labels are segments. A network gives a softmax over the classes of each frame, as log odds of each class,
-    so that the losses are the same as everywhere: soft localization compares smoothed probabilities of
-    classes, the count loss counts the frames of each class in an excerpt.
+    Labels are segments. A network predicts a softmax over the classes of each frame and returns it as the log
+    odds of each class, so that the usual losses apply. Soft localization compares smoothed class
+    probabilities. The count loss counts the frames of each class in an excerpt.
     """
 
     name = "segmentation"
-    description = "which action is done in each frame of a video"
+    description = "the action in each frame of a video"
     channel_names: tuple[str, ...] = MID_NAMES
     tolerance_s = 5.0
     networks: Mapping[str, NetworkBuilder] = {"compact": CompactTcn, "paper": EdTcn}
@@ -92,12 +93,12 @@ class SegmentationTask(SignalTask):
                     block_frames=5,
                     homepage=_HOMEPAGE,
                 ),
-                SyntheticVideosSource(),
+                RenderedSegmentationSource(),
             )
         )
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
-        """F1@10 pooled over videos, with the papers' means over videos among the measures."""
+        """Return F1@10 pooled over videos, with the papers' means over videos as measures."""
         return score_segments(
             ((recording.reference, events[recording.name]) for recording in data.test),
             channel_names=data.channel_names,

@@ -1,4 +1,4 @@
-"""Sound files: what is read, and every way in which one is refused."""
+"""Sound files: supported formats, and an error for every kind of damage."""
 
 import struct
 from pathlib import Path
@@ -43,14 +43,14 @@ def test_extra_chunks_of_odd_size_are_skipped(tmp_path: Path) -> None:
     assert len(load_audio(path)[0]) == 4000
 
 
-def test_content_key_is_of_the_bytes_not_the_name(tmp_path: Path) -> None:
+def test_the_content_key_depends_on_the_bytes_and_not_on_the_name(tmp_path: Path) -> None:
     one, same = _write(tmp_path / "a.wav"), _write(tmp_path / "b.wav")
     other = _write(tmp_path / "c.wav", seconds=0.4)
     assert AudioFile(one).content_key == AudioFile(same).content_key != AudioFile(other).content_key
 
 
 @pytest.mark.parametrize("subtype", ["PCM_16", "FLOAT"])
-def test_a_wav_cut_in_half_is_refused(tmp_path: Path, subtype: str) -> None:
+def test_a_wav_cut_in_half_raises(tmp_path: Path, subtype: str) -> None:
     path = _write(tmp_path / "half.wav", subtype=subtype)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     for read in (load_audio, lambda path: AudioFile(path).duration_s):
@@ -60,7 +60,7 @@ def test_a_wav_cut_in_half_is_refused(tmp_path: Path, subtype: str) -> None:
             read(path)
 
 
-def test_a_wav_cut_in_its_header_is_refused(tmp_path: Path) -> None:
+def test_a_wav_cut_in_its_header_raises(tmp_path: Path) -> None:
     path = _write(tmp_path / "stub.wav")
     path.write_bytes(path.read_bytes()[:30])
     with pytest.raises(
@@ -69,31 +69,31 @@ def test_a_wav_cut_in_its_header_is_refused(tmp_path: Path) -> None:
         load_audio(path)
 
 
-def test_a_flac_cut_in_half_is_refused(tmp_path: Path) -> None:
+def test_a_flac_cut_in_half_raises(tmp_path: Path) -> None:
     path = _write(tmp_path / "half.flac", seconds=5)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DataError, match=r"half\.flac"):
         load_audio(path)
 
 
-def test_what_is_no_sound_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_without_sound_raises(tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("not a sound at all, only words")
     with pytest.raises(DataError, match=r"must be a sound file that libsndfile reads, but got .*text\.wav"):
         load_audio(tmp_path / "text.wav")
 
 
-def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+def test_a_missing_file_raises(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a recording must be a file, but got nothing at .*absent\.wav"):
         load_audio(tmp_path / "absent.wav")
 
 
-def test_an_empty_recording_is_refused(tmp_path: Path) -> None:
+def test_an_empty_recording_raises(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 8000)
     with pytest.raises(DataError, match=r"at least one sample, but got none in .*empty\.wav"):
         load_audio(tmp_path / "empty.wav")
 
 
-def test_samples_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+def test_samples_that_are_not_finite_raise(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "nan.wav", np.array([0.0, np.nan]), 8000, subtype="FLOAT")
     with pytest.raises(DataError, match=r"must be finite, but got NaN or infinity in .*nan\.wav"):
         load_audio(tmp_path / "nan.wav")

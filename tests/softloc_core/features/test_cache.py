@@ -1,4 +1,4 @@
-"""The cache of features against every way of losing a file."""
+"""The feature cache, and files that are lost or damaged."""
 
 import dataclasses
 import logging
@@ -26,7 +26,7 @@ class Noise:
         return self._samples.astype(np.float32), self.rate_hz
 
 
-def test_a_second_run_computes_none(tmp_path: Path) -> None:
+def test_a_second_run_computes_no_features(tmp_path: Path) -> None:
     audio = Noise()
     first, second = FeatureCache(tmp_path), FeatureCache(tmp_path)
     one, two = (cache.features(audio, front_end=LOG_MEL_48) for cache in (first, second))
@@ -37,7 +37,7 @@ def test_a_second_run_computes_none(tmp_path: Path) -> None:
     np.testing.assert_array_equal(two, LOG_MEL_48(*audio.load()))
 
 
-def test_the_key_changes_with_content_and_parameters_alone(tmp_path: Path) -> None:
+def test_the_key_changes_only_with_content_and_parameters(tmp_path: Path) -> None:
     here, there = FeatureCache(tmp_path), FeatureCache(tmp_path / "elsewhere")
     key = here.key(Noise(), front_end=LOG_MEL_48)
     assert there.key(Noise(), front_end=LOG_MEL_48) == key
@@ -73,7 +73,7 @@ def test_a_corrupt_cache_file_is_computed_again(
     assert sorted(path.parent.iterdir()) == [path]
 
 
-def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full_disk(*_: object) -> None:
         raise OSError("no space left")
 
@@ -83,12 +83,12 @@ def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-def test_some_of_the_bands_can_be_kept(tmp_path: Path) -> None:
+def test_a_front_end_can_keep_some_of_its_bands(tmp_path: Path) -> None:
     features = FeatureCache(tmp_path).features(Noise(), front_end=PAPER_PIANO)
     assert features.shape == (101, 384)
 
 
-def test_keys_of_older_front_ends_stay(tmp_path: Path) -> None:
-    """Trials are known by their features' keys: a new parameter must not change those without it."""
+def test_keys_of_existing_features_do_not_change(tmp_path: Path) -> None:
+    """Cached features are found by their keys, so a new parameter must not change keys without it."""
     key = FeatureCache(tmp_path).key(Noise(), front_end=LOG_MEL_48)
     assert key == "0d7cf3de4659aa4b4ebbc9e667c8161df01f5eb58e60d9e0d14717eef79ed86e"

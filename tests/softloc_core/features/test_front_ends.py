@@ -1,4 +1,4 @@
-"""Front ends against librosa and a plain loop."""
+"""Front ends compared with librosa and a plain loop."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def noise(*, seconds: float, rate_hz: int = 44_100) -> tuple[NDArray[np.float32]
     return samples.astype(np.float32), rate_hz
 
 
-def test_log_mel_48_is_librosas() -> None:
+def test_log_mel_48_equals_librosa() -> None:
     samples, rate_hz = noise(seconds=1.0)
     spectrum = librosa.stft(samples.astype(np.float64), n_fft=2048, hop_length=441, pad_mode="constant")
     filters = librosa.filters.mel(
@@ -55,7 +55,7 @@ def test_htk_filters_equal_a_plain_loop() -> None:
     np.testing.assert_allclose(filter_weights(PAPER), expected, atol=1e-12)
 
 
-def test_log_mel_229_is_librosas() -> None:
+def test_log_mel_229_equals_librosa() -> None:
     samples, rate_hz = noise(seconds=1.0, rate_hz=16_000)
     power = librosa.feature.melspectrogram(
         y=samples.astype(np.float64), sr=rate_hz, n_fft=2048, hop_length=512, n_mels=229, fmin=30.0, htk=True,
@@ -65,7 +65,7 @@ def test_log_mel_229_is_librosas() -> None:
     np.testing.assert_allclose(found, 10 * np.log10(np.maximum(power, 1e-10)).T, atol=1e-3)
 
 
-def test_the_papers_piano_bands_are_the_lowest_of_their_550() -> None:
+def test_the_papers_piano_bands_are_the_lowest_of_550() -> None:
     assert (PAPER_PIANO.n_bands, PAPER_PIANO.n_features) == (550, 384)
     whole = filter_weights(dataclasses.replace(PAPER_PIANO, kept_bands=None))
     assert whole.shape == (550, 4097)
@@ -73,7 +73,7 @@ def test_the_papers_piano_bands_are_the_lowest_of_their_550() -> None:
 
 
 @pytest.mark.parametrize("key", [45, 60, 75, 100])
-def test_a_key_sounds_loudest_in_its_own_band(key: int) -> None:
+def test_a_key_is_loudest_in_its_own_band(key: int) -> None:
     preset = FRONT_ENDS["semitones_196"]
     hz = 440 * 2 ** ((key - 69) / 12)
     samples = np.sin(2 * np.pi * hz * np.arange(16_000) / 16_000).astype(np.float32)
@@ -94,9 +94,9 @@ def test_log_frequency_bands_are_triangles_between_their_neighbours() -> None:
 
 
 @EVERY_ONE
-def test_every_band_sees_something(preset: FrontEnd) -> None:
+def test_every_band_contains_a_bin(preset: FrontEnd) -> None:
     sees = filter_weights(preset).max(axis=1) > 0
-    # The papers' lowest piano bands are narrower than a bin: some have their corners together and hold none.
+    # The papers' lowest piano bands are narrower than a bin; some corners coincide, so the bands are empty.
     assert sees[150:].all() if preset is PAPER_PIANO else sees.all()
 
 
@@ -108,8 +108,8 @@ def test_the_frames_span_the_recording(preset: FrontEnd, duration_s: float) -> N
 
 
 @EVERY_ONE
-def test_the_paper_and_the_default_place_an_impulse_where_the_grid_does(preset: FrontEnd) -> None:
-    """An event's frame is the first that hears it (`paper`), or the loudest one (`log_mel_48`)."""
+def test_an_impulse_is_in_the_frame_that_the_grid_assigns(preset: FrontEnd) -> None:
+    """The frame of an event is the first whose window contains it (`paper`) or the loudest (`log_mel_48`)."""
     for time_s in np.random.default_rng(0).uniform(0.1, 0.4, 20):
         samples = np.zeros(22_050, dtype=np.float32)
         samples[round(time_s * 44_100)] = 1.0
@@ -117,14 +117,14 @@ def test_the_paper_and_the_default_place_an_impulse_where_the_grid_does(preset: 
         frame = FrameGrid(hop_s=preset.hop_s, n_frames=len(loudness)).to_frames(time_s)
         quiet = loudness[0]
         heard = np.flatnonzero(loudness > quiet + 1)
-        # One sample of rounding may shift the hearing by one frame where the event lies between two.
+        # Rounding to samples may shift the frame by one if the event is between two frames.
         expected = heard[0] if preset in (PAPER, PAPER_PIANO) else np.argmax(loudness)
         distance = abs((time_s / preset.hop_s + 0.5) % 1 - 0.5)
         assert expected == frame or abs(distance - 0.5) < 0.01
 
 
-def test_paper_follows_the_papers_mapping_of_labels() -> None:
-    """Their frame floor(200 t) - 4, whose window starts at 5 ms times it, ends within a hop of ours."""
+def test_the_front_end_paper_follows_the_papers_mapping_of_labels() -> None:
+    """The papers' frame floor(200 t) - 4 has a window that ends within a hop of ours."""
     time_s = np.random.default_rng(1).uniform(0.03, 2, 100)
     theirs_end_s = (np.floor(200 * time_s) - 4) * 0.005 + 0.025
     grid = FrameGrid(hop_s=0.005, n_frames=1000)
@@ -146,8 +146,8 @@ def test_a_very_short_recording_has_a_frame(preset: FrontEnd) -> None:
 
 @EVERY_ONE
 @pytest.mark.parametrize("rate_hz", [16_000, 22_050, 48_000, 96_000])
-def test_another_rate_gives_the_same_frames(preset: FrontEnd, rate_hz: int) -> None:
-    """A tone of 500 Hz sounds alike at every rate, frame by frame."""
+def test_a_different_sampling_rate_gives_the_same_frames(preset: FrontEnd, rate_hz: int) -> None:
+    """A tone of 500 Hz has the same features at every rate, frame by frame."""
 
     def tone(hz: int) -> NDArray[np.float32]:
         time_s = np.arange(hz) / hz
@@ -160,7 +160,7 @@ def test_another_rate_gives_the_same_frames(preset: FrontEnd, rate_hz: int) -> N
 
 
 @EVERY_ONE
-def test_long_recordings_are_cut_into_blocks_without_seams(
+def test_blocks_of_a_long_recording_join_without_seams(
     preset: FrontEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     samples, rate_hz = noise(seconds=0.5)
@@ -169,12 +169,12 @@ def test_long_recordings_are_cut_into_blocks_without_seams(
     np.testing.assert_allclose(preset(samples, rate_hz), whole, atol=1e-4)
 
 
-def test_an_unknown_front_end_is_refused() -> None:
+def test_an_unknown_front_end_raises() -> None:
     with pytest.raises(ConfigError, match=r"`features` must be one of log_mel_48, paper, .*, but got mfcc"):
         front_end("mfcc")
 
 
-def test_an_unknown_filter_bank_is_refused() -> None:
+def test_an_unknown_filter_bank_raises() -> None:
     with pytest.raises(
         ConfigError, match="`filter_bank` must be slaney, htk_floored, htk or log_frequency, but got bark"
     ):

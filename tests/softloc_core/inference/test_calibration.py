@@ -1,4 +1,4 @@
-"""The offset that is measured on validation recordings, and that a trial uses it."""
+"""The offset measured on validation recordings, and its use in trials."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_a_bias_is_found_even_beyond_the_tolerance(bias_s, seed):
     assert offset_s == pytest.approx(-bias_s, abs=1e-6)
 
 
-def test_misses_false_alarms_and_scatter_change_it_little():
+def test_misses_false_alarms_and_scatter_hardly_change_the_offset():
     rng = np.random.default_rng(1)
     reference = beats(n_events=70)
     found = reference[rng.random(70) < 0.8] + 0.08
@@ -40,19 +40,19 @@ def test_misses_false_alarms_and_scatter_change_it_little():
     assert offset_s == pytest.approx(-0.08, abs=0.006)
 
 
-def test_classes_are_not_mixed_and_recordings_are_pooled():
+def test_classes_are_separate_and_recordings_are_pooled():
     reference = EventList(np.array([1.0, 1.1, 3.0, 3.1]), np.array([0, 1, 0, 1]), 5.0)
     late = EventList(reference.time_s + 0.03, reference.channel, 5.0)
     assert calibrated_offset_s([(reference, late)] * 2, tolerance_s=0.02) == pytest.approx(-0.03)
 
 
-def test_nothing_found_means_no_offset():
+def test_without_estimated_events_the_offset_is_zero():
     assert calibrated_offset_s([], tolerance_s=0.05) == 0.0
     assert calibrated_offset_s([(events(beats()), events([]))], tolerance_s=0.05) == 0.0
     assert calibrated_offset_s([(events([1.0]), events([2.0]))], tolerance_s=0.05) == 0.0
 
 
-def test_the_smallest_shift_wins_where_several_fit():
+def test_the_smallest_of_equally_good_shifts_is_chosen():
     regular = np.arange(1.0, 50.0, 0.2)
     offset_s = calibrated_offset_s([(events(regular), events(regular + 0.03))], tolerance_s=0.05)
     assert offset_s == pytest.approx(-0.03)
@@ -67,16 +67,16 @@ def with_options(config, **options):
     return replace(config, decoding_options=tuple(sorted(options.items())))
 
 
-def test_a_trial_takes_a_bias_of_its_decoding_back_and_says_by_how_much(config, validated):
+def test_a_trial_corrects_the_bias_of_its_decoding_and_reports_the_offset(config, validated):
     config = replace(config, iterations=200)
     late = run_trial(with_options(config, offset_s=0.08), validated).scores
     assert late.f1 < 0.2 and "offset_s" not in late.measures
     mended = run_trial(with_options(config, offset_s=0.08, calibrate_offset=True), validated).scores
     assert mended.f1 > 0.8 and abs(mended.timing_mean_s) < 0.01
-    assert abs(mended.measures["offset_s"]) < 0.02  # in all: the constant one and what was measured
+    assert abs(mended.measures["offset_s"]) < 0.02  # the total of the constant and the measured offset
 
 
-def test_a_split_without_validation_is_refused_before_training(config, data):
+def test_a_split_without_validation_raises_before_training(config, data):
     message = (
         r"calibrate_offset` needs a split with validation recordings, but got one of tiny on rendered with 3"
     )

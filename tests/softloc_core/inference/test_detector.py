@@ -1,4 +1,4 @@
-"""From a network to events: versions that vote, excerpts put together again, and nothing changed without."""
+"""From a network's output to events: versions that vote, and excerpts that are joined."""
 
 import math
 from dataclasses import replace
@@ -35,7 +35,7 @@ def a_detector(decoder=None, *, excerpt_s=1.0, hop_s=HOP_S, **options) -> Detect
 
 
 class Lights(torch.nn.Module):
-    """Says an event wherever its band is lit: the feature is the logit."""
+    """A network that returns its features as logits: an event wherever a band is lit."""
 
     def forward(self, features):
         return features.transpose(1, 2)
@@ -65,8 +65,8 @@ def test_one_plain_version_is_the_network_on_the_whole_recording():
 
 @pytest.mark.parametrize("combine", ["events", "frames", "mean"])
 @pytest.mark.parametrize("excerpts", [False, True])
-def test_versions_find_what_one_finds(combine, excerpts):
-    """Events three frames long, so that no rate steps over one."""
+def test_several_versions_find_the_same_events_as_one(combine, excerpts):
+    """Events are three frames long, so that no rate skips one."""
     recording = lit_recording(33, 60, 151, 200, 285, 370, wide=3)
     detector = a_detector(
         rates=5, spread=0.1, combine=combine, excerpts=excerpts, overlap_s=0.3 if excerpts else 0.0
@@ -93,19 +93,19 @@ def test_an_events_mass_is_the_same_at_every_rate(places, spread):
 
 
 def test_mean_keeps_the_mass_of_each_version():
-    """One event of mass one in a version, wherever it lies between the recording's frames."""
+    """An event of mass one in a version, at any position between the recording's frames."""
     detector = a_detector(rates=1, centre=1.1)
     for frame in range(20, 60):
         own = np.zeros((1, 1, 91))
         own[0, 0, frame] = 1.0
-        mapped = detector._mapped(own, 1.1, n_frames=100)
+        mapped = detector.on_recording_frames(own, 1.1, n_frames=100)
         assert mapped.sum() == pytest.approx(1.0, abs=0.1)
         centre = (mapped[0, 0] @ np.arange(100)) / mapped.sum()
         assert centre == pytest.approx(1.1 * frame, abs=0.08)
 
 
-def test_a_lone_version_is_outvoted():
-    """A light so short that most rates step over it, or see it too faintly, is no event by vote."""
+def test_a_single_version_is_outvoted():
+    """An event so short that most rates skip it, or see it too faintly, is voted down."""
     recording = lit_recording(100, wide=3)
     recording.features.setflags(write=True)
     recording.features[250] = 9.0
@@ -116,7 +116,7 @@ def test_a_lone_version_is_outvoted():
 @pytest.mark.parametrize(
     ("name", "share"), [("paper_drums", 0.45), ("paper_piano", 0.25), ("loco_piano", 0.25)]
 )
-def test_shares_of_versions_are_the_papers_masses(name, share):
+def test_shares_of_versions_correspond_to_the_papers_masses(name, share):
     vote = VOTES[name]
     ensemble = ensemble_for(
         {
@@ -140,7 +140,7 @@ def test_shares_of_versions_are_the_papers_masses(name, share):
     dropped=st.floats(0, 1),
 )
 @settings(deadline=None)
-def test_excerpts_of_a_network_without_memory_give_the_whole(n_frames, excerpt, overlap, dropped):
+def test_excerpts_of_a_network_without_memory_equal_the_whole_recording(n_frames, excerpt, overlap, dropped):
     rng = np.random.default_rng(n_frames)
     events = EventList([], [], n_frames * HOP_S)
     features = rng.normal(size=(n_frames, 2)).astype(np.float32)
@@ -153,7 +153,7 @@ def test_excerpts_of_a_network_without_memory_give_the_whole(n_frames, excerpt, 
     np.testing.assert_allclose(detector.event_prob(Lights(), recording, device=CPU), whole, atol=1e-12)
 
 
-def test_an_excerpt_is_all_that_the_network_sees():
+def test_the_network_sees_one_excerpt_at_a_time():
     seen = []
 
     class Spy(Lights):
@@ -163,11 +163,11 @@ def test_an_excerpt_is_all_that_the_network_sees():
 
     detector = a_detector(excerpt_s=1.0, excerpts=True, overlap_s=0.5, rates=2, spread=0.25, combine="mean")
     detector.event_prob(Spy(), lit_recording(n_frames=400), device=CPU)
-    # Seven excerpts of 100 frames every 50, slower and faster.
+    # Seven excerpts of 100 frames, one every 50 frames, at a lower and a higher rate.
     assert seen == [(7, 133, 1), (7, 80, 1)]
 
 
-def test_speeds_are_spread_evenly_around_the_centre():
+def test_speeds_are_evenly_spaced_around_the_centre():
     assert ONE.speeds == (1.0,)
     np.testing.assert_allclose(ensemble_for({"rates": 5, "spread": 0.1}).speeds, [0.9, 0.95, 1, 1.05, 1.1])
     assert ensemble_for({"rates": 1, "centre": 0.9}).speeds == (0.9,)
@@ -187,13 +187,13 @@ def test_speeds_are_spread_evenly_around_the_centre():
         ({"excerpts": True, "dropped_s": 0.1}, r"`.*dropped_s` must be at most overlap_s \(0\), .* got 0.1"),
     ],
 )
-def test_what_cannot_be_is_refused(options, message):
+def test_invalid_options_raise(options, message):
     with pytest.raises(ConfigError, match=message):
         a_detector(**options)
 
 
 @pytest.mark.parametrize("decoder", [OneEach(), FrameClass(smoothing_s=0.0)])
-def test_decoders_that_place_what_is_there_anyway_take_the_mean(decoder):
+def test_decoders_that_always_find_an_event_require_the_mean(decoder):
     with pytest.raises(ConfigError, match=r"`ensemble_options: combine` must be mean .*, but got events"):
         a_detector(decoder, rates=3)
     recording = lit_recording(100, wide=3, channels=2)
@@ -201,12 +201,12 @@ def test_decoders_that_place_what_is_there_anyway_take_the_mean(decoder):
     assert len(found_s(detector, recording)) >= 1
 
 
-def test_every_option_is_an_attribute():
+def test_every_option_is_an_attribute_of_the_ensemble():
     renamed = {"trigger": "vote_threshold"}
     assert {renamed.get(name, name) for name in ENSEMBLE_OPTIONS} == set(Ensemble.__dataclass_fields__)
 
 
-def test_the_offset_is_that_of_the_ensemble():
+def test_the_offset_is_calibrated_with_the_ensemble():
     recording = lit_recording(50, 150, 250, 350)
     late = replace(recording, reference=recording.reference.moved(recording.reference.time_s - 0.03))
     data = TaskData("tiny", "here", ("a",), HOP_S, (late,), (late,), (late,), "x")
@@ -217,17 +217,17 @@ def test_the_offset_is_that_of_the_ensemble():
 
 
 @pytest.mark.parametrize("combine", ["events", "frames", "mean"])
-def test_a_trial_with_an_ensemble_is_scored_by_it(config, data, combine):
+def test_a_trial_with_an_ensemble_is_scored_with_the_ensemble(config, data, combine):
     config = replace(config, iterations=100)
     options = {"rates": 5, "spread": 0.1, "combine": combine, "excerpts": True, "overlap_s": 0.5}
-    # So short a training lays an event's mass over several frames.
+    # After such a short training the mass of an event is spread over several frames.
     options |= {"trigger": 0.1}
     result = run_trial(replace(config, ensemble_options=tuple(sorted(options.items()))), data)
     assert result.scores.f1 > 0.7
     assert repr(run_trial(result.config, data).scores) == repr(result.scores)
 
 
-def test_a_perfect_network_with_any_ensemble_is_decoded_perfectly():
+def test_a_perfect_network_is_decoded_perfectly():
     recording = lit_recording(40, 120, 260, wide=1)
     prob = a_detector().event_prob(Lights(), recording, device=CPU)
     events = decode(

@@ -1,4 +1,4 @@
-"""Votes of versions, excerpts put together again: against plain loops and what the papers' settings mean."""
+"""Voting and joined excerpts, compared with plain loops and the meaning of the papers' settings."""
 
 import dataclasses
 
@@ -21,7 +21,7 @@ def spikes(*frames, n_frames=200):
 
 @pytest.mark.parametrize(("agreeing", "found"), [(3, []), (4, [100.0]), (7, [100.0])])
 def test_four_of_seven_versions_make_a_drum_stroke(agreeing, found):
-    """A lone vote counts 0.0798, and 0.25 is asked for."""
+    """A single vote has a height of 0.0798, and 0.25 is required."""
     versions = [spikes(100) for _ in range(agreeing)] + [spikes() for _ in range(7 - agreeing)]
     assert DRUMS(versions, speed=[1.0] * 7).tolist() == found
 
@@ -34,8 +34,8 @@ def test_two_of_seven_make_a_piano_onset():
             assert len(vote(versions, speed=[1.0] * vote.n_versions)) == (agreeing == least)
 
 
-def test_versions_speak_of_the_same_instants():
-    """An event at frame 100 is at frame 100 / speed of a version."""
+def test_versions_agree_on_the_time_of_the_recording():
+    """An event at frame 100 of the recording is at frame 100 / speed of a version."""
     speeds = [0.9, 0.95, 1.0, 1.05, 1.1]
     versions = [spikes(round(100 / speed), n_frames=round(200 / speed)) for speed in speeds]
     (found,) = DRUMS(versions, speed=speeds)
@@ -48,7 +48,7 @@ def test_versions_speak_of_the_same_instants():
 )
 @settings(deadline=None)
 def test_the_sum_is_a_nadaraya_watson_estimate_of_each_version(frames, speeds):
-    """The largest brute-force sum decides: a mass just below it is reached, one just above is not."""
+    """A mass just below the largest brute-force sum yields an event, and one just above it does not."""
     versions = [spikes(*frames, n_frames=120) for _ in speeds]
     grid = np.arange(round(120 * max(speeds)))
     total = np.zeros(len(grid))
@@ -67,13 +67,13 @@ def test_the_sum_is_a_nadaraya_watson_estimate_of_each_version(frames, speeds):
     assert not len(above(versions, speed=speeds))
 
 
-def test_neighbours_are_taken_away_with_an_event():
+def test_an_event_removes_the_votes_around_it():
     versions = [spikes(100, 104, 108, 130)] * 7
     assert DRUMS(versions, speed=[1.0] * 7).tolist() == [104.0, 130.0]
 
 
-def test_a_sum_is_taken_anew_where_votes_were_taken_away():
-    """Against all sums anew after every event, over several blocks of frames."""
+def test_sums_are_updated_after_votes_are_removed():
+    """Compared with computing all sums again after every event, over several blocks of frames."""
     rng = np.random.default_rng(0)
     votes = np.sort(rng.uniform(0, 900, 400))
     vote = Vote(n_versions=5, vote_threshold=0.5, bandwidth_frames=3, mass=0.3, suppression_frames=7)
@@ -88,16 +88,14 @@ def test_a_sum_is_taken_anew_where_votes_were_taken_away():
     assert found.tolist() == sorted(expected) and len(found) > 20
 
 
-def test_nothing_in_nothing_out():
+def test_without_votes_there_are_no_events():
     assert DRUMS([spikes()] * 3, speed=[1.0] * 3).tolist() == []
 
 
-def test_versions_without_speeds_are_refused():
+def test_versions_without_speeds_raise():
     with pytest.raises(ConfigError, match="each with its speed, but got 2 versions, 1 speeds"):
         DRUMS([spikes(), spikes()], speed=[1.0])
-    with pytest.raises(
-        ConfigError, match="there must be at least one version, each with its speed, but got 0 versions"
-    ):
+    with pytest.raises(ConfigError, match=r"at least one version, .*, but got 0 versions"):
         DRUMS([], speed=[])
 
 
@@ -126,7 +124,7 @@ def test_a_speed_must_be_above_0():
 @given(
     n_frames=st.integers(1, 40), advance=st.integers(1, 40), dropped=st.integers(0, 10), n=st.integers(1, 6)
 )
-def test_excerpts_of_a_recording_give_it_back(n_frames, advance, dropped, n):
+def test_excerpts_of_a_recording_are_joined_to_the_recording(n_frames, advance, dropped, n):
     if advance > n_frames - dropped:
         return
     whole = np.random.default_rng(0).random((2, (n - 1) * advance + n_frames))
@@ -135,13 +133,13 @@ def test_excerpts_of_a_recording_give_it_back(n_frames, advance, dropped, n):
     np.testing.assert_allclose(found, whole, atol=1e-12)
 
 
-def test_overlaps_are_averaged_without_what_is_dropped():
+def test_overlaps_are_averaged_without_dropped_frames():
     one, two = np.zeros((1, 4)), np.ones((1, 4))
     found = reassembled([one, two], advance_frames=2, dropped_frames=1)
     assert found.tolist() == [[0, 0, 0, 0.5, 1, 1]]
 
 
-def test_excerpts_that_leave_gaps_are_refused():
+def test_excerpts_that_leave_gaps_raise():
     with pytest.raises(ConfigError, match="at least one excerpt, but got none"):
         reassembled([], advance_frames=1)
     with pytest.raises(ConfigError, match="`advance_frames` must be from 1 to 3, but got 4"):

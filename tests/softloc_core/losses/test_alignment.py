@@ -1,4 +1,4 @@
-"""The marginal alignment likelihood against enumeration, and its two limits."""
+"""The marginal alignment likelihood, compared with enumeration and with its two limits."""
 
 import itertools
 import math
@@ -25,7 +25,7 @@ def random_case(n_frames: int, n_labels: int, *, seed: int = 0):
 
 
 def enumerated(logit: torch.Tensor, log_density: torch.Tensor) -> float:
-    """Sum over every set of frames, in order, of one event each."""
+    """Sum over all ordered sets of frames with one event each."""
     prob = torch.sigmoid(logit).numpy()
     total = 0.0
     for frames in itertools.combinations(range(len(prob)), len(log_density)):
@@ -119,14 +119,14 @@ def test_extreme_logits_stay_finite():
     assert torch.isfinite(leaf.grad).all()
 
 
-def test_what_has_no_placement_is_refused():
+def test_labels_without_a_placement_raise():
     label = torch.zeros(1, 2, 5)
     label[0, 1, 2] = 2
     with pytest.raises(DataError, match=r"but got 2 labels without one in sequence \[0, 1\]"):
         MarginalAlignmentLoss(noise_frames=0.0)(torch.zeros(1, 2, 5), label)
 
 
-def test_bad_settings_are_refused():
+def test_bad_settings_raise():
     with pytest.raises(ConfigError, match="`noise_frames` must be at least 0, but got -1"):
         MarginalAlignmentLoss(noise_frames=-1.0)
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""Baselines against formulas written out by hand."""
+"""Baselines compared with explicit formulas."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def entropy_against(target, prob):
     return -(target * np.log(prob) + (1 - target) * np.log(1 - prob))
 
 
-def test_cross_entropy_weighs_frames_with_an_event():
+def test_cross_entropy_weights_frames_with_an_event():
     logit, label = random_batch(4, 3, 30)
     loss = entropy_against(label.numpy(), expit(logit.numpy()))
     assert float(cross_entropy_loss(logit, label)) == pytest.approx(loss.mean())
@@ -40,12 +40,12 @@ def test_cross_entropy_weighs_frames_with_an_event():
     assert float(cross_entropy_loss(logit, label, event_weight=per_class)) == pytest.approx(weighed.mean())
 
 
-def test_several_events_in_a_frame_are_one_for_cross_entropy():
+def test_cross_entropy_counts_several_events_in_a_frame_as_one():
     logit, label = random_batch(1, 1, 30)
     assert torch.equal(cross_entropy_loss(logit, 3 * label), cross_entropy_loss(logit, label))
 
 
-def test_one_sided_smoothing_leaves_the_prediction_raw():
+def test_one_sided_smoothing_does_not_smooth_the_prediction():
     logit, label = random_batch(4, 3, 60)
     prob = torch.sigmoid(logit)
     target = gaussian_filter1d(label.numpy(), 5.0, axis=-1, mode="constant", truncate=10)
@@ -71,7 +71,7 @@ def test_hard_bootstrapping_has_its_gradient_away_from_the_decision():
     assert torch.autograd.gradcheck(lambda x: bootstrap_hard_loss(x, label), logit.requires_grad_())
 
 
-def test_extended_labels_hold_each_event():
+def test_extended_labels_extend_each_event():
     label = torch.tensor([[0, 1, 0, 0, 0, 0, 1, 0], [2, 0, 1, 0, 0, 0, 0, 0]])
     assert extended_label(label, extension_frames=3).tolist() == [
         [0, 1, 1, 1, 0, 0, 1, 1],
@@ -83,7 +83,7 @@ def test_extended_labels_hold_each_event():
 def test_published_normalisations():
     logit, label = random_batch(4, 3, 60)
     prob = torch.sigmoid(logit)
-    # Golf: kernel rescaled to peak 1 (21 taps there, all here), sum / batch / (5 sqrt(2 pi)).
+    # Golf: kernel rescaled to peak 1 (21 taps there, all taps here), sum / batch / (5 sqrt(2 pi)).
     difference = gaussian_filter1d((prob - label).numpy(), 5.0, axis=-1, mode="constant", truncate=10)
     scale = 5 * np.sqrt(2 * np.pi)
     golf = np.square(difference * scale).sum() / 4 / scale
@@ -112,7 +112,7 @@ def test_reductions_without_a_batch_axis():
         assert value.shape == ()
 
 
-def test_bad_settings_are_refused():
+def test_bad_settings_raise():
     logit, label = random_batch(1, 1, 5)
     with pytest.raises(ConfigError, match=r"`beta` must be between 0 and 1, but got 1\.5"):
         bootstrap_soft_loss(logit, label, beta=1.5)

@@ -1,4 +1,4 @@
-"""The continuous soft localization loss: closed form, limit of the discrete one, sub-frame shifts."""
+"""The continuous soft localization loss: closed form, limit of the discrete loss, sub-frame shifts."""
 
 import math
 
@@ -47,7 +47,7 @@ def test_labels_on_frames_give_the_discrete_loss():
     assert float(one(prob, [28.0, 52.0])) == pytest.approx(float(discrete), rel=1e-12)
 
 
-def test_the_discrete_loss_converges_to_it_as_frames_get_finer():
+def test_the_discrete_loss_converges_to_the_continuous_one():
     event_s, predicted_s, softness_s, duration_s = 0.50321, 0.48, 0.03, 1.0
     errors = []
     for hop_s in (0.01, 0.002, 0.0004):
@@ -73,7 +73,7 @@ def test_is_exact_under_sub_frame_shifts(shift):
     assert float(alone) == pytest.approx(2 * peak * -math.expm1(-(shift**2) / 36), rel=1e-9)
 
 
-def test_gradcheck_padding_and_zero_at_a_perfect_match():
+def test_gradient_padding_and_a_perfect_match():
     prob = torch.rand(2, 3, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     times = torch.tensor([[[1.5, 4.0]] * 3] * 2, dtype=torch.float64)
     n_events, lengths = torch.tensor([[2, 1, 0]] * 2), torch.tensor([9, 6])
@@ -88,17 +88,17 @@ def test_gradcheck_padding_and_zero_at_a_perfect_match():
     assert abs(float(one(bumps(30, {10: 1.0, 20: 1.0}), [10.0, 20.0]))) < 1e-15
 
 
-def test_infinite_softness_gives_no_loss():
+def test_the_loss_is_zero_at_infinite_softness():
     assert float(one(bumps(10, {3: 1.0}), [7.0], softness_frames=math.inf)) == 0
 
 
-def test_bad_input_is_refused():
+def test_bad_input_raises():
     prob = bumps(10, {})
     with pytest.raises(ConfigError, match="`softness_frames` must be above 0 in continuous time, but got 0"):
         one(prob, [1.0], softness_frames=0.0)
-    with pytest.raises(DataError, match="`n_events` must be at most the 1 times given, but got 2"):
+    with pytest.raises(DataError, match="`n_events` must be at most 1, the number of given times, but got 2"):
         continuous_soft_localization_loss(prob, torch.zeros(1), torch.tensor(2), softness_frames=1.0)
     with pytest.raises(
-        DataError, match=r"must have the sequences \[\] of the prediction, but got \[2\] and \[\]"
+        DataError, match=r"must have the prediction's leading axes \[\], but got \[2\] and \[\]"
     ):
         continuous_soft_localization_loss(prob, torch.zeros(2, 1), torch.tensor(1), softness_frames=1.0)

@@ -1,4 +1,4 @@
-"""What the LoCo paper proves of count distributions, for any probabilities."""
+"""Properties of count distributions that the LoCo paper proves for any probabilities."""
 
 import math
 
@@ -14,7 +14,7 @@ probabilities = hnp.arrays(np.float64, st.integers(1, 25), elements=st.floats(0,
 
 
 def pmf(prob: np.ndarray) -> np.ndarray:
-    """The whole distribution: the last bin is empty."""
+    """Return the whole distribution; its last bin is empty."""
     return count_pmf(torch.as_tensor(prob), max_count=len(prob) + 1).numpy()
 
 
@@ -27,7 +27,7 @@ def test_equation_8_the_maximum_decreases_with_every_frame(prob):
 
 @given(prob=probabilities)
 @settings(max_examples=60, deadline=None)
-def test_equation_10_the_variance_grows_by_p_times_one_less_p(prob):
+def test_equation_10_the_variance_grows_by_p_times_one_minus_p(prob):
     def variance(mass):
         count = np.arange(len(mass))
         return np.sum(mass * count**2) - np.sum(mass * count) ** 2
@@ -56,7 +56,7 @@ def test_equation_13_le_cam_bounds_the_maximum_by_the_smallest_probabilities(pro
 
 @given(prob=probabilities, data=st.data())
 @settings(max_examples=60, deadline=None)
-def test_the_distribution_is_blind_to_the_order_of_frames(prob, data):
+def test_the_distribution_does_not_depend_on_the_order_of_frames(prob, data):
     order = data.draw(st.permutations(range(len(prob))))
     np.testing.assert_allclose(pmf(prob[order]), pmf(prob), atol=ROUNDING)
 
@@ -66,7 +66,7 @@ def test_the_distribution_is_blind_to_the_order_of_frames(prob, data):
     data=st.data(),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_log_probability_is_blind_to_the_order_of_frames(logit, data):
+def test_the_log_probability_does_not_depend_on_the_order_of_frames(logit, data):
     order = data.draw(st.permutations(range(len(logit))))
     count = torch.tensor(data.draw(st.integers(0, len(logit))))
     value = poisson_binomial_log_prob(torch.as_tensor(logit), count)

@@ -66,7 +66,7 @@ def test_a_registered_loss_trains_a_network(hinge, config, data):
     assert result.trial_id == trial_id(trial, data_fingerprint=data.fingerprint)
 
 
-def test_a_loss_that_was_removed_is_unknown_again():
+def test_a_removed_loss_is_unknown_again():
     register_loss(HINGE)
     unregister_loss("hinge")
     assert "hinge" not in LOSSES
@@ -76,7 +76,7 @@ def test_a_loss_that_was_removed_is_unknown_again():
         unregister_loss("hinge")
 
 
-def test_two_losses_of_one_name_are_an_error():
+def test_registering_a_name_twice_raises():
     with pytest.raises(ConfigError, match="loss names must be unique, but count is already registered"):
         register_loss(replace(HINGE, name="count"))
     assert LOSSES["count"].build is not build_hinge

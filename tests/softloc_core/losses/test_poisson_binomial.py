@@ -1,4 +1,4 @@
-"""The count distribution against closed forms, scipy, enumeration and arbitrary precision."""
+"""The count distribution compared with closed forms, SciPy, enumeration and arbitrary precision."""
 
 import itertools
 import math
@@ -15,7 +15,7 @@ from scipy.stats import poisson_binom
 from softloc_core.errors import DataError, UserError
 from softloc_core.losses import count_loss, count_pmf, initial_bias, poisson_binomial_log_prob
 
-# float32 inputs are computed in float64 and rounded once; float64 carries the recursion's rounding errors.
+# float32 inputs are computed in float64 and rounded once; float64 has the recursion's rounding errors.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 DTYPES = [torch.float32, torch.float64]
 
@@ -23,7 +23,7 @@ logits = hnp.arrays(np.float64, st.integers(1, 40), elements=st.floats(-100, 100
 
 
 def exact_log_prob(logit: np.ndarray, count: int) -> float:
-    """The recursion in 200-digit arithmetic, which holds 1 - exp(-100) with room to spare."""
+    """Run the recursion in 200-digit arithmetic, which easily represents 1 - exp(-100)."""
     with mpmath.workdps(200):
         mass = [mpmath.mpf(1)] + [mpmath.mpf(0)] * count
         for x in logit:
@@ -168,7 +168,7 @@ def test_threads_do_not_change_a_bit():
         ([[1, 4]], [3], r"between 0 and the 3 frames of its sequence, but got 4 in sequence \[0, 1\]"),
         ([[1, 1]], [6], r"a length must be between 0 and 5 frames, but got 6 in sequence \[0\]"),
         ([[1, 1]], [3, 3], r"`lengths` must have shape \[1\] or \[1, 2\], but got \[2\]"),
-        ([1, 1], None, r"`count` must have shape \[1, 2\], one a sequence, but got \[2\]"),
+        ([1, 1], None, r"`count` must have shape \[1, 2\], one per sequence, but got \[2\]"),
         ([[1.0, 1.0]], None, r"`count` must hold integers, but got torch.float32"),
     ],
 )
@@ -188,7 +188,7 @@ def test_nan_raises_with_its_position_unless_switched_off():
     assert torch.isnan(value).nonzero().tolist() == [[1, 2]]
 
 
-def test_second_derivative_is_refused():
+def test_a_second_derivative_raises():
     event = torch.zeros(5, requires_grad=True)
     (gradient,) = torch.autograd.grad(
         poisson_binomial_log_prob(event, torch.tensor(2)) ** 2, event, create_graph=True
@@ -197,7 +197,7 @@ def test_second_derivative_is_refused():
         gradient.sum().backward()
 
 
-def test_half_precision_is_computed_in_single():
+def test_half_precision_is_computed_in_single_precision():
     event = torch.zeros(5, dtype=torch.bfloat16, requires_grad=True)
     value = poisson_binomial_log_prob(event, torch.tensor(2))
     assert value.dtype == torch.float32
@@ -215,19 +215,19 @@ def test_count_loss_counts_the_label():
     assert count_loss(event, label).item() == pytest.approx(expected.mean().item())
 
 
-def test_count_loss_refuses_a_smoothed_label():
+def test_count_loss_of_a_smoothed_label_raises():
     with pytest.raises(DataError, match=r"a whole number of events, but got 0\.5"):
         count_loss(torch.zeros(1, 4), torch.tensor([[0.25, 0.25, 0, 0]]))
 
 
-def test_initial_bias_gives_the_wanted_empty_probability():
+def test_initial_bias_gives_the_requested_empty_probability():
     for empty_prob, n_frames in [(0.8, 370), (0.64, 10_000), (0.1, 3)]:
         event = torch.full((n_frames,), initial_bias(empty_prob, n_frames), dtype=torch.float64)
         value = poisson_binomial_log_prob(event, torch.tensor(0))
         assert float(value.exp()) == pytest.approx(empty_prob, rel=1e-12)
 
 
-def test_bad_scalars_are_refused():
+def test_bad_scalars_raise():
     with pytest.raises(UserError, match="`empty_prob` must be between 0 and 1, both excluded, but got 1"):
         initial_bias(1.0, 10)
     with pytest.raises(UserError, match="`n_frames` must be above 0, but got 0"):

@@ -1,4 +1,4 @@
-"""One contract over every registered loss."""
+"""A contract that every registered loss must fulfil."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ def random_batch(*shape, dtype=torch.float64):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_gives_a_scalar_with_terms_and_gradient(name, dtype):
+def test_the_loss_is_a_scalar_with_terms_and_gradient(name, dtype):
     loss = built(name)
     logit, label = random_batch(32, 3, 150, dtype=dtype)
     value = loss(logit, label, step=5)
@@ -45,12 +45,12 @@ def test_gives_a_scalar_with_terms_and_gradient(name, dtype):
 def test_gradient_matches_finite_differences(name):
     loss = built(name)
     logit, label = random_batch(2, 2, 9)
-    # Hard bootstrapping decides at 0: stay away from there.
+    # Hard bootstrapping is not differentiable at a logit of 0.
     logit = (logit + 0.1 * torch.sign(logit)).detach().requires_grad_()
     assert torch.autograd.gradcheck(lambda x: loss(x, label, step=5, lengths=torch.tensor([9, 6])), logit)
 
 
-def test_is_blind_to_the_order_of_the_batch(name):
+def test_the_order_of_the_batch_does_not_matter(name):
     loss = built(name)
     logit, label = random_batch(5, 3, 30)
     order = torch.tensor([3, 0, 4, 1, 2])
@@ -75,18 +75,18 @@ def test_padding_never_counts(name):
     assert torch.equal(loss(logit.detach(), changed, lengths=lengths), value)
 
 
-def test_twice_the_batch_has_the_same_loss(name):
+def test_repeating_the_batch_does_not_change_the_loss(name):
     loss = built(name)
     logit, label = random_batch(3, 2, 30)
     value, doubled = loss(logit, label), loss(logit.repeat(2, 1, 1), label.repeat(2, 1, 1))
     assert float(value.detach()) == pytest.approx(float(doubled.detach()), rel=1e-12)
 
 
-# Bootstrapping, bumps and misplaced labels have no point prediction that costs nothing.
+# Losses for which no prediction costs nothing.
 WITHOUT_A_ZERO = {"one_sided", "bootstrap_soft", "bootstrap_hard", "marginal_alignment"}
 
 
-def test_a_perfect_match_costs_nothing_where_that_holds(name):
+def test_a_perfect_match_costs_nothing_if_the_loss_has_a_zero(name):
     _, label = random_batch(3, 2, 30)
     target = extended_label(label, extension_frames=4) if name == "extended" else label
     right, wrong = (200 * target - 100), (100 - 200 * target)
@@ -100,7 +100,7 @@ def test_a_perfect_match_costs_nothing_where_that_holds(name):
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
-def test_stays_on_its_device(name, device):
+def test_the_loss_stays_on_its_device(name, device):
     if device == "cuda" and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     logit, label = random_batch(2, 3, 30)
@@ -124,7 +124,7 @@ def test_every_option_has_an_allowed_default(name):
     assert all(option.meaning for option in LOSSES[name].options.values())
 
 
-def test_unknown_names_and_values_are_refused():
+def test_unknown_names_and_values_raise():
     with pytest.raises(ConfigError, match=r"`loss` must be one of cross_entropy, .*, but got hinge"):
         built("hinge")
     with pytest.raises(ConfigError, match="`loss_options` of count must be among reduction, but got beta"):

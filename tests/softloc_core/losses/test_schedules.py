@@ -1,4 +1,4 @@
-"""Schedules of alpha: values, specs, refusals."""
+"""Schedules of alpha: values, specs and errors."""
 
 import pytest
 
@@ -23,19 +23,19 @@ EXAMPLES = [
 
 
 @pytest.mark.parametrize("schedule", [*EXAMPLES, *PAPER_SCHEDULES.values()])
-def test_spec_is_undone_by_schedule_from_spec(schedule):
+def test_schedule_from_spec_inverts_spec(schedule):
     assert schedule_from_spec(schedule.spec()) == schedule
 
 
 @pytest.mark.parametrize("schedule", EXAMPLES)
-def test_alpha_stays_within_its_ends(schedule):
+def test_alpha_stays_between_low_and_high(schedule):
     values = [schedule(i / 100) for i in range(101)]
     assert all(0 <= value <= 1 for value in values)
     ends = {values[0], values[-1]}
     assert all(min(ends) <= value <= max(ends) for value in values)
 
 
-def test_values():
+def test_schedules_have_the_expected_values():
     assert Linear(low=0.1, high=0.7)(0.5) == pytest.approx(0.4)
     assert Cosine(low=0.0, high=1.0)(0.25) == pytest.approx((1 - 2**-0.5) / 2)
     assert [Step(low=0.2, high=0.9, at=0.5)(x) for x in (0.0, 0.49, 0.5, 1.0)] == [0.2, 0.2, 0.9, 0.9]
@@ -79,6 +79,6 @@ def test_paper_schedules_are_the_published_formulas(name, n_steps, formula):
         ),
     ],
 )
-def test_bad_specs_are_refused(spec, message):
+def test_bad_specs_raise(spec, message):
     with pytest.raises(ConfigError, match=message):
         schedule_from_spec(spec)

@@ -1,4 +1,4 @@
-"""Smoothing: softness a sequence, boundaries, the cache."""
+"""Smoothing: a softness per sequence, boundaries and the cache."""
 
 import math
 
@@ -16,7 +16,7 @@ def random_values(*shape):
 
 @given(softness=st.floats(0, 30), position=st.integers(0, 59))
 @settings(max_examples=50, deadline=None)
-def test_mass_is_kept_or_lost_at_the_ends(softness, position):
+def test_mass_is_preserved_except_at_the_ends(softness, position):
     impulse = torch.zeros(60, dtype=torch.float64)
     impulse[position] = 1
     kept = smooth(impulse, softness_frames=softness, boundary="renormalised")
@@ -37,7 +37,7 @@ def test_renormalised_mass_stays_within_the_valid_frames():
     torch.testing.assert_close(kept[..., :25], short)
 
 
-def test_zero_is_the_identity_and_infinity_gives_nothing():
+def test_softness_zero_is_the_identity_and_infinity_gives_zeros():
     values = random_values(2, 3, 40)
     assert torch.equal(smooth(values, softness_frames=0.0), values)
     assert not smooth(values, softness_frames=math.inf).any()
@@ -46,7 +46,7 @@ def test_zero_is_the_identity_and_infinity_gives_nothing():
 
 @pytest.mark.parametrize("boundary", ["zero", "renormalised"])
 @pytest.mark.parametrize("shape", [(3,), (4, 1), (4, 3), ()])
-def test_a_softness_for_each_sequence_is_as_if_alone(shape, boundary):
+def test_a_softness_per_sequence_equals_smoothing_each_sequence_alone(shape, boundary):
     values = random_values(4, 3, 40)
     softness = torch.tensor([0.0, 2.0, 5.5, math.inf])[
         torch.randint(0, 4, shape, generator=torch.Generator().manual_seed(1))
@@ -59,7 +59,7 @@ def test_a_softness_for_each_sequence_is_as_if_alone(shape, boundary):
             torch.testing.assert_close(smoothed[i, c], alone)
 
 
-def test_losses_take_a_softness_for_each_channel_and_annotator():
+def test_losses_accept_a_softness_per_channel_and_annotator():
     prob, label = random_values(4, 3, 40), (random_values(4, 3, 40) < 0.1).double()
     softness = torch.tensor([1.0, 3.0, 9.0])
     value = soft_localization_loss(prob, label, softness_frames=softness, reduction="sum")
@@ -83,7 +83,7 @@ def test_losses_take_a_softness_for_each_channel_and_annotator():
     )
 
 
-def test_weights_made_in_inference_mode_serve_training():
+def test_weights_created_in_inference_mode_can_be_used_in_training():
     with torch.inference_mode():
         smooth(torch.zeros(37), softness_frames=2.25)
     values = torch.zeros(37, requires_grad=True)
@@ -91,7 +91,7 @@ def test_weights_made_in_inference_mode_serve_training():
     assert values.grad is not None
 
 
-def test_bad_softness_is_refused():
+def test_bad_softness_raises():
     with pytest.raises(ConfigError, match="`softness_frames` must be at least 0, but got nan"):
         smooth(torch.zeros(3), softness_frames=math.nan)
     with pytest.raises(ConfigError, match="`softness_frames` must be at least 0, but got -2"):

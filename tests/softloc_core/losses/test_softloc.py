@@ -1,4 +1,4 @@
-"""Soft localization and SoftLoc: limits, oracles, masks, terms."""
+"""The soft localization loss and the SoftLoc loss: limits, oracles, masks and terms."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_squared_loss_matches_numpy():
     )
 
 
-def test_balanced_is_the_drums_sum_at_a_batch_of_32_and_blind_to_the_batch():
+def test_balanced_equals_the_drums_sum_at_a_batch_of_32_for_any_batch():
     logit, label = random_pair(32, 3, 20)
     prob = torch.sigmoid(logit)
     drums = soft_localization_loss(prob, label, softness_frames=3.0, reduction="drums")
@@ -99,7 +99,7 @@ def test_padding_and_masked_frames_never_count():
     assert float(masked) == pytest.approx(float(alone))
 
 
-def test_terms_and_alpha_stand_after_each_call():
+def test_each_call_sets_terms_and_alpha():
     logit, label = random_pair(2, 3, 40)
     schedule = Ramp(low=0.2, high=0.9, start=0.25, stop=0.75)
     loss = SoftLocLoss(softness_frames=4.0, alpha=schedule, n_steps=100)
@@ -111,7 +111,7 @@ def test_terms_and_alpha_stand_after_each_call():
         assert not any(term.requires_grad for term in loss.terms.values())
 
 
-def test_additive_form_keeps_the_whole_soft_localization_loss():
+def test_the_additive_form_has_the_full_soft_localization_loss():
     logit, label = random_pair(2, 3, 40)
     loss = SoftLocLoss(softness_frames=5.0, alpha=0.005, combination="additive", reduction="golf")
     value = loss(logit, label)
@@ -120,7 +120,7 @@ def test_additive_form_keeps_the_whole_soft_localization_loss():
     )
 
 
-def test_measures_are_what_they_are_called():
+def test_measures_match_their_names():
     logit, label = random_pair(2, 3, 40)
     prob = torch.sigmoid(logit)
     difference = (smooth(prob, softness_frames=3.0) - smooth(label, softness_frames=3.0)).abs()
@@ -148,7 +148,7 @@ def test_shifting_both_sides_changes_nothing_away_from_the_ends():
     assert values == pytest.approx([values[0]] * 3, rel=1e-12)
 
 
-def test_bad_settings_are_refused():
+def test_bad_settings_raise():
     logit, label = random_pair(1, 1, 5)
     prob = torch.sigmoid(logit)
     with pytest.raises(ConfigError, match="`softness_frames` must be at least 0, but got -1"):
@@ -162,7 +162,7 @@ def test_bad_settings_are_refused():
     with pytest.raises(ConfigError, match=r"`reduction` must be one of balanced, .*, but got median"):
         soft_localization_loss(prob, label, softness_frames=1.0, reduction="median")
     with pytest.raises(
-        ConfigError, match="`n_steps` must be given where alpha follows a schedule, but got None"
+        ConfigError, match="`n_steps` must be given if alpha follows a schedule, but got None"
     ):
         SoftLocLoss(softness_frames=1.0, alpha=Ramp(low=0.2, high=0.9, start=0.2, stop=0.9))
     with pytest.raises(ConfigError, match="`combination` must be one of convex, additive, but got product"):

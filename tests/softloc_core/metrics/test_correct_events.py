@@ -1,4 +1,4 @@
-"""PCE: golden cases counted by hand, and where it is F1."""
+"""PCE: cases counted by hand, and the case in which it equals F1."""
 
 import math
 
@@ -40,13 +40,13 @@ def test_an_event_estimated_twice_or_never_is_wrong():
     assert (measures["pce_address"], measures["pce_top"], measures["pce_impact"]) == (0.0, 0.0, 1.0)
 
 
-def test_nothing_estimated_has_no_offset():
+def test_without_estimates_there_is_no_offset():
     pairs = [(events([10, 50, 70]), events([], channels=()))]
     measures = correct_event_measures(pairs, channel_names=NAMES, tolerance_s=[HOP_S])
     assert measures["pce"] == 0 and math.isnan(measures["offset_median_s"])
 
 
-def test_a_reference_without_one_of_the_events_is_refused():
+def test_a_reference_without_one_of_the_events_raises():
     pairs = [(events([10, 50], channels=(0, 1)), events([10, 50, 70]))]
     with pytest.raises(DataError, match="a recording must hold impact exactly once, but got 0"):
         correct_event_measures(pairs, channel_names=NAMES, tolerance_s=[HOP_S])
@@ -62,7 +62,7 @@ def test_with_one_estimate_of_each_event_it_is_f1(clips):
     tolerance_s = [(frames + 0.001) * HOP_S for _, _, frames in clips]
     scores = score_events(pairs, channel_names=NAMES, tolerance_s=tolerance_s)
     measures = correct_event_measures(pairs, channel_names=NAMES, tolerance_s=tolerance_s)
-    # A plain double loop is the oracle of both.
+    # A plain double loop is the oracle for both.
     correct = [abs(t - f) <= n for true, found, n in clips for t, f in zip(true, found, strict=True)]
     assert measures["pce"] == pytest.approx(np.mean(correct))
     assert scores.f1 == pytest.approx(np.mean(correct))

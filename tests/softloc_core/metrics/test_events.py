@@ -1,4 +1,4 @@
-"""Scores against mir_eval, brute force and what must hold for any input."""
+"""Scores compared with mir_eval and brute force, and properties that hold for any input."""
 
 from itertools import permutations
 
@@ -44,7 +44,7 @@ def test_swapping_reference_and_estimate_swaps_precision_and_recall(first, secon
 
 
 @given(few_times, few_times)
-def test_matching_is_the_largest_there_is(reference_s, estimated_s):
+def test_matching_finds_as_many_pairs_as_possible(reference_s, estimated_s):
     scores = score_events(
         [(events(reference_s), events(estimated_s))], channel_names=NAMES, tolerance_s=0.105
     )
@@ -63,10 +63,10 @@ def test_one_class_agrees_with_mir_eval_onset(reference_s, estimated_s):
     assert (scores.f1, scores.precision, scores.recall) == pytest.approx((f1, precision, recall))
 
 
-def test_classes_and_recordings_are_matched_apart_and_pooled():
+def test_classes_and_recordings_are_matched_separately_and_pooled():
     pairs = [
-        (events([1.0, 2.0], [0, 1]), events([1.01, 2.0], [0, 0])),  # the second is of the other class
-        (events([]), events([5.0])),  # nothing there: one false alarm
+        (events([1.0, 2.0], [0, 1]), events([1.01, 2.0], [0, 0])),  # the second estimate has the wrong class
+        (events([]), events([5.0])),  # no reference event, one false alarm
     ]
     scores = score_events(pairs, channel_names=NAMES, tolerance_s=0.05)
     assert (scores.n_reference, scores.n_estimated, scores.n_matched) == (2, 3, 1)
@@ -82,7 +82,7 @@ def test_tolerance_is_inclusive():
     assert score_events(pair, channel_names=NAMES, tolerance_s=0.2499).n_matched == 0
 
 
-def test_a_class_that_nobody_has_is_undefined_and_empty_predictions_score_zero():
+def test_f1_of_an_absent_class_is_undefined_and_empty_predictions_score_zero():
     scores = score_events([(events([1.0]), events([]))], channel_names=NAMES, tolerance_s=0.05)
     assert scores.f1 == 0.0
     assert scores.f1_per_class["a"] == 0.0

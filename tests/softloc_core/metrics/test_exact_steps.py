@@ -1,4 +1,4 @@
-"""Exact-step scores against scikit-learn."""
+"""Exact-step scores compared with scikit-learn."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ STEP_S = 1.0
 
 
 def breaths(firing, *, shift=0.0):
-    """Each firing at its step, or beside it by part of a step."""
+    """Place each event on its step, shifted by a fraction of a step."""
     return EventList(np.maximum(np.flatnonzero(firing) + shift, 0), np.zeros(sum(firing), int), len(firing))
 
 
@@ -23,7 +23,7 @@ SESSION = st.integers(1, 40).flatmap(
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(SESSION, min_size=1, max_size=4), st.floats(-0.4, 0.4))
-def test_scores_are_those_of_scikit_learn(sessions, shift):
+def test_scores_equal_those_of_scikit_learn(sessions, shift):
     pairs = [(breaths(true), breaths(found, shift=shift)) for true, found in sessions]
     pairs = [
         (true, EventList(np.minimum(found.time_s, found.duration_s), found.channel, found.duration_s))
@@ -41,7 +41,7 @@ def test_scores_are_those_of_scikit_learn(sessions, shift):
         assert scores.f1 == pytest.approx(f1)
 
 
-def test_a_neighbouring_step_is_wrong_but_said_to_be_near():
+def test_a_neighbouring_step_is_wrong_but_counts_in_f1_one_step():
     true = np.zeros(30, bool)
     true[[5, 15, 25]] = True
     found = np.roll(true, 1)

@@ -1,4 +1,4 @@
-"""Scores of pictures, worked by hand, and against every way of pairing."""
+"""Scores of pictures, compared with results computed by hand and with all possible pairings."""
 
 import itertools
 
@@ -12,7 +12,7 @@ NAMES = ("zero", "one")
 
 
 def _objects(*rows: tuple[int, float, float]) -> Objects:
-    """(class, row, column) of each; the step is the row."""
+    """Objects from (class, row, column); the step is the row."""
     table = np.array(rows, dtype=float).reshape(-1, 3)
     return Objects(table[:, 0].astype(np.int64), table[:, 1:], table[:, 1])
 
@@ -21,13 +21,13 @@ def _score(*pairs):
     return score_pictures(pairs, channel_names=NAMES, reach_px=5.0)
 
 
-def test_worked_by_hand() -> None:
+def test_cases_computed_by_hand() -> None:
     scores = _score(
-        # Right, three pixels down and four across.
+        # Correct, three pixels down and four across.
         (_objects((0, 10, 10)), _objects((0, 13, 14))),
-        # The right place under the wrong class, and the right class out of reach.
+        # The correct place with the wrong class, and the correct class out of reach.
         (_objects((1, 10, 10)), _objects((0, 10, 10), (1, 10, 18))),
-        # Two digits, one found twice, the other not.
+        # Two digits, of which the first is found twice and the second is not found.
         (_objects((0, 10, 10), (1, 40, 40)), _objects((0, 10, 10), (0, 11, 10))),
     )
     assert (scores.n_reference, scores.n_estimated, scores.n_matched) == (4, 5, 2)
@@ -45,7 +45,7 @@ def test_worked_by_hand() -> None:
     )
 
 
-def test_nothing_found_and_nothing_there() -> None:
+def test_empty_pictures_and_empty_estimates() -> None:
     scores = _score((_objects((0, 1, 1)), _objects()))
     assert scores.f1 == 0.0 and scores.measures["centre_distance_px"] == -1.0
     assert scores.measures["count_accuracy"] == 0.0
@@ -57,7 +57,7 @@ _places = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 12), st.integers(
 
 @given(_places, _places)
 @settings(deadline=None, max_examples=60)
-def test_as_many_pairs_as_can_be_are_matched(true, found) -> None:
+def test_as_many_pairs_as_possible_are_matched(true, found) -> None:
     def near(one, other):
         return one[0] == other[0] and max(abs(one[1] - other[1]), abs(one[2] - other[2])) <= 5
 

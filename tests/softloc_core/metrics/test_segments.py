@@ -1,4 +1,4 @@
-"""Scores of segmentations: worked by hand, and against frames counted one by one."""
+"""Scores of segmentations, compared with results computed by hand and with counting frames."""
 
 import math
 
@@ -14,12 +14,12 @@ labels = st.lists(st.integers(0, 3), min_size=4, max_size=14)
 
 
 def _segments(text: str) -> SegmentList:
-    """One letter a second."""
+    """Segments from a text with one letter per second."""
     return SegmentList.from_frames([ord(letter) - ord("a") for letter in text], hop_s=1.0)
 
 
 def _runs(frames: list[int]) -> list[tuple[int, set[int]]]:
-    """(class, its frames) of each run, by hand."""
+    """Return (class, frames) of each run with a plain loop."""
     runs: list[tuple[int, set[int]]] = []
     for index, value in enumerate(frames):
         if index == 0 or frames[index - 1] != value:
@@ -29,7 +29,7 @@ def _runs(frames: list[int]) -> list[tuple[int, set[int]]]:
 
 
 def _oracle_f1(true: list[int], found: list[int], overlap: float, ignored: set[int]) -> float:
-    """Segmental F1 from sets of frames, as the paper words it."""
+    """Compute segmental F1 from sets of frames, as the paper describes it."""
     true_runs = [run for run in _runs(true) if run[0] not in ignored]
     found_runs = [run for run in _runs(found) if run[0] not in ignored]
     used, matched = set(), 0
@@ -47,7 +47,7 @@ def _oracle_f1(true: list[int], found: list[int], overlap: float, ignored: set[i
 
 
 def _oracle_distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    """Edit distance by trying everything."""
+    """Compute the edit distance by exhaustive search."""
     if not one or not other:
         return len(one) + len(other)
     return min(
@@ -59,7 +59,7 @@ def _oracle_distance(one: tuple[int, ...], other: tuple[int, ...]) -> int:
 
 @given(labels, labels, st.sampled_from([0.1, 0.25, 0.5]), st.sampled_from([set(), {0}]))
 @settings(deadline=None)
-def test_segmental_f1_is_that_of_sets_of_frames(true, found, overlap, ignored) -> None:
+def test_segmental_f1_equals_that_of_sets_of_frames(true, found, overlap, ignored) -> None:
     found = (found * 4)[: len(true)]
     pair = [SegmentList.from_frames(frames, hop_s=0.1) for frames in (true, found)]
     expected = _oracle_f1(true, found, overlap, ignored)
@@ -70,10 +70,10 @@ def test_segmental_f1_is_that_of_sets_of_frames(true, found, overlap, ignored) -
     st.lists(st.integers(0, 2), min_size=1, max_size=6), st.lists(st.integers(0, 2), min_size=1, max_size=6)
 )
 @settings(deadline=None)
-def test_the_edit_score_is_that_of_trying_everything(true, found) -> None:
+def test_the_edit_score_equals_exhaustive_search(true, found) -> None:
     length = 12
     pair = [SegmentList.from_frames((frames * length)[:length], hop_s=1.0) for frames in (true, found)]
-    # Short sequences of classes: a search over all edits of the first few runs would not end otherwise.
+    # Exhaustive search is feasible for short sequences only.
     pair = [SegmentList(one.start_s[:5], one.channel[:5], 12.0) for one in pair]
     sequences = [tuple(one.channel.tolist()) for one in pair]
     expected = 1 - _oracle_distance(*sequences) / max(map(len, sequences))
@@ -92,17 +92,17 @@ def test_frame_accuracy_counts_frames(true, found) -> None:
     ("found", "f1_at_10", "f1_at_25", "f1_at_50", "edit", "accuracy"),
     [
         ("bbbbccccdd", 1.0, 1.0, 1.0, 1.0, 1.0),
-        # The cut found one second early, two long: 2 of 4; mixing 4 of 6; serving none.
+        # `cut` is found early and too short (2 of 4), `mix` overlaps 4 of 6, `serve` is missing.
         ("bbccccccaa", 4 / 5, 4 / 5, 4 / 5, 2 / 3, 6 / 10),
-        # Split in two: the larger half is matched (2 of 4), the other one is false.
+        # Split in two: the larger part is matched (2 of 4), the other is a false alarm.
         ("bbabccccdd", 6 / 7, 6 / 7, 6 / 7, 3 / 4, 9 / 10),
-        # The order alone is right: no second is.
+        # Only the order is correct, no second is.
         ("ccccdddbbb", 0.0, 0.0, 0.0, 1 / 3, 0.0),
-        # One class throughout: 4 of 10 seconds are its own.
+        # One class throughout: 4 of 10 seconds are correct.
         ("bbbbbbbbbb", 2 / 4, 2 / 4, 0.0, 1 / 3, 4 / 10),
     ],
 )
-def test_worked_by_hand(found, f1_at_10, f1_at_25, f1_at_50, edit, accuracy) -> None:
+def test_cases_computed_by_hand(found, f1_at_10, f1_at_25, f1_at_50, edit, accuracy) -> None:
     pairs = [(_segments("bbbbccccdd"), _segments(found))]
     scores = score_segments(pairs, channel_names=NAMES, tolerance_s=1.0, ignored={0})
     values = scores.measures
@@ -113,7 +113,7 @@ def test_worked_by_hand(found, f1_at_10, f1_at_25, f1_at_50, edit, accuracy) -> 
     assert values["frame_accuracy"] == pytest.approx(accuracy)
 
 
-def test_pooled_scores_and_means_over_recordings_differ_as_they_should() -> None:
+def test_pooled_scores_and_means_over_recordings_differ() -> None:
     right, wrong = (_segments("bbccdd"),) * 2, (_segments("bbbbbb"), _segments("cccccc"))
     scores = score_segments([right, wrong], channel_names=NAMES, tolerance_s=1.0, ignored={0})
     assert (scores.n_reference, scores.n_estimated, scores.n_matched) == (4, 4, 3)
@@ -122,7 +122,7 @@ def test_pooled_scores_and_means_over_recordings_differ_as_they_should() -> None
     assert scores.f1_per_class["serve"] == 1.0 and math.isnan(scores.f1_per_class["background"])
 
 
-def test_timing_and_starts_are_those_within_the_recording() -> None:
+def test_timing_and_starts_leave_out_the_start_of_the_recording() -> None:
     pair = (_segments("bbbbccccdd"), _segments("bbbccccddd"))
     scores = score_segments([pair], channel_names=NAMES, tolerance_s=1.0, ignored={0})
     assert (scores.timing_mean_s, scores.timing_sd_s) == (-1.0, 0.0)
@@ -131,7 +131,7 @@ def test_timing_and_starts_are_those_within_the_recording() -> None:
     assert strict.measures["start_f1"] == 0.0
 
 
-def test_nothing_estimated_scores_nothing() -> None:
+def test_without_estimates_the_scores_are_zero() -> None:
     scores = score_segments(
         [(_segments("bbccaa"), EventList([], [], 6.0))], channel_names=NAMES, tolerance_s=1.0, ignored={0}
     )
@@ -139,7 +139,7 @@ def test_nothing_estimated_scores_nothing() -> None:
     assert set(scores.measures.values()) == {0.0}
 
 
-def test_background_counts_in_accuracy_alone() -> None:
+def test_background_counts_only_in_accuracy() -> None:
     pair = (_segments("aabbaacc"), _segments("ccbbbbcc"))
     scores = score_segments([pair], channel_names=NAMES, tolerance_s=1.0, ignored={0})
     assert scores.n_reference == 2

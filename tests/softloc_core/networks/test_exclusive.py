@@ -1,4 +1,4 @@
-"""Classes that exclude each other: softmax networks, given as log odds so that every loss trains them."""
+"""Softmax networks with log odds as outputs, so that every loss can train them."""
 
 import numpy as np
 import pytest
@@ -15,16 +15,16 @@ def _scores(scale: float = 3.0) -> torch.Tensor:
     return scale * torch.randn(2, 5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def test_sigmoids_of_the_log_odds_are_the_softmax() -> None:
+def test_sigmoids_of_the_log_odds_equal_the_softmax() -> None:
     score = _scores()
     torch.testing.assert_close(torch.sigmoid(exclusive_logit(score)), torch.softmax(score, dim=1))
 
 
-def test_log_odds_stay_finite_and_exact_far_out() -> None:
+def test_log_odds_of_extreme_scores_stay_finite_and_exact() -> None:
     score = _scores(scale=500.0).requires_grad_()
     logit = exclusive_logit(score)
     assert torch.isfinite(logit).all() and logit.abs().max() > 100
-    # Against the definition in log space: log p - log(1 - p), the latter over the other classes.
+    # The definition in log space: log p - log(1 - p), where 1 - p sums over the other classes.
     log_p = torch.log_softmax(score, dim=1)
     for channel in range(5):
         others = torch.cat([log_p[:, :channel], log_p[:, channel + 1 :]], dim=1)
@@ -33,7 +33,7 @@ def test_log_odds_stay_finite_and_exact_far_out() -> None:
     assert torch.isfinite(score.grad).all()
 
 
-def test_exclusive_cross_entropy_is_torchs() -> None:
+def test_exclusive_cross_entropy_equals_torch() -> None:
     score, label = _scores(), torch.zeros(2, 5, 7, dtype=torch.float64)
     target = torch.arange(14).reshape(2, 7) % 5
     label.scatter_(1, target[:, None], 1.0)
@@ -48,7 +48,7 @@ def test_exclusive_cross_entropy_is_torchs() -> None:
 
 
 @pytest.mark.parametrize("name", ["cross_entropy", "one_sided", "soft_localization", "count", "softloc"])
-def test_every_loss_teaches_a_softmax_network_its_segments(name: str) -> None:
+def test_every_loss_trains_a_softmax_network_on_segments(name: str) -> None:
     options = {"exclusive": True} if "exclusive" in LOSSES[name].options else {}
     loss = make_loss(
         name, softness_frames=1.0, alpha=Constant(0.3), measure="squared", n_steps=80, options=options
@@ -70,7 +70,7 @@ def test_every_loss_teaches_a_softmax_network_its_segments(name: str) -> None:
     assert values[-1] < (0.9 if name == "one_sided" else 0.3) * values[0]
 
 
-def test_ed_tcn_is_the_released_one() -> None:
+def test_ed_tcn_has_the_layers_of_the_released_one() -> None:
     network = EdTcn(n_bands=18, n_channels=18, initial_logit=0.0)
     shapes = {name: tuple(weight.shape) for name, weight in network.named_parameters() if "weight" in name}
     assert shapes == {
@@ -97,6 +97,6 @@ def test_networks_give_probabilities_that_sum_to_one_for_any_length(n_frames: in
 
 def test_the_normalised_relu_has_a_largest_channel_of_one() -> None:
     network = EdTcn(n_bands=4, n_channels=3, initial_logit=0.0).eval()
-    activated = network._activated(torch.randn(2, 8, 12))
+    activated = network.activation(torch.randn(2, 8, 12))
     np.testing.assert_allclose(activated.amax(dim=1), 1, atol=1e-3)
     assert (activated >= 0).all()

@@ -1,4 +1,4 @@
-"""The piano's networks: the layers of those that were published, what the small one reads."""
+"""The piano networks: layers of the published ones, and what the small one reads."""
 
 import itertools
 import math
@@ -23,7 +23,7 @@ from softloc_core.networks import (
         (PianoCountConvLstm, (16, 16, 32, 32, 64, 64, 64, 64, 64), 64, 32),
     ],
 )
-def test_papers_networks_have_exactly_their_layers(build, filters, units, nodes):
+def test_the_papers_networks_have_exactly_the_papers_layers(build, filters, units, nodes):
     network = build(n_bands=384, n_channels=88, initial_logit=-4.0)
     convolutions = sum(12 * i * o + o for i, o in itertools.pairwise((1, *filters)))
     lstm = 4 * units * (filters[-1] + units) + 2 * 4 * units
@@ -39,8 +39,8 @@ def test_onsets_network_has_exactly_the_published_layers():
     assert sum(w.numel() for w in network.parameters()) == convolutions + dense + lstm + 256 * 88 + 88
 
 
-def test_harmonic_network_hears_every_key_alike():
-    """A chord a semitone higher moves the answer up a key, away from the ends of the bands."""
+def test_harmonic_network_treats_all_keys_alike():
+    """A chord a semitone higher moves the output up by one key, except near the ends of the bands."""
     torch.manual_seed(0)
     network = HarmonicNetwork(n_bands=196, n_channels=88, initial_logit=-4.0).eval()
     chord = torch.zeros(1, 30, 196)
@@ -51,12 +51,12 @@ def test_harmonic_network_hears_every_key_alike():
 
 
 def test_harmonic_network_reads_the_bands_of_a_keys_harmonics():
-    """Only bands within a band of a harmonic (or of the octave below) move what is gathered for a key."""
+    """Only bands within one band of a harmonic (or of the octave below) affect a key."""
     torch.manual_seed(0)
     network = HarmonicNetwork(n_bands=196, n_channels=88, initial_logit=-4.0).eval()
     image = torch.randn(1, 2, 1, 196, requires_grad=True)
     key = 40
-    network._harmonics(network.local[0](image))[..., key].square().sum().backward()
+    network.gather_harmonics(network.local[0](image))[..., key].square().sum().backward()
     reached = torch.nonzero(image.grad.abs().sum(dim=(0, 1, 2))).flatten().tolist()
     centres = [2 * key + round(24 * math.log2(ratio)) for ratio in (0.5, 1, 2, 3, 4, 5, 6, 8)]
     assert reached == sorted({band for c in centres for band in (c - 1, c, c + 1) if band < 196})

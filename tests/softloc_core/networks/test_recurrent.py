@@ -1,4 +1,4 @@
-"""Recurrent networks: shapes, directions, answers that are late."""
+"""Recurrent networks: shapes, directions and delayed outputs."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def network(name):
 
 
 @EVERY_ONE
-def test_gives_one_logit_a_channel_and_frame_and_every_weight_learns(name):
+def test_outputs_have_one_logit_per_channel_and_frame_and_all_weights_learn(name):
     built = network(name)
     logit = built(torch.randn(2, 20, 6))
     assert logit.shape == (2, 3, 20)
@@ -25,12 +25,12 @@ def test_gives_one_logit_a_channel_and_frame_and_every_weight_learns(name):
 
 
 @EVERY_ONE
-def test_survives_one_frame(name):
+def test_a_single_frame_works(name):
     assert torch.isfinite(network(name).eval()(torch.zeros(1, 1, 6))).all()
 
 
 @pytest.mark.parametrize(("name", "ahead"), [("rnn", 0), ("reluts", 3), ("gruts", 3)])
-def test_causal_ones_look_ahead_as_far_as_they_answer_late(name, ahead):
+def test_causal_networks_look_ahead_as_far_as_their_output_is_delayed(name, ahead):
     built = network(name).eval()
     features = torch.randn(1, 40, 6)
     later = features.clone()
@@ -40,7 +40,7 @@ def test_causal_ones_look_ahead_as_far_as_they_answer_late(name, ahead):
 
 
 @pytest.mark.parametrize("name", ["tanhb", "lstmpb"])
-def test_bidirectional_ones_hear_all_that_follows(name):
+def test_bidirectional_networks_see_all_later_frames(name):
     built = network(name).eval()
     features = torch.randn(1, 10, 6)
     later = features.clone()
@@ -48,7 +48,7 @@ def test_bidirectional_ones_hear_all_that_follows(name):
     assert not torch.isclose(built(features), built(later), atol=1e-7).all(dim=1)[0].any()
 
 
-def test_drums_offer_them_with_the_settings_of_the_compact_network():
+def test_drums_offer_these_networks_with_the_settings_of_the_compact_network():
     drums = TASKS.get("drums")
     assert set(REVIEWED_DRUM_NETWORKS) < set(drums.networks)
     for name in REVIEWED_DRUM_NETWORKS:

@@ -1,4 +1,4 @@
-"""SwingNet: size, shapes, the names of published weights, and what is frozen."""
+"""SwingNet: size, shapes, names of published weights, and frozen blocks."""
 
 import re
 
@@ -22,7 +22,7 @@ def network() -> SwingNet:
 
 
 def nested_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights as torchvision names them: its groups written out layer by layer."""
+    """Rename the weights as in torchvision, whose groups of layers are nested."""
     one_group = {0: "0.0", 1: "0.1", 3: "1", 4: "2"}
     two_groups = {0: "0.0", 1: "0.1", 3: "1.0", 4: "1.1", 6: "2", 7: "3"}
     renamed = {}
@@ -54,7 +54,7 @@ def test_the_head_has_the_published_number_of_weights(network):
 
 def test_names_and_shapes_are_those_of_published_weights(network):
     state = flat_names(network.trunk.state_dict())
-    # 314 entries are published with torchvision's, two of them the classifier's.
+    # torchvision publishes 314 entries, two of them for the classifier.
     assert len(state) == 312
     shapes = {
         "features.0.0.weight": (32, 3, 3, 3),
@@ -73,14 +73,14 @@ def test_names_and_shapes_are_those_of_published_weights(network):
     assert tuple(nested["features.17.conv.2.weight"].shape) == (320, 960, 1, 1)
 
 
-def test_video_gives_one_logit_an_event_and_frame(network):
+def test_video_gives_one_logit_per_event_and_frame(network):
     frames = torch.zeros(2, 3, 3, 160, 160)
     with torch.no_grad():
         assert network.frame_features(frames).shape == (2, 3, 1280)
         assert network(frames).shape == (2, 8, 3)
 
 
-def test_frames_do_not_reach_each_other_in_the_trunk(network):
+def test_frames_are_independent_in_the_trunk(network):
     network.eval()
     frames = torch.randn(1, 2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -99,18 +99,18 @@ def test_the_first_ten_blocks_are_frozen(network):
     network.zero_grad(set_to_none=True)
 
 
-def test_a_number_of_frozen_blocks_out_of_range_is_refused():
+def test_a_number_of_frozen_blocks_out_of_range_raises():
     with pytest.raises(ConfigError, match="`frozen_blocks` must be 0 to 19, but got 20"):
         SwingNet(n_channels=8, initial_logit=0.0, frozen_blocks=20)
 
 
-def test_other_shapes_than_video_are_refused(network):
+def test_shapes_other_than_video_raise(network):
     with pytest.raises(DataError, match=r"\[batch, frame, 3, height, width\], but got \[1, 3, 160, 160\]"):
         network(torch.zeros(1, 3, 160, 160))
 
 
 @pytest.mark.parametrize("naming", [flat_names, nested_names])
-def test_published_weights_are_loaded_under_either_name(naming, network, tmp_path):
+def test_published_weights_load_with_either_naming(naming, network, tmp_path):
     state = naming(network.trunk.state_dict())
     state["classifier.1.weight"] = torch.zeros(1000, 1280)
     torch.save(state, tmp_path / "mobilenet_v2.pth.tar")
@@ -119,7 +119,7 @@ def test_published_weights_are_loaded_under_either_name(naming, network, tmp_pat
         assert torch.equal(weight, fresh.trunk.state_dict()[name]), name
 
 
-def test_weights_wrapped_and_saved_from_parallel_training_are_loaded(network, tmp_path):
+def test_wrapped_weights_from_parallel_training_load(network, tmp_path):
     state = {f"module.{name}": weight for name, weight in flat_names(network.trunk.state_dict()).items()}
     without_counters = {name: w for name, w in state.items() if "num_batches_tracked" not in name}
     torch.save({"state_dict": without_counters, "epoch": torch.tensor(3)}, tmp_path / "weights.pt")
@@ -128,34 +128,34 @@ def test_weights_wrapped_and_saved_from_parallel_training_are_loaded(network, tm
     assert torch.equal(trunk[18][0].weight, network.trunk[18][0].weight)
 
 
-def test_weights_that_do_not_fit_are_named(network, tmp_path):
+def test_the_error_names_weights_that_do_not_fit(network, tmp_path):
     path = tmp_path / "weights.pt"
     trunk = MobileNetV2Features()
     state = flat_names(network.trunk.state_dict())
     torch.save({name: w for name, w in state.items() if name != "features.3.conv.0.weight"}, path)
-    with pytest.raises(DataError, match=r"1 missing and 0 too many \(first missing: features.3.conv.0.weig"):
+    with pytest.raises(DataError, match=r"1 missing and 0 unknown \(first missing: features.3.conv.0.weig"):
         load_trunk_weights(trunk, path)
     torch.save({**state, "features.19.0.weight": torch.zeros(1)}, path)
-    with pytest.raises(DataError, match=r"0 missing and 1 too many \(first too many: features.19.0.weight\)"):
+    with pytest.raises(DataError, match=r"0 missing and 1 unknown \(first unknown: features.19.0.weight\)"):
         load_trunk_weights(trunk, path)
     torch.save({**state, "features.0.0.weight": torch.zeros(16, 3, 3, 3)}, path)
-    with pytest.raises(DataError, match=r"must have the shape \(32, 3, 3, 3\) .*but got \(16, 3, 3, 3\)"):
+    with pytest.raises(DataError, match=r"must have shape \(32, 3, 3, 3\) .*but got \(16, 3, 3, 3\)"):
         load_trunk_weights(trunk, path)
 
 
-def test_files_that_hold_no_weights_are_named(tmp_path):
+def test_the_error_names_files_without_weights(tmp_path):
     trunk, path = MobileNetV2Features(), tmp_path / "weights.pt"
-    with pytest.raises(DataError, match="must stand in a file, but got none at"):
+    with pytest.raises(DataError, match="must be in a file, but got none at"):
         load_trunk_weights(trunk, path)
     path.write_text("no weights at all")
-    with pytest.raises(DataError, match=r"must be a state dict saved by torch, but got \w+ on reading"):
+    with pytest.raises(DataError, match=r"must be a state dict saved by torch, but got \w+ when reading"):
         load_trunk_weights(trunk, path)
     torch.save([1, 2], path)
     with pytest.raises(DataError, match="must be a state dict, but got list in"):
         load_trunk_weights(trunk, path)
 
 
-def test_no_code_of_a_weights_file_is_run(tmp_path):
+def test_loading_runs_no_code_from_the_file(tmp_path):
     class Opens:
         def __reduce__(self):
             return (open, (str(tmp_path / "written"), "w"))
@@ -167,7 +167,7 @@ def test_no_code_of_a_weights_file_is_run(tmp_path):
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
-def test_only_the_bidirectional_head_sees_frames_to_come(bidirectional):
+def test_only_the_bidirectional_head_sees_later_frames(bidirectional):
     torch.manual_seed(0)
     head = SwingNetHead(n_bands=9, n_channels=8, initial_logit=0.0, bidirectional=bidirectional)
     features = torch.randn(1, 20, 9)

@@ -1,32 +1,23 @@
 """The recorded heartbeats and walks that are at hand, whole."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from softloc_core.tasks import TASKS, DataRequest
+from tests.recorded_data import recorded
 
-ROOT = Path(os.environ.get("SOFTLOC_DATA", "../shared/data"))
 pytestmark = pytest.mark.data
-
-
-def folder(name: str) -> Path:
-    if not (ROOT / name).is_dir():
-        pytest.skip(f"no {name} in {ROOT} (set SOFTLOC_DATA)")
-    return ROOT / name
 
 
 @pytest.mark.parametrize(("task", "source"), [("heartbeats", "mit_bih"), ("gait", "mobgap")])
 def test_nothing_is_wrong_with_them(task, source):
-    report = TASKS.get(task).check(source, data_root=folder(source))
+    report = TASKS.get(task).check(source, data_root=recorded(source))
     assert not report.problems and report.recordings
 
 
 def test_beats_of_mit_bih(tmp_path):
     request = DataRequest("heartbeats", "mit_bih", "by_record", fold=0, features="ecg_60", seed=0)
-    data = TASKS.get("heartbeats").load(request, data_root=folder("mit_bih"), cache_dir=tmp_path)
+    data = TASKS.get("heartbeats").load(request, data_root=recorded("mit_bih"), cache_dir=tmp_path)
     recordings = (*data.train, *data.test)
     assert all(np.isfinite(r.features).all() and r.features.shape == (108_334, 7) for r in recordings)
     assert {r.name: len(r.reference.channel_time_s(0)) for r in recordings}["100"] == 2_273
@@ -36,6 +27,6 @@ def test_beats_of_mit_bih(tmp_path):
 def test_walks_of_mobgap(split, tmp_path):
     for fold in (0, 1):
         request = DataRequest("gait", "mobgap", split, fold=fold, features="imu_100", seed=0)
-        data = TASKS.get("gait").load(request, data_root=folder("mobgap"), cache_dir=tmp_path)
+        data = TASKS.get("gait").load(request, data_root=recorded("mobgap"), cache_dir=tmp_path)
         assert all(np.isfinite(r.features).all() for r in (*data.train, *data.test))
         assert not {r.group for r in data.train} & {r.group for r in data.test}

@@ -1,4 +1,4 @@
-"""Augmented excerpts: the same draws as ever without it, labels that move with what is heard, sums of two."""
+"""Augmented excerpts: random rates with aligned labels, sums of two excerpts, and gains."""
 
 from dataclasses import replace
 
@@ -34,8 +34,8 @@ def a_set(recordings, *, excerpt_s=0.5, labels=None, n_channels=2):
     )
 
 
-def test_gains_alone_draw_what_they_always_drew():
-    """The stream of random numbers that trials without rates and stacking have: places, then gains."""
+def test_gains_alone_leave_the_random_numbers_unchanged():
+    """Without rates and stacking, the random numbers are places, then gains, as in earlier trials."""
     plain = a_set(tiny_data().train)
     augmented = AugmentedSet(plain, replace(PLAIN, gain_db=6.0, band_gain_db=3.0), feature_sum=None)
     drawn, reference = seeded(3), seeded(3)
@@ -51,7 +51,7 @@ def test_gains_alone_draw_what_they_always_drew():
 
 
 @pytest.mark.parametrize("lengths", [(60, 80), (400, 60)])
-def test_a_rate_of_one_leaves_an_excerpt_as_it_is(lengths):
+def test_a_rate_of_one_leaves_an_excerpt_unchanged(lengths):
     plain = a_set([tiny_recording(f"r{n}", n_frames=n) for n in lengths], excerpt_s=1.0)
     pick = torch.arange(len(plain.start))
     features, label, valid = plain.excerpts(pick)
@@ -72,7 +72,7 @@ def rated_excerpts(draw):
 @given(rated_excerpts())
 @settings(deadline=None, max_examples=150)
 def test_labels_are_events_whose_times_are_divided_by_the_rate(drawn):
-    """Against a plain loop: times are divided, FrameGrid rounds them, the excerpt keeps those within."""
+    """A plain loop divides the times, rounds them with FrameGrid and keeps those within the excerpt."""
     n_frames, events, rate, place = drawn
     n_excerpt = 40
     features = np.arange(2 * n_frames, dtype=np.float32).reshape(n_frames, 2)
@@ -109,8 +109,8 @@ def test_labels_are_events_whose_times_are_divided_by_the_rate(drawn):
 
 @given(st.floats(0.5, 2.0), st.integers(0, 300))
 @settings(deadline=None)
-def test_events_well_within_an_excerpt_keep_their_number(rate, place):
-    """Events further apart than a frame at any rate are neither lost nor doubled; none crosses the edge."""
+def test_events_well_within_an_excerpt_are_neither_lost_nor_doubled(rate, place):
+    """Events are more than a frame apart at every rate, and none crosses the edge."""
     recording = tiny_recording("a", n_frames=400)
     one = a_set([recording])
     _, label, _ = one.excerpts_at(torch.tensor([place]), np.array([rate]))
@@ -121,7 +121,7 @@ def test_events_well_within_an_excerpt_keep_their_number(rate, place):
     assert abs(int(label.sum()) - within) <= near_an_edge
 
 
-def test_segments_give_each_frame_the_class_that_is_heard():
+def test_segments_give_each_frame_the_class_of_its_features():
     segments = SegmentList.from_frames(np.repeat([0, 1, 0], [20, 30, 30]), hop_s=HOP_S)
     recording = Recording("a", "a", np.zeros((80, 1), dtype=np.float32), HOP_S, segments, segments)
     one = a_set([recording], excerpt_s=0.4)
@@ -131,7 +131,7 @@ def test_segments_give_each_frame_the_class_that_is_heard():
     assert (label.sum(dim=1) == 1).all()
 
 
-def test_what_is_heard_and_what_is_labelled_stay_together():
+def test_features_and_labels_stay_aligned():
     data = tiny_data().train
     augmented = AugmentedSet(a_set(data), replace(PLAIN, rate_variation=0.2), feature_sum=None)
     features, label, lengths = augmented.batch(64, generator=seeded())
@@ -144,7 +144,7 @@ def test_what_is_heard_and_what_is_labelled_stay_together():
     assert n_events > 100 and lit == n_events
 
 
-def test_rates_are_spread_as_asked():
+def test_rates_have_the_configured_distribution():
     plain = a_set([tiny_recording("a", n_frames=400)])
     seen = []
     plain.__dict__["excerpts_at"] = lambda pick, rate: seen.append(rate) or plain.excerpts(pick)
@@ -160,15 +160,15 @@ def test_rates_are_spread_as_asked():
 @pytest.mark.parametrize(("first", "second"), [(-40.0, -40.0), (-20.0, -60.0), (-80.0, -80.0)])
 @pytest.mark.parametrize("name", ["log_mel_48", "paper"])
 def test_two_sounds_add_their_powers(name, first, second):
-    """The paper's front end has 20 dB a decade of power."""
+    """The paper's front end has 20 dB per decade of power."""
     factor = FRONT_ENDS[name].db_factor
     expected = factor * np.log10(10 ** (first / factor) + 10 ** (second / factor))
     found = FRONT_ENDS[name].sum_of(torch.tensor(first), torch.tensor(second))
     assert found.item() == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_features_of_a_sum_are_near_the_sum_of_features():
-    """Noise in separate bands and time: the front end on the sum of two sounds is the oracle."""
+def test_summed_features_approximate_the_features_of_summed_sounds():
+    """The oracle is the front end on the sum of two sounds, noise in different bands and times."""
     rng = np.random.default_rng(0)
     bands = FRONT_ENDS["log_mel_48"]
     sounds = rng.normal(0, 0.1, (2, 44_100)).astype(np.float32)
@@ -179,7 +179,7 @@ def test_the_features_of_a_sum_are_near_the_sum_of_features():
     assert abs(error_db.mean().item()) < 0.5 and error_db.abs().median().item() < 2
 
 
-def test_a_stacked_excerpt_has_the_events_of_both():
+def test_a_stacked_excerpt_has_the_events_of_both_excerpts():
     plain = a_set(tiny_data().train)
     stacked = AugmentedSet(plain, replace(PLAIN, stacking=1.0), feature_sum=POWER)
     features, label, _ = stacked.batch(16, generator=seeded(1))
@@ -192,7 +192,7 @@ def test_a_stacked_excerpt_has_the_events_of_both():
     assert (features >= torch.maximum(one[0], two[0]) - 1e-4).all()
 
 
-def test_the_shorter_of_two_stacked_excerpts_counts():
+def test_a_stacked_excerpt_has_the_shorter_length():
     recordings = [tiny_recording("long", n_frames=100), tiny_recording("short", n_frames=60)]
     plain = a_set(recordings, excerpt_s=1.0)
     augmented = AugmentedSet(plain, replace(PLAIN, stacking=1.0), feature_sum=POWER)
@@ -201,8 +201,8 @@ def test_the_shorter_of_two_stacked_excerpts_counts():
     assert not label[lengths == 60][:, :, 60:].any()
 
 
-def test_stacking_takes_those_that_keep_their_rate_first():
-    """Three of seven stretched, three of seven summed, one as it is: never both, as for the papers' piano."""
+def test_stacking_chooses_excerpts_that_keep_their_rate_first():
+    """Three of seven stretched, three summed, one unchanged, and none both, as for the papers' piano."""
     plain = a_set([tiny_recording("a", n_frames=400)])
     seen = []
     plain.__dict__["excerpts_at"] = lambda pick, rate: seen.append(rate) or plain.excerpts(pick)
@@ -214,26 +214,26 @@ def test_stacking_takes_those_that_keep_their_rate_first():
 
 
 @pytest.mark.parametrize("task", ["puffs", "digits"])
-def test_a_task_whose_frames_are_no_time_refuses_rates(task):
+def test_random_rates_raise_if_frames_are_not_equally_spaced_in_time(task):
     with pytest.raises(ConfigError, match=f"`rate_variation` must be 0 for {task}, .* but got 0.1 around 1"):
         judge_augmentation(replace(PLAIN, rate_variation=0.1), task=TASKS.get(task), features="plain")
     assert judge_augmentation(PLAIN, task=TASKS.get(task), features="plain") is None
 
 
 @pytest.mark.parametrize("task", ["puffs", "golf", "segmentation", "heartbeats", "gait", "digits"])
-def test_a_task_whose_recordings_have_no_sum_refuses_stacking(task):
+def test_stacking_raises_if_recordings_cannot_be_added(task):
     with pytest.raises(ConfigError, match=rf"`stacking` must be 0 for {task} on plain .* but got 0.5"):
         judge_augmentation(replace(PLAIN, stacking=0.5), task=TASKS.get(task), features="plain")
 
 
 @pytest.mark.parametrize("features", sorted(FRONT_ENDS))
 @pytest.mark.parametrize("task", ["drums", "piano"])
-def test_every_audio_front_end_says_what_two_sounds_are(task, features):
+def test_every_audio_front_end_can_add_two_sounds(task, features):
     found = judge_augmentation(replace(PLAIN, stacking=0.5), task=TASKS.get(task), features=features)
     assert found(torch.zeros(1), torch.zeros(1)).item() > 0
 
 
-def test_augmented_trials_learn_and_repeat_themselves(config, data):
+def test_augmented_trials_learn_and_are_reproducible(config, data):
     augmented = replace(
         config, features="log_mel_48", rate_variation=0.125, stacking=0.25, iterations=150, label_noise_s=0.01
     )

@@ -1,4 +1,4 @@
-"""The training loop: what it reads, what it refuses, what it leaves behind."""
+"""The training loop: its excerpts, its errors and its training curve."""
 
 from dataclasses import replace
 
@@ -25,7 +25,7 @@ def training_set(excerpt_s=0.5):
 
 
 class Tap(torch.nn.Module):
-    """One weight a band: enough to see that it moves."""
+    """A network with one weight per band, enough to see that it learns."""
 
     def __init__(self):
         super().__init__()
@@ -49,7 +49,7 @@ class MeanSquare(torch.nn.Module):
         return loss
 
 
-def test_excerpts_never_cross_recordings_and_labels_go_with_their_features():
+def test_excerpts_never_cross_recordings_and_labels_match_their_features():
     train = [tiny_recording("a", n_frames=60), tiny_recording("b", n_frames=80)]
     both = TrainingSet.from_recordings(
         train, [r.label for r in train], n_channels=2, excerpt_s=0.5, device=CPU
@@ -61,10 +61,10 @@ def test_excerpts_never_cross_recordings_and_labels_go_with_their_features():
     for excerpt, marks in zip(features.numpy(), label.numpy(), strict=True):
         channel, frame = np.nonzero(marks)
         for c, f in zip(channel, frame, strict=True):
-            assert excerpt[f, 4 * c : 4 * c + 4].mean() > -25  # the event's light
+            assert excerpt[f, 4 * c : 4 * c + 4].mean() > -25  # the bands that the event lights up
 
 
-def test_a_recording_shorter_than_an_excerpt_is_filled_up_and_says_how_far_it_counts():
+def test_a_recording_shorter_than_an_excerpt_is_padded_and_reports_its_length():
     recordings = [tiny_recording("long", n_frames=400), tiny_recording("short", n_frames=60)]
     both = TrainingSet.from_recordings(
         recordings, [r.label for r in recordings], n_channels=2, excerpt_s=1.0, device=CPU
@@ -83,12 +83,12 @@ def test_no_excerpt_is_longer_than_the_longest_recording():
     assert training_set(excerpt_s=1e9).excerpt_frames == 400
 
 
-def test_an_unknown_learning_rate_schedule_is_refused():
+def test_an_unknown_learning_rate_schedule_raises():
     with pytest.raises(ConfigError, match="`learning_rate_schedule` must be one of constant, trapezoid"):
         replace(OPTIMISATION, learning_rate_schedule="warm")
 
 
-def test_trapezoid_rises_stays_and_falls_to_a_fiftieth():
+def test_trapezoid_rises_stays_constant_and_falls_to_a_fiftieth():
     rate = LEARNING_RATE_SCHEDULES["trapezoid"]
     values = np.array([rate(k / 100) for k in range(101)])
     assert np.all(np.diff(values[:6]) > 0) and np.all(np.diff(values[60:]) < 0)
@@ -112,12 +112,12 @@ def test_history_covers_every_iteration_once_with_means_of_each_term():
     assert len(long) <= 51 and long[-1].iteration == 101
 
 
-def test_a_loss_that_is_no_number_ends_the_training_with_its_iteration():
+def test_a_loss_that_is_not_finite_raises_and_names_the_iteration():
     with pytest.raises(TrainingError, match="the loss must stay finite, but got nan by iteration 1"):
         fit(Tap(), MeanSquare(float("nan")), training_set(), OPTIMISATION, generator=torch.Generator())
 
 
-def test_averaged_weights_lag_behind_the_last_ones():
+def test_averaged_weights_lag_behind_the_last_weights():
     def trained(averaging):
         torch.manual_seed(0)
         network = Tap()
@@ -135,7 +135,7 @@ def test_averaged_weights_lag_behind_the_last_ones():
     assert (trained(0.9) - first).norm() < (trained(0.0) - first).norm()
 
 
-def test_weights_of_the_loss_are_trained_along():
+def test_weights_of_the_loss_are_trained_as_well():
     class Scaled(MeanSquare):
         def __init__(self):
             super().__init__()

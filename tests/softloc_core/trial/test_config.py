@@ -1,4 +1,4 @@
-"""A trial is a value: same in, same out; its identity is its content."""
+"""A trial is a pure function of its configuration, whose content is its identity."""
 
 import math
 from dataclasses import fields, replace
@@ -26,7 +26,7 @@ CHANGED = {
 
 
 def other_value(name, value):
-    """A valid value of that field that is not the given one."""
+    """Return another valid value of this field."""
     if name in CHANGED:
         return CHANGED[name]
     if name == "initial_empty_prob":
@@ -45,7 +45,7 @@ def test_identity_changes_with_every_field(config, name):
     assert trial_id(other, data_fingerprint="a") != trial_id(config, data_fingerprint="a")
 
 
-def test_identity_changes_with_the_data_and_with_nothing_else(config):
+def test_identity_changes_with_the_data_but_not_with_the_notation(config):
     identity = trial_id(config, data_fingerprint="a")
     assert identity != trial_id(config, data_fingerprint="b")
     assert identity == trial_id(replace(config), data_fingerprint="a")
@@ -94,12 +94,12 @@ def test_identities_of_different_softness_differ(first, second):
         ("initial_empty_prob", 1.0, "between 0 and 1"),
     ],
 )
-def test_a_value_out_of_range_is_refused(config, name, value, rule):
+def test_a_value_out_of_range_raises(config, name, value, rule):
     with pytest.raises(ConfigError, match=f"`{name}` must be {rule}.*but got {value}"):
         replace(config, **{name: value})
 
 
-def test_two_runs_give_the_same_result_bit_for_bit(config, data):
+def test_two_runs_have_the_same_result_bit_for_bit(config, data):
     config = replace(config, iterations=15, label_noise_s=0.03)
     first, second = run_trial(config, data), run_trial(config, tiny_data())
     assert first.history == second.history
@@ -110,7 +110,7 @@ def test_two_runs_give_the_same_result_bit_for_bit(config, data):
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "softloc", "count"])
-def test_learns_where_events_are(config, data, loss):
+def test_a_trial_learns_where_events_are(config, data, loss):
     result = run_trial(replace(config, loss=loss, iterations=250), data)
     assert result.scores.f1 > 0.9
     assert result.history[-1].loss < result.history[0].loss

@@ -1,4 +1,4 @@
-"""A trial run in parts: looked at, saved and gone on with, it gives what it gives at once, bit for bit."""
+"""A trial that is run in parts, scored, saved and resumed has the same result, bit for bit."""
 
 import io
 import math
@@ -16,7 +16,7 @@ ITERATIONS = 23
 
 @pytest.fixture(params=[0.0, 0.9], ids=["last weights", "averaged weights"])
 def trial(request, config):
-    """With dropout (compact network), gains, label noise and a schedule, so that all randomness is used."""
+    """A trial with dropout, gains, label noise and a schedule, so that all random generators are used."""
     return replace(config, iterations=ITERATIONS, label_noise_s=0.03, weight_averaging=request.param)
 
 
@@ -35,13 +35,13 @@ def same(first, second):
 
 
 def saved_and_read(state):
-    """As a checkpoint goes through a file."""
+    """Save a state to a file and read it back."""
     sink = io.BytesIO()
     torch.save(state, sink)
     return torch.load(io.BytesIO(sink.getvalue()), weights_only=True)
 
 
-def test_a_look_between_parts_changes_nothing(trial, with_validation):
+def test_scoring_between_parts_does_not_change_the_result(trial, with_validation):
     undisturbed = run_trial(trial, with_validation)
     run = TrialRun(trial, with_validation)
     for until in (1, 7, 8, 20):
@@ -52,7 +52,7 @@ def test_a_look_between_parts_changes_nothing(trial, with_validation):
             assert 0 <= run.scores(part).f1 <= 1
         run.result()
         assert torch.equal(torch.get_rng_state(), before)
-        # Whatever else the process draws meanwhile.
+        # Other random numbers that the process draws meanwhile.
         torch.rand(5)
     run.advance(10**9)
     assert run.iterations_done == ITERATIONS
@@ -70,12 +70,12 @@ def test_training_in_parts_leaves_the_global_generator_as_it_was(trial, data):
 
 
 @pytest.mark.parametrize("saved_at", [0, 1, 11, 22])
-def test_a_trial_that_goes_on_from_a_checkpoint_gives_the_same_bit_for_bit(trial, data, saved_at):
+def test_a_trial_resumed_from_a_checkpoint_has_the_same_result_bit_for_bit(trial, data, saved_at):
     undisturbed = run_trial(trial, data)
     first = TrialRun(trial, data)
     first.advance(saved_at)
     state = saved_and_read(first.state())
-    # What the first goes on doing does not reach what was saved.
+    # Continuing the first run does not change the saved state.
     first.advance(ITERATIONS)
     torch.rand(7)
     second = TrialRun(trial, tiny_data())
@@ -88,8 +88,8 @@ def test_a_trial_that_goes_on_from_a_checkpoint_gives_the_same_bit_for_bit(trial
     assert all(torch.equal(value, weights[name]) for name, value in first.weights().items())
 
 
-def test_a_checkpoint_is_needed_for_that(trial, data):
-    """The other side of the test above: without one of its parts the result is another."""
+def test_every_part_of_a_checkpoint_matters(trial, data):
+    """The counterpart of the test above: without one of the parts the result differs."""
     undisturbed = run_trial(trial, data)
     first = TrialRun(trial, data)
     first.advance(11)
@@ -102,7 +102,7 @@ def test_a_checkpoint_is_needed_for_that(trial, data):
         assert not same(second.result(), undisturbed), part
 
 
-def test_a_learned_scale_of_the_loss_goes_through_a_checkpoint(config, data):
+def test_a_checkpoint_includes_a_learned_scale_of_the_loss(config, data):
     trial = replace(
         config, loss="marginal_alignment", loss_options=(("learn_scale", True),), iterations=6, noise="normal"
     )
@@ -114,7 +114,7 @@ def test_a_learned_scale_of_the_loss_goes_through_a_checkpoint(config, data):
     assert same(second.result(), run_trial(trial, data))
 
 
-def test_a_part_ends_when_its_time_is_over(trial, data):
+def test_a_part_ends_when_its_time_is_up(trial, data):
     run = TrialRun(trial, data)
     run.advance(ITERATIONS, at_most_s=0.0)
     assert run.iterations_done == 1
@@ -122,8 +122,8 @@ def test_a_part_ends_when_its_time_is_over(trial, data):
     assert run.iterations_done == ITERATIONS
 
 
-def test_what_is_scored_on_is_what_was_asked_for(config, with_validation):
-    """A network that learned its training recordings with heavily misaligned labels by heart or not."""
+def test_scores_are_those_of_the_requested_recordings(config, with_validation):
+    """The number of reference events tells which recordings were scored."""
     trial = replace(config, iterations=150, label_noise_s=0.0)
     run = TrialRun(trial, with_validation)
     run.advance(150)
@@ -134,8 +134,8 @@ def test_what_is_scored_on_is_what_was_asked_for(config, with_validation):
     assert repr(run.scores("test")) == repr(run.result().scores)
 
 
-def test_training_recordings_are_scored_against_their_wrong_labels(config, data):
-    """Nothing of the truth leaks: a network that finds the true events scores low against labels far off."""
+def test_training_recordings_are_scored_against_their_misaligned_labels(config, data):
+    """A network that finds the true events scores low against heavily misaligned labels."""
     trial = replace(config, iterations=150, label_noise_s=0.0, loss="cross_entropy")
     true = TrialRun(trial, data)
     true.advance(150)
@@ -146,7 +146,7 @@ def test_training_recordings_are_scored_against_their_wrong_labels(config, data)
     assert noisy.scores("test").f1 == true.scores("test").f1
 
 
-def test_weights_are_those_that_are_scored(trial, data):
+def test_weights_are_a_copy_of_the_scored_weights(trial, data):
     run = TrialRun(trial, data)
     run.advance(5)
     weights = run.weights()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from softloc_core.errors import ConfigError
 from softloc_core.label_noise import NOISES
-from softloc_core.losses import LOSSES
+from softloc_core.losses import LOSSES, register_loss, unregister_loss
 from softloc_core.tasks import TASKS
 from sweeps.study import FIELDS, Study, load_study, shipped_studies, study_from_yaml
 
@@ -229,8 +230,11 @@ def test_each_key_of_a_trial_can_be_set(make_study: Callable[..., Study]) -> Non
 
 
 def test_a_study_may_name_a_loss_noise_and_task_registered_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(LOSSES, "mine", LOSSES["count"])  # type: ignore[arg-type]
+    mine = register_loss(replace(LOSSES["count"], name="mine"))
     monkeypatch.setitem(NOISES, "mine", NOISES["normal"])  # type: ignore[arg-type]
     monkeypatch.setitem(TASKS.tasks, "mine", TASKS.get("simulated"))
-    study = read(GOOD, "loss=mine", "noise=mine", "task=mine")
+    try:
+        study = read(GOOD, "loss=mine", "noise=mine", "task=mine")
+    finally:
+        unregister_loss(mine.name)
     assert (study.fixed["loss"], study.fixed["noise"], study.task) == ("mine", "mine", "mine")

@@ -1,4 +1,4 @@
-"""The count distribution beyond the plain compiled pass: accelerators, compilation, autocast, odd shapes."""
+"""The count distribution on accelerators, under compilation and autocast, and for unusual shapes."""
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def test_tree_of_products_does_not_underflow():
     assert gradient.numpy() == pytest.approx(3e-4 - 0.5, rel=1e-9)
 
 
-def test_tree_of_products_takes_large_counts_in_blocks():
+def test_tree_of_products_handles_large_counts_in_blocks():
     logit, _, _ = random_case(2, 400, spread=1.0)
     count, lengths = torch.tensor([150, 270]), torch.tensor([400, 390])
     value, gradient = log_prob_and_gradient(logit, count, lengths, near_one=0.05)
@@ -77,7 +77,7 @@ def test_loss_on_the_device_matches_the_cpu(dtype):
     torch.testing.assert_close(results[1], results[0], rtol=tolerance, atol=tolerance)
 
 
-def test_autocast_changes_nothing_but_the_network():
+def test_autocast_affects_only_the_network():
     generator = torch.Generator().manual_seed(0)
     logit = torch.randn(4, 3, 80, generator=generator)
     label = (torch.rand(4, 3, 80, generator=generator) < 0.05).float()
@@ -92,7 +92,7 @@ def test_autocast_changes_nothing_but_the_network():
         assert torch.equal(inside, plain)
 
 
-def test_half_precision_logits_are_widened_once():
+def test_half_precision_logits_are_converted_once():
     logit = torch.randn(2, 3, 40, generator=torch.Generator().manual_seed(0)).bfloat16()
     label = torch.zeros(2, 3, 40)
     label[..., 7] = 1
@@ -133,7 +133,7 @@ def test_empty_batches_and_empty_sequences():
     assert leaf.grad.shape == (0, 3, 5)
 
 
-def test_frames_that_cannot_hold_an_event_are_as_if_they_were_not_there():
+def test_frames_without_a_possible_event_have_no_effect():
     logit = torch.randn(30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     closed = logit.clone()
     closed[::3] = -torch.inf
@@ -145,12 +145,12 @@ def test_frames_that_cannot_hold_an_event_are_as_if_they_were_not_there():
     assert leaf.grad[::3].abs().max() == 0
 
 
-def test_long_sequences_with_large_counts_stay_small_in_memory():
+def test_long_sequences_with_large_counts_need_little_memory():
     rng = np.random.default_rng(0)
     logit = torch.as_tensor(rng.normal(0, 1, (1, 4000)))
     leaf = logit.requires_grad_()
     value = poisson_binomial_log_prob(leaf, torch.tensor([1900]))
     value.backward()
-    # The posterior expects exactly the count.
+    # The expected count under the posterior is exactly the count.
     posterior = leaf.grad + torch.sigmoid(leaf.detach())
     assert float(posterior.sum()) == pytest.approx(1900, rel=1e-9)

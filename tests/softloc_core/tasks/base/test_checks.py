@@ -41,12 +41,12 @@ def test_all_problems_are_collected(write_mdb: Callable[..., Path]) -> None:
 
 def test_a_split_that_cannot_be_made_is_a_problem(write_mdb: Callable[..., Path]) -> None:
     (problem,) = check_source(DRUMS, "mdb", data_root=write_mdb("Rock")).problems
-    assert "must hold at least 1 test track" in problem
+    assert "must contain at least 1 test track" in problem
 
 
 def test_an_absent_folder_is_a_problem(tmp_path: Path) -> None:
     (problem,) = check_source(DRUMS, "idmt", data_root=tmp_path / "absent").problems
-    assert "`--data-root` must be a folder that holds audio/*#MIX.wav" in problem
+    assert "`--data-root` must be a folder that contains audio/*#MIX.wav" in problem
 
 
 def test_samples_are_read(write_idmt: Callable[..., Path]) -> None:
@@ -67,7 +67,9 @@ def test_what_cannot_be_checked_is_refused() -> None:
         check_source(DRUMS, "bells", data_root=None)
     with pytest.raises(ConfigError, match=r"`data` must be one of mdb, idmt, .*, but got bells"):
         DRUMS.check("bells", data_root=None)
-    with pytest.raises(ConfigError, match=r"`--data-root` must name the folder that holds .*, but got none"):
+    with pytest.raises(
+        ConfigError, match=r"`--data-root` must name the folder that contains .*, but got none"
+    ):
         check_source(DRUMS, "mdb", data_root=None)
 
     @dataclasses.dataclass
@@ -80,5 +82,7 @@ def test_what_cannot_be_checked_is_refused() -> None:
 
         defaults = load = score = Task.load
 
-    with pytest.raises(ConfigError, match="a task must be able to check its data, but silent is not"):
+    with pytest.raises(
+        ConfigError, match="to check its data, a task must implement `check`, but silent does not"
+    ):
         check_source(Silent(), "mdb", data_root=None)

@@ -8,6 +8,7 @@ from hypothesis import given, strategies as st
 
 from softloc_core.errors import DataError
 from softloc_core.tasks import TASKS, DataRequest
+from softloc_core.tasks.base import SourceTask
 from softloc_core.tasks.base.rendered import RenderedSource, generator_of, key_of, numbered_names
 from softloc_core.tasks.base.sources import collect, read_all, scan_of
 from softloc_core.tasks.drums.rendered import RenderedDrums
@@ -16,7 +17,8 @@ from softloc_core.tasks.piano.rendered import RenderedPiano
 RENDERED = [
     pytest.param(name, source, id=name)
     for name, task in TASKS.tasks.items()
-    for source in getattr(task, "_sources", {}).values()
+    if isinstance(task, SourceTask)
+    for source in map(task.source, task.sources)
     if isinstance(source, RenderedSource)
 ]
 

@@ -1,7 +1,6 @@
 """Digits in pictures: MNIST's files, canvases, windows along curves, scores by place."""
 
 import gzip
-import os
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from softloc_core.tasks.digits.canvases import CANVAS_PX, draw_canvas, windows
 from softloc_core.tasks.digits.curves import CURVES
 from softloc_core.tasks.digits.images import FIELD_PX, DigitImages, embedded_digits, mnist_digits
 from softloc_core.tasks.digits.task import FRONT_ENDS, DigitTask
+from tests.recorded_data import recorded
 
 TASK = DigitTask()
 
@@ -47,7 +47,7 @@ def _write_mnist(root: Path, **damage: bytes) -> Path:
 
 def _few(monkeypatch: pytest.MonkeyPatch, features: str, root: Path | None, *, source: str = "mnist"):
     """Three canvases to train on and four to score."""
-    own = TASK._sources[source]
+    own = TASK.source(source)
     names = SplitNames(
         ("train_0000", "train_0001", "train_0002"), (), tuple(f"test_000{k}" for k in range(4))
     )
@@ -68,15 +68,19 @@ def test_mnist_is_read_as_published(tmp_path: Path) -> None:
         (
             "train-images-idx3",
             struct.pack(">IIII", 2051, 20, 28, 28) + b"cut",
-            "20 x 28 x 28 bytes as it says",
+            "an IDX file must contain 20 x 28 x 28 bytes according to its header, but got",
         ),
         (
             "train-images-idx3",
             struct.pack(">II", 2049, 0),
-            "IDX file of images must begin with 2051, but got",
+            "IDX file of images must start with 2051, but got",
         ),
         ("train-images-idx3", struct.pack(">IIII", 2051, 20, 2, 2) + bytes(80), r"must be 28 x 28, but got"),
-        ("t10k-labels-idx1", struct.pack(">II", 2049, 3) + b"\1\2\3", "as many, but got 20 in .* and 3 in"),
+        (
+            "t10k-labels-idx1",
+            struct.pack(">II", 2049, 3) + b"\1\2\3",
+            "equal in number, but got 20 in .* and 3 in",
+        ),
         ("t10k-labels-idx1", struct.pack(">II", 2049, 20) + bytes([77] * 20), "0 to 9, but got 77 at 0 in"),
     ],
 )
@@ -90,7 +94,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes, mess
 
 def test_files_that_are_absent_cut_or_not_zipped_are_named(tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"`--data-root` must name the folder that holds train-images.*none"
+        ConfigError, match=r"`--data-root` must name the folder that contains train-images.*none"
     ):
         mnist_digits(None)
     with pytest.raises(DataError, match=r"a gzipped IDX file is needed, but got .*train-images-idx3"):
@@ -181,7 +185,7 @@ def test_a_pictures_counts_are_its_labels(monkeypatch, tmp_path: Path) -> None:
 
 def test_splits_hold_one_another_and_leave_the_test_digits_alone() -> None:
     def names(split: str, fold: int = 0) -> SplitNames:
-        return TASK._sources["embedded"].split(DataRequest("digits", "embedded", split, fold, "", 0), None)
+        return TASK.source("embedded").split(DataRequest("digits", "embedded", split, fold, "", 0), None)
 
     small, large = names("canvases_125"), names("canvases_500")
     assert small.train == large.train[:125] and small.test == large.test
@@ -217,16 +221,10 @@ def test_the_compact_network_takes_half_windows() -> None:
     assert network.representation(features).shape == (2, 5, 24 * 16)
 
 
-def _recorded_root() -> Path:
-    folder = os.environ.get("SOFTLOC_DATA", str(Path(__file__).parents[4] / ".." / "shared" / "data"))
-    return Path(folder) / "mnist"
-
-
 @pytest.mark.data
-@pytest.mark.skipif(not _recorded_root().is_dir(), reason="MNIST is not at SOFTLOC_DATA")
 def test_recorded_digits_look_like_their_class() -> None:
     """The nearest mean of a class recognises most test digits: images and labels belong together."""
-    train, test = mnist_digits(_recorded_root())
+    train, test = mnist_digits(recorded("mnist"))
     assert (len(train.digit), len(test.digit)) == (6995, 1500)
     means = np.stack([train.image[train.digit == digit].mean(axis=0).reshape(-1) for digit in range(10)])
     distance = ((test.image.reshape(len(test.image), 1, -1).astype(float) - means) ** 2).sum(axis=2)

@@ -57,7 +57,7 @@ def test_each_drummer_is_scored_once(tmp_path: Path) -> None:
 def test_the_random_split_follows_from_the_seed(tmp_path: Path) -> None:
     names = [f"drummer_{1 + k % 3}/{100 + k}_minus-one_rock_sticks" for k in range(10)]
     root = write_enst(tmp_path / "enst", *names)
-    source = TASKS.get("drums")._sources["enst"]
+    source = TASKS.get("drums").source("enst")
     splits = [source.split(DataRequest("drums", "enst", "random", 0, "", seed), root) for seed in (0, 0, 1)]
     assert splits[0] == splits[1] != splits[2]
     assert [len(part) for part in (splits[0].train, splits[0].validation, splits[0].test)] == [7, 1, 2]
@@ -91,7 +91,7 @@ def test_music_of_another_rate_is_resampled(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("0.5 bd loud", "a line must hold seconds and a label, but got '0.5 bd loud' in"),
+        ("0.5 bd loud", "a line must contain seconds and a label, but got '0.5 bd loud' in"),
         ("soon bd", "time must be a number of seconds, but got 'soon' in"),
         ("2.5 bd", "must lie within its recording, at most 2 s, but got 2.5 in"),
         ("0.5 gong", "class must be one of bd, sd, .*, but got gong in"),

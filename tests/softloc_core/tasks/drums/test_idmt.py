@@ -72,8 +72,8 @@ def test_each_collection_is_left_out_once(write_idmt: WriteIdmt, tmp_path: Path)
         (("2.1", "KD"), "must lie within its recording, at most 2 s, but got 2.1 in"),
         (("soon", "KD"), "time must be a number of seconds, but got 'soon' in"),
         (("1.0", "CY"), "class must be one of HH, KD, SD, but got CY in"),
-        (("", "KD"), "an event must hold onsetSec and instrument, but got no onsetSec in"),
-        (("1.0", " "), "an event must hold onsetSec and instrument, but got no instrument in"),
+        (("", "KD"), "an event must contain onsetSec and instrument, but got no onsetSec in"),
+        (("1.0", " "), "an event must contain onsetSec and instrument, but got no instrument in"),
     ],
 )
 def test_a_bad_event_is_named(
@@ -112,7 +112,7 @@ def test_half_a_pair_is_named(write_idmt: WriteIdmt, tmp_path: Path) -> None:
 
 
 def test_an_unknown_collection_is_named(write_idmt: WriteIdmt, tmp_path: Path) -> None:
-    message = r"must begin with RealDrum, TechnoDrum, WaveDrum, but got Bongo01_00 in .*Bongo01_00#MIX\.wav"
+    message = r"must start with RealDrum, TechnoDrum, WaveDrum, but got Bongo01_00 in .*Bongo01_00#MIX\.wav"
     with pytest.raises(DataError, match=message):
         _load(write_idmt(*THREE, "Bongo01_00"), tmp_path)
 

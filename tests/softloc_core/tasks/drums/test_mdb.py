@@ -12,6 +12,7 @@ import pytest
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.tasks.drums.mdb import TEST_TRACKS, TRAIN_TRACKS
+from tests.recorded_data import recorded
 
 WriteMdb = Callable[..., Path]
 
@@ -106,8 +107,8 @@ def test_the_fingerprint_is_of_the_content_not_the_place(write_mdb: WriteMdb, tm
         ("soon KD", "time must be a number of seconds, but got 'soon' in"),
         ("nan KD", "time must be finite, but got nan in"),
         ("1.0 BD", "class must be one of HH, KD, SD, CY, OT, TT, but got BD in"),
-        ("1.0", "a line must hold seconds and a class, but got '1.0' in"),
-        ("1.0 KD loud", "a line must hold seconds and a class, but got '1.0 KD loud' in"),
+        ("1.0", "a line must contain seconds and a class, but got '1.0' in"),
+        ("1.0 KD loud", "a line must contain seconds and a class, but got '1.0 KD loud' in"),
     ],
 )
 def test_a_bad_line_is_named(write_mdb: WriteMdb, tmp_path: Path, line: str, message: str) -> None:
@@ -142,7 +143,7 @@ def test_recording_and_annotation_need_each_other(
 
 def test_an_unknown_track_is_named(write_mdb: WriteMdb, tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"one of MDB Drums' 23, but got Polka in .*MusicDelta_Polka_Drum\.wav"
+        DataError, match=r"one of the 23 tracks of MDB Drums, but got Polka in .*MusicDelta_Polka_Drum\.wav"
     ):
         _load(write_mdb("Rock", "Punk", "Polka"), tmp_path)
 
@@ -159,22 +160,26 @@ def test_a_wav_cut_in_half_is_named_before_anything_is_computed(write_mdb: Write
 def test_missing_roots_and_parts_are_refused(write_mdb: WriteMdb, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(
-        ConfigError, match=r"`--data-root` must name the folder that holds audio/.*, but got none"
+        ConfigError, match=r"`--data-root` must name the folder that contains audio/.*, but got none"
     ):
         _load(None, tmp_path)
-    with pytest.raises(DataError, match=r"`--data-root` must be a folder that holds .*, but got .*absent"):
+    with pytest.raises(DataError, match=r"`--data-root` must be a folder that contains .*, but got .*absent"):
         _load(tmp_path / "absent", tmp_path)
-    with pytest.raises(DataError, match=r"`--data-root` must hold .*, but got neither in .*empty"):
+    with pytest.raises(DataError, match=r"`--data-root` must contain .*, but got neither in .*empty"):
         _load(tmp_path / "empty", tmp_path)
     root = write_mdb("Punk")
-    with pytest.raises(DataError, match=r"must hold at least 1 training track of 80sRock, .*, but got 0 in"):
+    with pytest.raises(
+        DataError, match=r"must contain at least 1 training track of 80sRock, .*, but got 0 in"
+    ):
         _load(root, tmp_path)
     write_mdb("Rock")
-    with pytest.raises(DataError, match=r"must hold at least 3 training tracks of 80sRock, .*, but got 1 in"):
+    with pytest.raises(
+        DataError, match=r"must contain at least 3 training tracks of 80sRock, .*, but got 1 in"
+    ):
         _load(root, tmp_path, split="train_cv")
     _audio(root, "Punk").unlink()
     _annotation(root, "Punk").unlink()
-    with pytest.raises(DataError, match=r"must hold at least 1 test track of Beatles, .*, but got 0 in"):
+    with pytest.raises(DataError, match=r"must contain at least 1 test track of Beatles, .*, but got 0 in"):
         _load(root, tmp_path)
 
 
@@ -189,17 +194,11 @@ def test_unknown_sources_splits_and_folds_are_refused(tmp_path: Path) -> None:
         _load(None, tmp_path, features="mfcc")
 
 
-def _recorded_root() -> Path:
-    folder = os.environ.get("SOFTLOC_DATA", str(Path(__file__).parents[4] / ".." / "shared" / "data"))
-    return Path(folder) / "mdb_drums" / "MDB Drums"
-
-
 @pytest.mark.data
-@pytest.mark.skipif(not _recorded_root().is_dir(), reason="MDB Drums is not at SOFTLOC_DATA")
 @pytest.mark.parametrize("features", ["log_mel_48", "paper"])
 def test_recorded_drums_are_read_and_their_hits_are_heard(tmp_path: Path, features: str) -> None:
     """Annotated hits are where the features rise: against times drawn at random, for every recording."""
-    data = _load(_recorded_root(), tmp_path, features=features)
+    data = _load(recorded("mdb_drums/MDB Drums"), tmp_path, features=features)
     assert data.train and data.test
     for recording in (*data.train, *data.test):
         assert len(recording.reference) > 50

@@ -14,7 +14,7 @@ from softloc_core.tasks.drums.rendered import (
     NAMES,
     RENDERING_VERSION,
     RenderedDrums,
-    SyntheticSource,
+    RenderedDrumsSource,
 )
 
 
@@ -43,7 +43,7 @@ def test_rendering_changes_with_its_version_alone() -> None:
     golden = json.loads((Path(__file__).parent / "golden_rendered_drums.json").read_text())
     assert golden["rendering_version"] == RENDERING_VERSION, "render the golden file anew"
     names = list(golden["recordings"])
-    for recording in SyntheticSource().scan(None, names=names, seed=golden["seed"]).recordings:
+    for recording in RenderedDrumsSource().scan(None, names=names, seed=golden["seed"]).recordings:
         expected = golden["recordings"][recording.name]
         bands_db = FRONT_ENDS["log_mel_48"](*recording.audio.load()).mean(axis=0)
         assert recording.group == expected["style"]
@@ -116,19 +116,21 @@ def test_a_harder_stroke_is_louder() -> None:
 @pytest.mark.parametrize("style", STYLES.values(), ids=STYLES)
 def test_parts_are_playable(style) -> None:
     part = draw_part(style, duration_s=20.0, rng=np.random.default_rng(3))
-    times = [hit.time_s for hit in part.hits]
+    times = [stroke.time_s for stroke in part.strokes]
     assert times == sorted(times) and times[0] >= 0 and times[-1] < 19.75
-    assert all(0 < hit.velocity <= 1 for hit in part.hits)
+    assert all(0 < stroke.velocity <= 1 for stroke in part.strokes)
     for channel in ("HH", "KD", "SD"):
-        mine = [hit.time_s for hit in part.hits if CHANNEL_OF_VOICE.get(hit.voice) == channel]
+        mine = [stroke.time_s for stroke in part.strokes if CHANNEL_OF_VOICE.get(stroke.voice) == channel]
         assert len(mine) >= 5 and np.diff(mine).min() >= 0.045
 
 
 def test_onsets_stand_on_the_samples_where_strokes_start() -> None:
-    (recording,) = SyntheticSource().scan(None, names=["train_00"], seed=0).recordings
+    (recording,) = RenderedDrumsSource().scan(None, names=["train_00"], seed=0).recordings
     audio = recording.audio
     assert isinstance(audio, RenderedDrums)
-    expected = [round(hit.time_s * RATE_HZ) for hit in audio.part().hits if hit.voice in CHANNEL_OF_VOICE]
+    expected = [
+        round(stroke.time_s * RATE_HZ) for stroke in audio.part().strokes if stroke.voice in CHANNEL_OF_VOICE
+    ]
     found = recording.reference.time_s * RATE_HZ
     np.testing.assert_allclose(found, np.round(found), atol=1e-6)
     assert sorted(np.round(found).astype(int)) == sorted(expected)
@@ -141,5 +143,5 @@ def test_both_parts_go_through_many_styles() -> None:
 
 def test_folds_leave_the_test_recordings_alone() -> None:
     request = DataRequest("drums", "synthetic", "train_cv", fold=1, features="log_mel_48", seed=0)
-    split = SyntheticSource().split(request, None)
+    split = RenderedDrumsSource().split(request, None)
     assert set(split.all) == set(NAMES.train) and len(split.test) == 4

@@ -104,7 +104,10 @@ def test_too_few_persons(tmp_path):
             "Acc must be sampled at 100 Hz, but got 50 Hz in data.TimeMeasure1",
         ),
         (trial(Gyr=np.zeros((1500, 2))), r"Gyr must be \[sample, 3\], but got the shape \(1500, 2\) in data"),
-        (trial(Gyr=np.zeros((1400, 3))), "Acc and Gyr must be of one length, but got 1500 and 1400 in data"),
+        (
+            trial(Gyr=np.zeros((1400, 3))),
+            "must have the same length, but got 1500 and 1400 in data",
+        ),
         (
             trial(Acc=np.full((1500, 3), np.inf)),
             r"Acc must be finite, but got \[inf, inf, inf\] in row 0 in data",
@@ -114,8 +117,8 @@ def test_too_few_persons(tmp_path):
             "contacts of INDIP must lie within 0 to 15 s, but got 16 s in bout 0",
         ),
         (trial({"INDIP": [[2.6, 2.0]]}), "contacts of INDIP must ascend, but got 2 s in bout 0 in data"),
-        ({"SU": {"LowerBack": {"Fs": {"Acc": 100}}}}, "a trial must hold Acc, but got no Acc in data"),
-        ({"SU": {"Head": {"Fs": 100}}}, "a trial must hold SU.LowerBack, but got no LowerBack in data"),
+        ({"SU": {"LowerBack": {"Fs": {"Acc": 100}}}}, "a trial must contain Acc, but got no Acc in data"),
+        ({"SU": {"Head": {"Fs": 100}}}, "a trial must contain SU.LowerBack, but got no LowerBack in data"),
     ],
 )
 def test_every_fault_names_file_and_trial(tmp_path, content, message):
@@ -131,7 +134,7 @@ def test_files_that_are_none(tmp_path):
     path = write_person(tmp_path, "001", trial())
     scipy.io.savemat(path, {"other": 1})
     with pytest.raises(
-        DataError, match=r"must hold the struct `data`, but got nothing of that name in .*data\.mat"
+        DataError, match=r"must contain the struct `data`, but got nothing of that name in .*data\.mat"
     ):
         MobgapSource().split(request("indip"), tmp_path)
     path.write_text("no MATLAB here, and long enough to be looked at as if it were" * 10)
@@ -143,10 +146,10 @@ def test_files_that_are_none(tmp_path):
 
 def test_the_root_must_hold_persons(tmp_path):
     with pytest.raises(
-        ConfigError, match=r"`--data-root` must name the folder that holds <cohort>/<person>/data"
+        ConfigError, match=r"`--data-root` must name the folder that contains <cohort>/<person>/data"
     ):
         read_stretches(None)
     with pytest.raises(
-        DataError, match=r"`--data-root` must hold <cohort>/<person>/data.mat, but got none in"
+        DataError, match=r"`--data-root` must contain <cohort>/<person>/data.mat, but got none in"
     ):
         read_stretches(tmp_path)

@@ -8,7 +8,7 @@ from softloc_core.tasks.gait.rendered import (
     SENSORS_LATE_S,
     SENSORS_SCATTER_S,
     SPLITS,
-    SyntheticGait,
+    RenderedGaitSource,
     rendered_stretch,
 )
 from softloc_core.tasks.gait.stretches import contact_runs
@@ -45,7 +45,7 @@ def test_follows_from_name_and_seed():
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_splits_say_whose_contacts_are_trained_on_and_scored(split):
-    parts = SyntheticGait().split(request(split), None)
+    parts = RenderedGaitSource().split(request(split), None)
     train, test = SPLITS[split]
     assert all(name.endswith(train) for name in parts.train)
     assert all(name.endswith(test) for name in (*parts.validation, *parts.test))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from softloc_core.tasks import TASKS, DataRequest
-from softloc_core.tasks.golf.swing import BAND_NAMES, draw_swing
+from softloc_core.tasks.golf.rendered import BAND_NAMES, draw_swing
 from softloc_core.trial.run import TrialConfig, run_trial
 
 GOLF = TASKS.get("golf")

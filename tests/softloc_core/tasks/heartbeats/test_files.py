@@ -76,9 +76,7 @@ def test_wfdb_and_npz_give_the_same(tmp_path):
 def test_wfdb_without_its_package_is_one_clear_line(tmp_path, monkeypatch):
     (tmp_path / "100.hea").write_text("100 2 360 650000\n")
     monkeypatch.setitem(sys.modules, "wfdb", None)
-    message = (
-        r"WFDB records need the package wfdb \(pip install wfdb\), but it is not installed; asked by .*100"
-    )
+    message = r"reading .*100.* needs the package wfdb, but it is not installed: pip install wfdb"
     with pytest.raises(DataError, match=message):
         read_record(tmp_path / "100.hea")
 
@@ -107,10 +105,10 @@ def test_wfdb_at_another_rate(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"pvc_sample": None}, "a record must hold signal_mv, rate_hz, .*, but got no pvc_sample in"),
+        ({"pvc_sample": None}, "a record must contain signal_mv, rate_hz, .*, but got no pvc_sample in"),
         ({"rate_hz": 128}, "a record must be sampled at 360 Hz, but got 128 Hz in"),
         ({"signal_mv": np.full(720, np.nan)}, "a signal must be finite, but got nan at sample 0 in"),
-        ({"signal_mv": np.zeros((2, 720))}, r"`signal_mv` must be one row .*, but got the shape \(2, 720\)"),
+        ({"signal_mv": np.zeros((2, 720))}, r"must be one-dimensional, but got the shape \(2, 720\)"),
         ({"beat_sample": np.array([100, 720])}, "a beat must lie within samples 0 to 719, but got 720"),
         ({"beat_sample": np.array([350, 100])}, "samples of a beat must ascend, but got 100 after 350"),
         ({"pvc_sample": np.array([351])}, "a pvc must be one of the beats, but got sample 351 in row 0 in"),
@@ -130,13 +128,15 @@ def test_a_file_that_is_no_npz(tmp_path):
 
 
 def test_the_folder_holds_records_each_once(tmp_path):
-    with pytest.raises(ConfigError, match=r"`--data-root` must name the folder that holds <record>\.hea"):
+    with pytest.raises(ConfigError, match=r"`--data-root` must name the folder that contains <record>\.hea"):
         record_files(None)
-    with pytest.raises(DataError, match=r"`--data-root` must hold <record>\.hea, .* but got none of them in"):
+    with pytest.raises(
+        DataError, match=r"`--data-root` must contain <record>\.hea, .* but got none of them in"
+    ):
         record_files(tmp_path)
     (tmp_path / "100.hea").touch()
     write_npz(tmp_path, "100")
-    with pytest.raises(DataError, match=r"every record must be there once, but got 100\.hea and 100\.npz in"):
+    with pytest.raises(DataError, match=r"every record must exist once, but got 100\.hea and 100\.npz in"):
         record_files(tmp_path)
 
 
@@ -162,7 +162,7 @@ def test_splits_keep_persons_whole_and_leave_the_test_alone(tmp_path):
 def test_too_few_records_for_a_split(tmp_path):
     for name in ("101", "108"):
         write_npz(tmp_path, name)
-    with pytest.raises(DataError, match="needs 8 records for one to validate, but got 2 in"):
+    with pytest.raises(DataError, match="needs 8 records to validate on one, but got 2 in"):
         MitBihSource().split(request("by_record_validated"), tmp_path)
     with pytest.raises(DataError, match="fold 0 of the split inter_patient needs a recording to test"):
         MitBihSource().split(request("inter_patient"), tmp_path)

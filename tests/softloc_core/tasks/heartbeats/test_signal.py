@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from softloc_core.tasks import TASKS, DataRequest
-from softloc_core.tasks.heartbeats.rendered import SyntheticHeartbeats, rendered_ecg
+from softloc_core.tasks.heartbeats.rendered import RenderedHeartbeatsSource, rendered_ecg
 from softloc_core.tasks.heartbeats.signal import RATE_HZ, ecg_features, ecg_recording
 
 
@@ -59,7 +59,7 @@ def test_the_content_decides_the_key(record):
 
 
 def test_rendered_splits():
-    source = SyntheticHeartbeats()
+    source = RenderedHeartbeatsSource()
     request = DataRequest("heartbeats", "synthetic", "new_persons", fold=0, features="ecg_60", seed=0)
     split = source.split(request, None)
     assert split.train and split.validation and split.test and len(set(split.all)) == 12

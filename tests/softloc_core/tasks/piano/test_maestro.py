@@ -10,7 +10,7 @@ import pytest
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks import TASKS, DataRequest, TaskData, check_source
-from softloc_core.tasks.piano.midi import read_midi_onsets
+from softloc_core.tasks.piano.maestro import read_midi_onsets
 from tests.softloc_core.tasks.conftest import write_clicks
 
 mido = pytest.importorskip("mido", reason="reading MAESTRO needs mido")
@@ -80,7 +80,7 @@ def test_performances_that_are_not_there_are_left_alone(tmp_path: Path) -> None:
     assert [r.name for r in _load(root, tmp_path).train] == ["2018/p0", "2018/p2", "2018/p3"]
     for path in root.glob("2018/*"):
         path.unlink()
-    with pytest.raises(DataError, match=r"must hold recordings of maestro-v3\.0\.0\.csv, but got none in"):
+    with pytest.raises(DataError, match=r"must contain recordings of maestro-v3\.0\.0\.csv, but got none in"):
         _load(root, tmp_path)
 
 
@@ -106,17 +106,19 @@ def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
 
 
 def test_tables_that_cannot_be_read_are_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"must name the folder that holds maestro-v\*\.csv, but got none"):
+    with pytest.raises(
+        ConfigError, match=r"must name the folder that contains maestro-v\*\.csv, but got none"
+    ):
         _load(None, tmp_path)
-    with pytest.raises(DataError, match=r"must be a folder that holds maestro-v\*\.csv, but got none in"):
+    with pytest.raises(DataError, match=r"must be a folder that contains maestro-v\*\.csv, but got none in"):
         _load(tmp_path, tmp_path)
     table = tmp_path / "maestro-v3.0.0.csv"
     for content, message in (
         (b"\xff\xfe\x00", "a table must be a CSV file, but got"),
-        (b"", r"must hold rows of canonical_composer, .*, but got none in"),
+        (b"", r"must contain rows of canonical_composer, .*, but got none in"),
         (
             b"canonical_composer,split\na,train\n",
-            r"must hold rows of .*, but got \['canonical_title', .*\] in",
+            r"must contain rows of .*, but got \['canonical_title', .*\] in",
         ),
     ):
         table.write_bytes(content)

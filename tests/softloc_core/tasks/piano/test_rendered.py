@@ -83,7 +83,7 @@ def test_onsets_are_where_the_sound_starts() -> None:
 
 
 def test_the_source_gives_its_recordings_with_their_notes() -> None:
-    source = TASKS.get("piano")._sources["synthetic"]
+    source = TASKS.get("piano").source("synthetic")
     request = DataRequest("piano", "synthetic", "new_pianos", 0, "semitones_196", 5)
     assert source.split(request, None).all == (*NAMES.train, *NAMES.validation, *NAMES.test)
     (found,) = source.scan(None, names=["test_01"], seed=5).recordings

@@ -88,7 +88,7 @@ def test_absent_files_are_named(root):
     assert "each features file needs its labels, but got none at" in found and "features_12.csv" in found
     for path in root.glob("*.csv"):
         path.unlink()
-    with pytest.raises(DataError, match=r"must hold features_<user>.csv, but got none in"):
+    with pytest.raises(DataError, match=r"must contain features_<user>.csv, but got none in"):
         load(root)
 
 
@@ -130,13 +130,13 @@ def broken(root, name, change):
         (
             "predictions_11.csv",
             lambda lines: lines[:-2],
-            "features and labels must have as many rows, but got 15 in",
+            "features and labels must have the same number of rows, but got 15 in",
         ),
         ("features_11.csv", lambda lines: [], "a table must have at least one row, but got none in {path}"),
         (
             "predictions_11.csv",
             lambda lines: [lines[0] + ",7", *lines[1:]],
-            "all rows must have as many columns, but got several numbers of them in {path}",
+            "all rows must have the same number of columns, but got different numbers in {path}",
         ),
     ],
 )

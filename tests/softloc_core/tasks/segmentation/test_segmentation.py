@@ -1,6 +1,5 @@
 """Action segmentation: its layouts, its splits, its labels, and every way in which data can be wrong."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from softloc_core.tasks import DataRequest
 from softloc_core.tasks.segmentation.folders import GTEA_NAMES
 from softloc_core.tasks.segmentation.svm_scores import EVAL_NAMES, MID_NAMES
 from softloc_core.tasks.segmentation.task import SegmentationTask
+from tests.recorded_data import recorded
 
 TASK = SegmentationTask()
 
@@ -100,8 +100,8 @@ def test_a_damaged_mat_file_is_named(tmp_path: Path) -> None:
         ({"S": good, "Y": _cells([np.zeros((1, 5))])}, r"S must be \[5 frames of Y, 18 classes\], but got"),
         ({"S": _cells([np.full((4, 18), np.nan)]), "Y": _cells([np.zeros((1, 4))])}, "scores must be finite"),
         ({"S": good, "Y": _cells([np.full((1, 4), 18)])}, "classes must be 0 to 17, but got 18 in frame 0"),
-        ({"S": good, "Y": _cells([])}, "S and Y must hold as many videos, but got 1 and 0"),
-        ({"S": np.zeros((4, 18)), "Y": np.zeros(4)}, "a file must hold the cells S and Y, but got"),
+        ({"S": good, "Y": _cells([])}, "S and Y must contain the same number of videos, but got 1 and 0"),
+        ({"S": np.zeros((4, 18)), "Y": np.zeros(4)}, "a file must contain the cells S and Y, but got"),
     ]
     for changes, message in cases:
         path = _write_svm(tmp_path, 1, **changes)
@@ -119,7 +119,7 @@ def test_missing_roots_are_refused(tmp_path: Path) -> None:
             ConfigError, match=rf"`--data-root` must name the folder .*{layout}.*but got none"
         ):
             _load(source, None)
-        with pytest.raises(DataError, match=rf"`--data-root` must hold .*{layout}"):
+        with pytest.raises(DataError, match=rf"`--data-root` must contain .*{layout}"):
             _load(source, tmp_path)
     _write_svm(tmp_path, 1)
     with pytest.raises(DataError, match=r"needs a recording to train, but got none of 2"):
@@ -156,10 +156,10 @@ def test_bad_folders_are_named_by_file_and_line(tmp_path: Path) -> None:
     ):
         _load("gtea", root)
     truth.write_text("")
-    with pytest.raises(DataError, match=r"must hold a class for each frame, but got none in .*v0\.txt"):
+    with pytest.raises(DataError, match=r"must contain a class for each frame, but got none in .*v0\.txt"):
         _load("gtea", root)
     truth.write_text("take\n" * 60)
-    with pytest.raises(DataError, match=r"must have as many frames, but got 120 in .* and 60 in"):
+    with pytest.raises(DataError, match=r"must have the same number of frames, but got 120 in .* and 60 in"):
         _load("gtea", root)
     truth.write_text(good_truth)
     features.write_bytes(good_features[:60])
@@ -173,10 +173,10 @@ def test_bad_folders_are_named_by_file_and_line(tmp_path: Path) -> None:
         _load("gtea", root)
     features.write_bytes(good_features)
     (root / "mapping.txt").write_text("0 take\n1 juggle\n")
-    with pytest.raises(DataError, match=r"a line must hold a number and one of .*mapping\.txt, line 2"):
+    with pytest.raises(DataError, match=r"a line must contain a number and one of .*mapping\.txt, line 2"):
         _load("gtea", root)
     (root / "splits" / "test.split1.bundle").write_text("v0.txt\n")
-    with pytest.raises(DataError, match="a video must be for training or test, but got v0 in both"):
+    with pytest.raises(DataError, match="a video must not be used for both training and test, but got v0 in"):
         _load("gtea", root)
     (root / "splits" / "train.split1.bundle").unlink()
     with pytest.raises(DataError, match=r"a text file is needed, but got .*train\.split1\.bundle"):
@@ -211,19 +211,13 @@ def test_made_up_videos_follow_from_their_seed() -> None:
     assert all(len(one.reference) >= 5 for one in first.train)
 
 
-def _recorded_root() -> Path:
-    folder = os.environ.get("SOFTLOC_DATA", str(Path(__file__).parents[4] / ".." / "shared" / "data"))
-    return Path(folder) / "salads50"
-
-
 @pytest.mark.data
-@pytest.mark.skipif(not _recorded_root().is_dir(), reason="50 Salads' scores are not at SOFTLOC_DATA")
 @pytest.mark.parametrize(("source", "accuracy"), [("salads50_svm", 0.541), ("salads50_svm_eval", 0.689)])
 def test_recorded_scores_are_those_of_their_frames(source: str, accuracy: float) -> None:
     """The classifier's accuracy, counted beforehand from the files: classes and scores belong together."""
     right = []
     for fold in range(4):
-        data = _load(source, _recorded_root(), fold=fold)
+        data = _load(source, recorded("salads50"), fold=fold)
         assert len(data.test) == 10 and len(data.train) == 30
         for recording in data.test:
             true = recording.grid.label(recording.reference, n_channels=len(data.channel_names)).argmax(

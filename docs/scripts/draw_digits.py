@@ -15,15 +15,8 @@ from sklearn.manifold import TSNE
 
 from softloc_core.losses import Constant, initial_bias, make_loss
 from softloc_core.networks import CompactWindows
-from softloc_core.tasks import (
-    FIELD_PX,
-    TASKS,
-    WINDOW_PX,
-    DataRequest,
-    TaskData,
-    embedded_digits,
-    mnist_digits,
-)
+from softloc_core.tasks import TASKS, DataRequest, TaskData
+from softloc_core.tasks.digits import FIELD_PX, WINDOW_PX, embedded_digits, mnist_digits
 from softloc_core.training import Optimisation, TrainingSet, fit
 
 N_DIGITS = 600
@@ -72,7 +65,7 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, help="folder of MNIST's files; embedded digits without it")
     parser.add_argument("--canvases", type=int, default=1000, choices=(125, 250, 500, 1000))
     parser.add_argument("--iterations", type=int, default=900)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "figures" / "digits_tsne.png")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "figures" / "digits_tsne.png")
     chosen = parser.parse_args()
     source = "mnist" if chosen.data_root else "embedded"
     request = DataRequest("digits", source, f"canvases_{chosen.canvases}", 0, "hilbert_half", 0)

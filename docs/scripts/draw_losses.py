@@ -66,7 +66,7 @@ def main() -> None:
         axis.set(title=f"{title}: largest p {prob.max():.2f}", xlabel="frame", ylim=(0, 1))
     axes[0].set_ylabel("p(t)")
     axes[0].legend(frameon=False)
-    target = Path(__file__).parent / "figures" / "losses_predictions.png"
+    target = Path(__file__).parents[1] / "figures" / "losses_predictions.png"
     target.parent.mkdir(exist_ok=True)
     figure.savefig(target, dpi=110)
 

@@ -1,4 +1,7 @@
-"""How far two reference systems of one walk disagree: `python docs/gait_references.py path/to/mobgap`."""
+"""Log how far two reference systems of the same walk disagree.
+
+python docs/scripts/gait_references.py path/to/mobgap
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from softloc_core.tasks import Trial, read_trials
+from softloc_core.tasks.gait import Trial, read_trials
 
 WINDOW_S = 0.3
 
