@@ -17,7 +17,7 @@ from sweeps.storage import Checkpoints, StoredTrial, StudyFolder, TrialStore, in
 from sweeps.study import Study
 
 if TYPE_CHECKING:
-    from sweeps.mlflow_view import TrackerThread
+    from sweeps.mlflow_view import MlflowThread
 
 __all__ = ["Outcome", "Run", "RunOptions", "end_text", "start_text", "study_folder"]
 
@@ -67,7 +67,7 @@ class Run:
         pause_plan: Why and when its trials pause, or None if each trial runs from start to end.
         checkpoints: Its checkpoints, or None if it saves none.
         progress: Shows the counts.
-        tracker: Writes to MLflow, or None.
+        mlflow: Writes to MLflow, or None.
         recorder: Stores finished trials.
         status: Keeps the status file up to date.
     """
@@ -81,7 +81,7 @@ class Run:
     pause_plan: PausePlan | None
     checkpoints: Checkpoints | None
     progress: ProgressLine
-    tracker: TrackerThread | None
+    mlflow: MlflowThread | None
     recorder: Recorder
     status: StatusFile
 

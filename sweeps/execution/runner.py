@@ -13,7 +13,7 @@ from sweeps.execution.ray.environment import available_cpus, available_gpus, set
 from sweeps.execution.recorder import Recorder
 from sweeps.execution.run import Outcome, Run, RunOptions, end_text, start_text, study_folder
 from sweeps.execution.status_file import StatusFile
-from sweeps.mlflow_view import open_tracker, validate_tracking_uri
+from sweeps.mlflow_view import open_mlflow_thread, validate_tracking_uri
 from sweeps.planning import (
     BudgetedSource,
     Planner,
@@ -83,11 +83,11 @@ def _start(planner: Planner, options: RunOptions, folder: StudyFolder, progress:
     remember_environment(folder)
     for loaded in planner.data.values():
         store.write_references(loaded)
-    tracker = None
+    mlflow = None
     if options.mlflow:
-        uri, draws = options.tracking_uri, options.draw is not None
-        tracker = open_tracker(store, study=study.name, uri=uri, draws=draws, say=progress.say)
-    recorder = Recorder(store, tracker, progress.counts, say=progress.say, checkpoints=saved)
+        uri, plot = options.tracking_uri, options.draw is not None
+        mlflow = open_mlflow_thread(store, study=study.name, uri=uri, plot=plot, say=progress.say)
+    recorder = Recorder(store, mlflow, progress.counts, say=progress.say, checkpoints=saved)
     return Run(
         study=study,
         options=options,
@@ -98,7 +98,7 @@ def _start(planner: Planner, options: RunOptions, folder: StudyFolder, progress:
         pause_plan=plan_pauses(study, options.begin_trial),
         checkpoints=saved,
         progress=progress,
-        tracker=tracker,
+        mlflow=mlflow,
         recorder=recorder,
         status=StatusFile(folder, progress, recorder),
     )
@@ -151,13 +151,13 @@ def _figures(run: Run) -> tuple[list[Path], str]:
 
 def _finish_mlflow(run: Run, figures: list[Path], *, interrupted: bool) -> None:
     """Write what is still missing to MLflow, and end the study's run there."""
-    if run.tracker is None:
+    if run.mlflow is None:
         return
     if interrupted:
-        run.tracker.abandon()
+        run.mlflow.abandon()
         return
     status = "FAILED" if run.counts.failed else "SCHEDULED" if run.source.spent is not None else "FINISHED"
-    run.tracker.finish(files=figures, status=status)
+    run.mlflow.finish(files=figures, status=status)
 
 
 def _validate_resources(study: Study, options: RunOptions) -> None:
