@@ -56,8 +56,8 @@ class Decoder(Protocol):
 class LocalMass:
     """Decoder that finds an event wherever a short window holds enough mass; for point predictions.
 
-    Events are local maxima of the probability mass in a sliding window. The time of an event is the centre of mass of
-    its window, so that an event split over neighbouring frames is found once, between these frames.
+    Events are local maxima of the probability mass in a sliding window. The time of an event is the centre of
+    mass of its window, so that an event split over neighbouring frames is found once, between these frames.
 
     Source: the SoftLoc paper's released drum code, which clears windows of 9 frames (45 ms) that hold a mass
     of 0.5 from left to right. Deliberate difference: the search for maxima, and the centre of mass instead of
