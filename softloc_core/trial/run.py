@@ -59,7 +59,7 @@ class TrialResult:
 
 
 class TrialRun:
-    """A running trial, which can be trained in parts, and scored, saved and resumed between them.
+    """A trial in progress, which can be trained in parts, and scored, saved and resumed between them.
 
     The result does not depend on the parts. It is the result of `run_trial`, bit for bit.
     """

@@ -31,7 +31,7 @@ from softloc_core.trial.config import TrialConfig
 __all__ = ["SCORED_PARTS", "TrialTraining", "scored_part", "trial_augmentation"]
 
 SCORED_PARTS = ("validation", "training", "test")
-"""Sets of recordings on which a running trial can be scored."""
+"""Sets of recordings on which a trial in progress can be scored."""
 
 
 class TrialTraining:
