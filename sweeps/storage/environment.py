@@ -48,7 +48,7 @@ def remember_environment(folder: StudyFolder) -> None:
 
 
 def read_environments(folder: StudyFolder) -> list[Environment]:
-    """Return the environments of all drivers, oldest first; a line that a killed driver cut off is skipped."""
+    """Return the environments of all drivers, oldest first, without lines that a killed driver cut."""
     found = []
     for line in (folder.read(_NAME) or b"").decode(errors="replace").splitlines():
         try:

@@ -19,7 +19,7 @@ _PROBE = ".writable"
 
 
 def inside(location: str, name: str) -> str:
-    """Return the path of a name in a folder or address; an address's options (`?region=...`) stay at its end."""
+    """Return the path of a name in a folder or an address, whose options (`?region=...`) stay at its end."""
     head, mark, options = location.partition("?") if "://" in location else (location, "", "")
     return f"{head.rstrip('/')}/{name}{mark}{options}"
 
