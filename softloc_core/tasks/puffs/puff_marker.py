@@ -57,7 +57,7 @@ class PuffMarkerSource:
         description="puffMarker, features of the breaths of six smokers",
         splits={"leave_one_out": N_PEOPLE, "train_cv": N_PEOPLE},
         needs_data_root=True,
-        licence="not published: ask its owners",
+        licence="not published, ask its owners",
         homepage="https://pmc.ncbi.nlm.nih.gov/articles/PMC4631252",
     )
 

@@ -93,7 +93,7 @@ class FoldersSource:
             description=f"{title}, per-frame features and class names in folders",
             splits={"published": n_folds, "train_cv": N_TRAINING_FOLDS},
             needs_data_root=True,
-            licence="see its owner's page",
+            licence="see the homepage of its owner",
             homepage=homepage,
             channel_names=channel_names,
         )
