@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from softloc_core.tasks.base import (
     SignalRecording,
     SourceInfo,
     SplitNames,
+    array_key,
     checked_split,
     collect,
 )
@@ -124,7 +124,7 @@ def breath_recording(
         group=group,
         hop_s=STEP_S,
         features=lambda _: features,
-        content_key=hashlib.sha256(np.ascontiguousarray(features).tobytes()).hexdigest(),
+        content_key=array_key(features),
         reference=events,
     )
 
