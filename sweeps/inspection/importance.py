@@ -1,6 +1,6 @@
-"""How much of a metric's spread each swept parameter explains: Optuna's functional ANOVA.
+"""The share of a metric's variance that each varied parameter explains, by Optuna's functional ANOVA.
 
-It stands here, as `analysis` needs no Optuna; the report takes it as a function.
+This module is not part of `analysis`, which does not depend on Optuna. The report receives it as a function.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from analysis.reading import StoredStudy, varied_columns, with_option_columns
 
 __all__ = ["parameter_importance"]
 
-
 _LEAST_TRIALS = 10
 
 
 def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 0) -> Mapping[str, float]:
-    """Share of the metric's variance that each swept parameter explains, the largest first; the sum is 1.
+    """Return the share of a metric's variance that each varied parameter explains, largest first.
+
+    The shares sum to 1. Trials with an infinite softness are left out.
 
     Source: functional ANOVA over a forest of regression trees, Hutter, Hoos and Leyton-Brown (2014), as in
-    Optuna. Trials with an infinite softness are left out.
+    Optuna.
 
     Args:
-        study: The study.
+        study: The stored study.
         metric: Numeric column of the trials.
-        seed: Of the forest.
+        seed: Seed of the forest.
 
     Raises:
-        AnalysisError: Fewer than two parameters vary, or fewer than ten trials completed.
+        TooFewPointsError: Fewer than two parameters vary, or fewer than ten trials have completed.
     """
     import optuna
 
@@ -45,8 +46,8 @@ def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 
     )
     if len(columns) < 2 or finite.sum() < _LEAST_TRIALS:
         raise TooFewPointsError(
-            f"importance needs 2 parameters that vary and {_LEAST_TRIALS} trials, but {study.location} has "
-            f"{len(columns)} and {int(finite.sum())}"
+            f"importance needs at least 2 varied parameters and {_LEAST_TRIALS} trials, but {study.location} "
+            f"has {len(columns)} and {int(finite.sum())}"
         )
     kept = {name: values[finite].reset_index(drop=True) for name, values in columns.items()}
     with warnings.catch_warnings():
@@ -61,7 +62,7 @@ def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 
 def _optuna_study(
     columns: Mapping[str, pd.Series], values: np.ndarray[tuple[int], np.dtype[np.float64]]
 ) -> Any:
-    """The trials as a study of Optuna's."""
+    """Return the trials as an Optuna study."""
     import optuna
 
     distributions = {name: _distribution(column) for name, column in columns.items()}
@@ -80,7 +81,7 @@ def _optuna_study(
 
 
 def _distribution(column: pd.Series) -> Any:
-    """The range or the categories of a column."""
+    """Return the range or the categories of a column as a distribution."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     if pd.api.types.is_numeric_dtype(column):
