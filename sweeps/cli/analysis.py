@@ -17,59 +17,59 @@ from sweeps.cli.options import StudyDir, with_options
 from sweeps.study import parse_duration
 
 if TYPE_CHECKING:
-    from analysis.report import Output
+    from analysis.report import Output, ReportOptions
 
 __all__ = ["add_analysis_commands"]
 
 OutDir = Annotated[Path | None, typer.Option(help="Where to write; STUDY/figures by default.")]
 Metric = Annotated[str, typer.Option(help="A numeric column of the trials.")]
-By = Annotated[str, typer.Option(help="Column whose values are told apart.")]
-_NAMES = "nadaraya_watson, local_linear, gaussian_process or steered_process"
+By = Annotated[str, typer.Option(help="Column whose values are compared.")]
+_NAMES = "nadaraya_watson, local_linear, gaussian_process or contour_process"
 Estimator = Annotated[
     str,
-    typer.Option(help=f"auto (means of few levels with replicates joined, else gaussian_process), {_NAMES}."),
+    typer.Option(help=f"auto (level means for few levels with replicates, else gaussian_process), {_NAMES}."),
 ]
 SurfaceEstimator = Annotated[
     str,
     typer.Option(
-        help="auto (means of few levels with replicates joined, nadaraya_watson from 100 trials a loss on, "
-        f"else gaussian_process), {_NAMES}."
+        help="auto (level means for few levels with replicates, nadaraya_watson for 100 or more trials per "
+        f"loss, else gaussian_process), {_NAMES}."
     ),
 ]
 Bandwidth = Annotated[
-    float | None, typer.Option(help="Of the kernel, in ms; chosen from the data if left out.")
+    float | None, typer.Option(help="Bandwidth of the kernel in ms; chosen from the data by default.")
 ]
 Tolerance = Annotated[
-    str | None, typer.Option(help="Score again at this tolerance, as 20ms, from the stored events.")
+    str | None, typer.Option(help="Rescore from the stored events at this tolerance, such as 20ms.")
 ]
-Only = Annotated[list[str] | None, typer.Option("--loss", help="Keep this loss; may be given again.")]
+Only = Annotated[list[str] | None, typer.Option("--loss", help="Include only this loss; repeatable.")]
 At = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="Hold a parameter at a value, as alpha=0.5, task=golf or fold=2; may be given again.",
+        help="Hold a parameter at a value, such as alpha=0.5, task=golf or fold=2; repeatable.",
     ),
 ]
 StandardError = Annotated[
     str,
-    typer.Option(help="estimator (its own, with a kernel's bias) or bootstrap (over settings, recordings)."),
+    typer.Option(help="estimator (its own error, with a kernel's bias) or bootstrap (settings, recordings)."),
 ]
 WithStopped = Annotated[
     bool,
-    typer.Option("--with-stopped", help="Count trials that were stopped early, with what they reached."),
+    typer.Option("--with-stopped", help="Include trials that stopped early, with the scores they reached."),
 ]
 Level = Annotated[float, typer.Option(help="Probability of the intervals.")]
 
 
 def add_analysis_commands(app: typer.Typer) -> None:
-    """Give `app` the commands of this file."""
+    """Add the commands of this module to `app`."""
     for command, example in _EXAMPLES.items():
         app.command(epilog=f"Example: `{example}`")(command)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What every drawing and every table of a metric may be asked."""
+    """The options of all commands that show a metric."""
 
     out_dir: OutDir = None
     metric: Metric = "f1"
@@ -80,33 +80,34 @@ class Asked:
     standard_error: StandardError = "estimator"
     with_stopped: WithStopped = False
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """By the names of `analysis.report.commands`; the places go elsewhere in each."""
-        return {
-            "out_dir": self.out_dir,
-            "metric": self.metric,
-            "by": self.by,
-            "bandwidth": self.bandwidth,
-            "tolerance_s": _seconds("--tolerance", self.tolerance),
-            "standard_error": self.standard_error,
-            "with_stopped": self.with_stopped,
-        }
+    def options(self, **others: Any) -> ReportOptions:
+        """Return the options of the analysis, with those that only some commands have."""
+        from analysis.report import ReportOptions
+
+        return ReportOptions(
+            out_dir=self.out_dir,
+            metric=self.metric,
+            by=self.by,
+            bandwidth=self.bandwidth,
+            tolerance_s=_seconds("--tolerance", self.tolerance),
+            at=_places(self.at),
+            standard_error=self.standard_error,
+            with_stopped=self.with_stopped,
+            **others,
+        )
 
 
 @dataclass(frozen=True)
 class AskedOfLosses(Asked):
-    """The same, and what only losses that are weighed against each other have."""
+    """The options of the commands that compare losses."""
 
     only: Only = None
     estimator: Estimator = "auto"
     level: Level = 0.95
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """By the names of `analysis.report.commands`."""
-        own = {"only": self.only, "estimator": self.estimator, "level": self.level}
-        return {**super().arguments, **own, "at": _places(self.at)}
+    def options(self, **others: Any) -> ReportOptions:
+        """Return the options of the analysis, with those of a comparison."""
+        return super().options(only=self.only, estimator=self.estimator, level=self.level, **others)
 
 
 @with_options
@@ -114,52 +115,52 @@ def surface(
     study: StudyDir,
     asked: Asked,
     estimator: SurfaceEstimator = "auto",
-    x: Annotated[str | None, typer.Option(help="Parameter across; softness by default.")] = None,
-    y: Annotated[str | None, typer.Option(help="Parameter up; label_noise by default.")] = None,
+    x: Annotated[str | None, typer.Option(help="Horizontal parameter; softness by default.")] = None,
+    y: Annotated[str | None, typer.Option(help="Vertical parameter; label_noise by default.")] = None,
     marginal: Annotated[
         list[str] | None,
-        typer.Option(help="Average over this parameter, as is done with all that are not drawn or held."),
+        typer.Option(help="Average over this parameter, as over all that are neither plotted nor held."),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="authors: the map as the paper's authors drew it.")
+        str | None, typer.Option(help="authors: the map as the paper's authors published it.")
     ] = None,
 ) -> None:
-    """Draw the heat map of a study again from its Parquet, with its errors, slices and ridge."""
+    """Plot the heat map of a study from its Parquet, with its errors, slices and ridge."""
     from analysis.reading import View
     from analysis.report import write_surface
 
     view = View(x=x, y=y, at=_places(asked.at), marginal=marginal or ())
-    _show(write_surface(study, estimator=estimator, preset=preset, view=view, **asked.arguments))
+    _show(write_surface(study, asked.options(estimator=estimator), preset=preset, view=view))
 
 
 @with_options
 def compare(
     study: StudyDir,
     asked: AskedOfLosses,
-    reference: Annotated[str | None, typer.Option(help="What the others are compared with.")] = None,
+    reference: Annotated[str | None, typer.Option(help="Value to compare the others with.")] = None,
     softness: Annotated[
-        str | None, typer.Option(help="Softness to compare at, as 100ms; each its best by default.")
+        str | None, typer.Option(help="Softness to compare at, such as 100ms; the best of each by default.")
     ] = None,
 ) -> None:
-    """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
+    """Compare losses (or any column) on the same wrong labels: differences, radius and area."""
     from analysis.report import write_compare
 
     softness_s = _seconds("--softness", softness)
-    _show(write_compare(study, reference=reference, softness_s=softness_s, **asked.arguments))
+    _show(write_compare(study, asked.options(), reference=reference, softness_s=softness_s))
 
 
 @with_options
 def recommend(
     study: StudyDir,
-    label_noise: Annotated[str, typer.Option(help="How far labels are off (s.d.), as 60ms.")],
+    label_noise: Annotated[str, typer.Option(help="Scale of the label noise (s.d.), such as 60ms.")],
     asked: AskedOfLosses,
 ) -> None:
-    """Say which loss and softness suit labels that are off by so much, and how sure that is."""
+    """Recommend a loss and softness for labels with this noise, and say how certain that is."""
     from analysis.report import write_recommend
 
     noise_s = _seconds("--label-noise", label_noise)
     assert noise_s is not None, "the option is required"
-    _show(write_recommend(study, label_noise_s=noise_s, **asked.arguments))
+    _show(write_recommend(study, asked.options(), label_noise_s=noise_s))
 
 
 def report(
@@ -170,18 +171,16 @@ def report(
     with_stopped: WithStopped = False,
 ) -> None:
     """Write one HTML page with the answers, maps, tables and failures of a study."""
-    from analysis.report import write_report
+    from analysis.report import ReportOptions, write_report
     from sweeps.inspection import parameter_importance as importance
 
-    written = write_report(
-        study,
+    options = ReportOptions(
         out_dir=out_dir,
         estimator=estimator,
         tolerance_s=_seconds("--tolerance", tolerance),
         with_stopped=with_stopped,
-        importance=importance,
     )
-    _show(written)
+    _show(write_report(study, options, importance=importance))
 
 
 def importance(
@@ -191,19 +190,17 @@ def importance(
     tolerance: Tolerance = None,
     with_stopped: WithStopped = False,
 ) -> None:
-    """Say how much of a metric's spread each varied parameter explains (functional ANOVA)."""
-    from analysis.report import write_importance
+    """Show how much of a metric's variance each varied parameter explains (functional ANOVA)."""
+    from analysis.report import ReportOptions, write_importance
     from sweeps.inspection import parameter_importance as shares
 
-    written = write_importance(
-        study,
-        partial(shares, metric=metric),
+    options = ReportOptions(
         out_dir=out_dir,
         metric=metric,
         tolerance_s=_seconds("--tolerance", tolerance),
         with_stopped=with_stopped,
     )
-    _show(written)
+    _show(write_importance(study, partial(shares, metric=metric), options))
 
 
 def _seconds(option: str, text: str | None) -> float | None:
@@ -241,7 +238,7 @@ def _places(given: list[str] | None) -> dict[str, str]:
 
 
 def _show(output: Output) -> None:
-    """The text, and a path a line."""
+    """Print the text, and one path per line."""
     print_line(output.text)
     for path in output.paths:
         print_line(str(path))

@@ -7,6 +7,7 @@ from analysis.answers.comparisons import Estimate, compare_losses, crossing, rob
 from analysis.errors import AnalysisError
 from analysis.reading.results import load_results
 from analysis.report.commands import write_compare
+from analysis.report.outputs import ReportOptions
 from analysis.tables import latex_table, text_table
 
 
@@ -66,14 +67,14 @@ def test_writes_text_figure_and_tables(both):
     output = write_compare(both)
     assert {path.suffix for path in output.paths} == {".png", ".svg", ".csv", ".tex"}
     assert max(map(len, output.text.splitlines())) <= 80
-    assert "robustness radius" in output.text and "no events stored" in output.text
+    assert "robustness radius" in output.text and "no stored events" in output.text
     table = pd.read_csv(both / "figures" / "compare.csv")
     assert list(table["loss"]) == ["cross_entropy", "softloc"]
     assert r"cross\_entropy" in (both / "figures" / "compare.tex").read_text()
 
 
 def test_the_same_study_gives_the_same_bytes(both, tmp_path):
-    first, second = (write_compare(both, out_dir=tmp_path / name).paths for name in "ab")
+    first, second = (write_compare(both, ReportOptions(out_dir=tmp_path / name)).paths for name in "ab")
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
@@ -88,7 +89,7 @@ def test_any_column_can_be_compared(write_study, rows):
 def test_one_loss_alone_has_no_differences(write_study, rows):
     output = write_compare(write_study(rows("softloc", 40)))
     assert "P(better)" not in output.text
-    assert "Nothing to compare: the study holds softloc alone." in output.text
+    assert "There is nothing to compare: the study has only softloc." in output.text
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.figures.design import plot_design, text_design
-from analysis.figures.maps import save_figure
+from analysis.figures.style import save_figure
 
 
 def points(n: int = 30) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from analysis.figures.details import plot_slices, plot_uncertainty
 from analysis.reading.rescoring import recording_counts
 from analysis.reading.results import load_results
 from analysis.report.commands import write_surface
+from analysis.report.outputs import ReportOptions
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_details_need_a_surface(write_study, rows):
 
 
 def test_surface_writes_its_details(study, tmp_path):
-    names = [path.name for path in write_surface(study.location, out_dir=tmp_path).paths]
+    names = [path.name for path in write_surface(study.location, ReportOptions(out_dir=tmp_path)).paths]
     assert names[3:] == [
         "surface_uncertainty.png",
         "surface_uncertainty.svg",
@@ -72,7 +73,7 @@ def test_authors_measures_are_means_over_classes(write_study, rows, add_events):
     add_events(folder, trials)
     study = load_results(folder)
     figure, _ = plot_authors_map(study)
-    assert "each the mean over classes" in figure.axes[0].get_title(loc="left")
+    assert "each averaged over classes" in figure.axes[0].get_title(loc="left")
     means = class_means(study)
     counts = recording_counts(study).groupby(["trial_id", "channel"]).sum(numeric_only=True)
     first = counts.loc[means.index[0]]
@@ -89,7 +90,7 @@ def test_authors_map_stands_beside_f1(study, tmp_path):
     assert figure.axes[0].images[0].get_clim() == (0.85, 0.963)
     assert honest.metric == "f1"
     np.testing.assert_array_equal(honest.panels[0].regression.bandwidth, [10.0, 10.0])
-    output = write_surface(study.location, preset="authors", out_dir=tmp_path)
+    output = write_surface(study.location, ReportOptions(out_dir=tmp_path), preset="authors")
     assert [path.name for path in output.paths] == ["surface_authors.png", "surface_authors.svg"]
 
 

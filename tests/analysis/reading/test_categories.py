@@ -17,6 +17,7 @@ from analysis.reading.categories import hold_categories, tasks_of
 from analysis.reading.results import load_results
 from analysis.reading.views import View
 from analysis.report.commands import write_compare, write_surface
+from analysis.report.outputs import ReportOptions
 
 WriteStudy = Callable[..., Path]
 LEVELS_S = np.array([0.0, 0.05, 0.1])
@@ -43,11 +44,11 @@ def two_tasks(write_study: WriteStudy, rows: Callable[..., pd.DataFrame]) -> Pat
 
 def test_every_task_is_drawn_in_a_folder_of_its_own(two_tasks: Path, tmp_path: Path) -> None:
     for write in (write_surface, write_compare):
-        output = write(two_tasks, out_dir=tmp_path / "out")
+        output = write(two_tasks, ReportOptions(out_dir=tmp_path / "out"))
         assert {path.parent.name for path in output.paths} == {"golf", "gait"}
         assert [line for line in output.text.splitlines() if line in ("golf", "gait")] == ["gait", "golf"]
-    alone = write_compare(two_tasks, out_dir=tmp_path / "alone", at={"task": "golf"})
-    both = write_compare(two_tasks, out_dir=tmp_path / "both")
+    alone = write_compare(two_tasks, ReportOptions(out_dir=tmp_path / "alone", at={"task": "golf"}))
+    both = write_compare(two_tasks, ReportOptions(out_dir=tmp_path / "both"))
     assert alone.text in both.text
     assert {path.parent.name for path in alone.paths} == {"alone"}
 
@@ -55,7 +56,7 @@ def test_every_task_is_drawn_in_a_folder_of_its_own(two_tasks: Path, tmp_path: P
 def test_tasks_are_not_mixed(two_tasks: Path) -> None:
     study = load_results(two_tasks)
     assert tasks_of(study) == ["gait", "golf"]
-    message = re.escape("has gait, golf: hold one, as --at task=gait")
+    message = re.escape("has gait, golf: choose one with --at task=gait")
     with pytest.raises(AnalysisError, match=message):
         map_study(study)
     assert len(map_study(study, view=View(at={"task": "gait"})).panels) == 2
@@ -67,8 +68,8 @@ def test_a_task_that_cannot_be_drawn_says_so(
     write_study: WriteStudy, rows: Callable[..., pd.DataFrame], tmp_path: Path
 ) -> None:
     study = write_study(grid_rows(rows, "golf", drop=0.2), rows("softloc", 1).assign(task="gait"))
-    output = write_surface(study, out_dir=tmp_path / "out")
-    assert "gait: not drawn, for " in output.text
+    output = write_surface(study, ReportOptions(out_dir=tmp_path / "out"))
+    assert "gait: not shown, because " in output.text
     assert {path.parent.name for path in output.paths} == {"golf"}
 
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from analysis.errors import AnalysisError
+from analysis.reading.parts import load_table
 from analysis.reading.rescoring import match_counts, recording_counts, rescored, score_counts, tolerance_curve
-from analysis.reading.results import load_results, load_table
+from analysis.reading.results import load_results
 from analysis.report.commands import write_surface
+from analysis.report.outputs import ReportOptions
 
 TIMES = st.lists(st.integers(0, 400).map(lambda centiseconds: centiseconds / 100), max_size=25)
 
@@ -84,7 +86,7 @@ def test_rescored_study_and_its_surface(study, tmp_path):
     again = rescored(study, tolerance_s=0.01)
     assert (again.trials["tolerance_s"] == 0.01).all()
     assert again.completed["f1"].mean() < rescored(study, tolerance_s=0.05).completed["f1"].mean() - 0.2
-    output = write_surface(study.location, tolerance_s=0.01, out_dir=tmp_path / "out")
+    output = write_surface(study.location, ReportOptions(tolerance_s=0.01, out_dir=tmp_path / "out"))
     assert output.paths[0].name == "surface_10ms.png"
 
 

@@ -8,8 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.reading import results
-from analysis.reading.results import SCHEMA_VERSION, load_results, load_table, require_columns
+from analysis.reading import parts
+from analysis.reading.columns import SCHEMA_VERSION
+from analysis.reading.parts import load_table
+from analysis.reading.results import load_results, require_columns
 
 
 def test_loads_all_parts_once(write_study, rows):
@@ -87,7 +89,9 @@ def test_refused_when_scored(write_study, rows, spoil, message):
 
 
 def test_folders_that_are_no_study(tmp_path, write_study, rows):
-    with pytest.raises(AnalysisError, match=r"a folder with trials/\*.parquet, but .*nowhere is no folder"):
+    with pytest.raises(
+        AnalysisError, match=r"a folder with trials/\*.parquet, but .*nowhere is not a folder"
+    ):
         load_results(tmp_path / "nowhere")
     with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but .* has none"):
         load_results(tmp_path)
@@ -105,7 +109,7 @@ def test_folders_that_are_no_study(tmp_path, write_study, rows):
 @pytest.mark.parametrize("taken", [1, 3])
 def test_parts_taken_away_while_they_are_listed_are_left_out(write_study, rows, monkeypatch, taken):
     folder = write_study(rows("softloc", 6), parts=3)
-    is_part, seen = results._is_part, []
+    is_part, seen = parts._is_part, []
 
     def take(info):
         seen.append(info.path)
@@ -113,9 +117,9 @@ def test_parts_taken_away_while_they_are_listed_are_left_out(write_study, rows, 
             Path(info.path).unlink()
         return is_part(info)
 
-    monkeypatch.setattr(results, "_is_part", take)
+    monkeypatch.setattr(parts, "_is_part", take)
     if taken == 3:
-        with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but those of .* were taken"):
+        with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but those of .* were removed"):
             load_results(folder)
     else:
         assert len(load_results(folder).trials) == 4

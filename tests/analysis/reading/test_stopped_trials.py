@@ -8,10 +8,11 @@ from analysis.errors import AnalysisError
 from analysis.figures.authors import plot_authors_map
 from analysis.reading.results import load_results, stopped_note
 from analysis.report.commands import write_compare, write_importance, write_recommend, write_surface
-from analysis.report.page import html_report
+from analysis.report.outputs import ReportOptions
+from analysis.report.report_page import html_report
 
-LEFT_OUT = "5 trials stopped early: left out (--with-stopped counts them)"
-COUNTED = "5 trials stopped early: counted with what they reached"
+LEFT_OUT = "5 trials stopped early and are left out (--with-stopped includes them)"
+COUNTED = "5 trials stopped early and count with the scores they reached"
 
 
 @pytest.fixture
@@ -51,14 +52,14 @@ def test_a_study_of_stopped_trials_alone_says_so(write_study, rows):
 def test_every_output_says_how_many_were_left_out(study, tmp_path):
     asked = {"out_dir": tmp_path, "estimator": "nadaraya_watson"}
     outputs = [
-        write_surface(study, **asked),
-        write_compare(study, **asked),
-        write_recommend(study, label_noise_s=0.05, **asked),
-        write_importance(study, lambda _: {"softness": 1.0}, out_dir=tmp_path),
+        write_surface(study, ReportOptions(**asked)),
+        write_compare(study, ReportOptions(**asked)),
+        write_recommend(study, ReportOptions(**asked), label_noise_s=0.05),
+        write_importance(study, lambda _: {"softness": 1.0}, ReportOptions(out_dir=tmp_path)),
     ]
     for output in outputs:
         assert LEFT_OUT in flat(output.text)
-    assert COUNTED in flat(write_surface(study, **asked, with_stopped=True).text)
+    assert COUNTED in flat(write_surface(study, ReportOptions(**asked, with_stopped=True)).text)
 
 
 @pytest.mark.parametrize(("with_stopped", "n_trials"), [(False, 30), (True, 35)])

@@ -12,6 +12,8 @@ from analysis.reading.axes import swept_axes, with_option_columns
 from analysis.reading.results import load_results
 from analysis.reading.views import View
 from analysis.report.commands import write_surface
+from analysis.report.outputs import ReportOptions
+from analysis.text.recommendations import recommendation_text
 
 SPACE = """\
 name: four
@@ -88,7 +90,7 @@ def test_what_is_not_named_takes_its_usual_place(study):
 
 def test_files_carry_the_view_and_the_columns_their_units(study, tmp_path):
     view = View(x="alpha", y="learning_rate", at={"label_noise": "50ms"})
-    output = write_surface(study.location, out_dir=tmp_path, view=view)
+    output = write_surface(study.location, ReportOptions(out_dir=tmp_path), view=view)
     names = [path.name for path in output.paths]
     assert names[:3] == [
         f"surface_alpha_learning_rate_at_label_noise_50ms{suffix}" for suffix in (".png", ".svg", ".parquet")
@@ -104,13 +106,13 @@ def test_files_carry_the_view_and_the_columns_their_units(study, tmp_path):
 @pytest.mark.parametrize(
     ("view", "message"),
     [
-        ({"x": "beta"}, "varies, softness, label_noise, learning_rate, alpha.constant, but got beta"),
-        ({"x": "alpha", "y": "alpha"}, "drawn, held or averaged over once, but got alpha, alpha"),
+        ({"x": "beta"}, "vary in .*, softness, label_noise, learning_rate, alpha.constant, but got beta"),
+        ({"x": "alpha", "y": "alpha"}, "plotted, held or averaged over once, but got alpha, alpha"),
         ({"x": "alpha", "at": {"alpha.constant": 0.3}}, "once, but got alpha, alpha.constant"),
-        ({"at": {"alpha": 2}}, "`alpha.constant` must lie within the studied range, 0.1 to 0.9, but got 2"),
+        ({"at": {"alpha": 2}}, "`alpha.constant` must be within the studied range, 0.1 to 0.9, but got 2"),
         (
             {"at": {"label_noise": "50"}},
-            "`label_noise` must be a duration with its unit, as 20ms, but got 50",
+            "`label_noise` must be a duration with its unit, such as 20ms, but got 50",
         ),
         ({"at": {"learning_rate": "fast"}}, "`learning_rate` must be a plain number, but got fast"),
         ({"at": {"learning_rate": "0"}}, "`learning_rate` must be a plain number, but got 0"),
@@ -125,12 +127,12 @@ def test_refused(study, view, message):
 
 def test_everything_held_leaves_nothing_to_draw(study):
     held = {"alpha": 0.5, "learning_rate": 0.001, "softness": "80ms", "label_noise": "10ms"}
-    with pytest.raises(AnalysisError, match=r"a map needs a parameter to draw, but .* varies no other"):
+    with pytest.raises(AnalysisError, match=r"a map needs a parameter to plot, but .* varies no other"):
         map_study(study, view=View(at=held))
 
 
-def test_a_bandwidth_belongs_to_the_drawn_axes(study):
-    with pytest.raises(AnalysisError, match="`bandwidth` belongs to the drawn axes"):
+def test_a_bandwidth_belongs_to_the_plotted_axes(study):
+    with pytest.raises(AnalysisError, match="`bandwidth` belongs to the plotted axes"):
         map_study(study, bandwidth=10.0, view=View(at={"alpha": 0.5}))
     found = map_study(study, bandwidth=10.0)
     assert found.panels[0].whole_points.shape[1] == 2 and "averaged over" in found.notes[0]
@@ -149,7 +151,7 @@ def test_compare_and_recommend_hold_and_average(study):
         for alpha in (0.2, 0.6)
     )
     assert high.choices[0].value.value - low.choices[0].value.value == pytest.approx(0.064, abs=0.02)
-    assert "At alpha 0.2." in low.text()
+    assert "At alpha 0.2." in recommendation_text(low)
     found = compare_losses(study, at={"alpha": 0.2})
     assert found.curves[0].softness_ms is not None and "averaged over learning rate" in found.study_map.notes
 
@@ -162,7 +164,7 @@ def test_alpha_of_several_schedules_is_where_it_ends(write_study, rows):
         {"constant": end} if index % 2 else {"ramp": {**ramp, "high": end}} for index, end in enumerate(ends)
     ]
     study = load_results(write_study(trials.assign(alpha=[json.dumps(spec) for spec in specs])))
-    columns = with_option_columns(study.completed)
+    columns = with_option_columns(study, study.completed)
     np.testing.assert_allclose(columns.set_index("trial_id")["alpha.end"].sort_index(), ends)
     assert [axis.label for axis in swept_axes(study, columns)][-1] == "alpha at the end"
     assert map_study(study, view=View(x="alpha")).panels[0].axes[0].column == "alpha.end"
@@ -190,6 +192,6 @@ def test_what_differs_between_losses_alone_is_not_averaged_over(write_study, row
         for loss, alpha in (("softloc", 0.9), ("cross_entropy", 0.0))
     ]
     study = load_results(write_study(*groups))
-    assert len(swept_axes(study, with_option_columns(study.completed))) == 3
-    assert len(swept_axes(study, with_option_columns(study.completed), by="loss")) == 2
+    assert len(swept_axes(study, with_option_columns(study, study.completed))) == 3
+    assert len(swept_axes(study, with_option_columns(study, study.completed), by="loss")) == 2
     assert not [note for note in map_study(study).notes if "averaged" in note]

@@ -6,9 +6,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
 
 from analysis.errors import AnalysisError
+from analysis.regression.base import Grid
 from analysis.regression.gaussian_process import fit_gaussian_process
 from analysis.regression.gp_kernels import KERNELS, KernelSearch, log_prior
-from analysis.regression.kernel import Grid
 from analysis.regression.surfaces import fit_surface
 from analysis.testing.known_surfaces import simulated_f1, uniform_design
 
@@ -137,9 +137,9 @@ def test_grid_draws_and_reach():
     fit = fit_gaussian_process(points, values, weights)
     grid = Grid((np.linspace(0, 150, 7), np.linspace(0, 100, 5)))
     np.testing.assert_allclose(fit.predict(grid), fit.predict(grid.points()))
-    draws = fit.draws(grid, n=4000, rng=np.random.default_rng(0))
-    np.testing.assert_allclose(draws.mean(axis=0), fit.predict(grid), atol=0.002)
-    np.testing.assert_allclose(draws.std(axis=0), fit.standard_error(grid), rtol=0.2)
+    samples = fit.samples(grid, n=4000, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(samples.mean(axis=0), fit.predict(grid), atol=0.002)
+    np.testing.assert_allclose(samples.std(axis=0), fit.standard_error(grid), rtol=0.2)
     assert fit.support(np.array([[1e4, 1e4]]))[0] < 1e-3 < 1 <= fit.support(points).min()
 
 
@@ -147,11 +147,11 @@ def test_refused():
     points, values, _ = trials(2001)
     with pytest.raises(AnalysisError, match="at most 2000 trials, but got 2001: use local_linear"):
         fit_surface(*points.T, values, estimator="gaussian_process")
-    with pytest.raises(AnalysisError, match="`bandwidth` must be left out with a process"):
+    with pytest.raises(AnalysisError, match="`bandwidth` must be left out for a process"):
         fit_surface(*points[:9].T, values[:9], estimator="gaussian_process", bandwidth=3.0)
 
 
-def test_steered_process_is_better_at_a_cliff_and_no_worse_on_a_wave():
+def test_a_contour_process_is_better_at_a_cliff_and_no_worse_on_a_wave():
     query = uniform_design(400, np.random.default_rng(9))
     ratios = {"cliff": [], "wave": []}
     for surface, found in ratios.items():
@@ -160,7 +160,7 @@ def test_steered_process_is_better_at_a_cliff_and_no_worse_on_a_wave():
             truth = simulated_f1(surface, query, noise_sd=0.0, rng=np.random.default_rng(0))
             fits = [
                 fit_surface(*points.T, values, estimator=name).regression
-                for name in ("steered_process", "gaussian_process")
+                for name in ("contour_process", "gaussian_process")
             ]
             steered, plain = (np.sqrt(np.mean((fit.predict(query) - truth) ** 2)) for fit in fits)
             found.append(steered / plain)
@@ -168,7 +168,7 @@ def test_steered_process_is_better_at_a_cliff_and_no_worse_on_a_wave():
     assert np.mean(ratios["cliff"]) < 1.0 and np.mean(ratios["wave"]) < 1.1
 
 
-@pytest.mark.parametrize("estimator", ["gaussian_process", "steered_process"])
+@pytest.mark.parametrize("estimator", ["gaussian_process", "contour_process"])
 def test_smoother_times_values_is_the_estimate(estimator):
     points, values, _ = trials(40)
     fit = fit_surface(*points.T, values, estimator=estimator).regression

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from analysis.regression.kernel import Grid, KernelRegression
+from analysis.regression.base import Grid
+from analysis.regression.kernel import KernelRegression
 
 DEGREES = pytest.mark.parametrize("degree", [0, 1])
 DIMENSIONS = pytest.mark.parametrize("dimensions", [1, 2, 3, 4])

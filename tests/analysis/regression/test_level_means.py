@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from analysis.errors import AnalysisError
-from analysis.regression.kernel import Grid
+from analysis.regression.base import Grid
 from analysis.regression.level_means import LevelMeans, fit_level_means, has_levels
 
 LEVELS = np.array([0.0, 25.0, 50.0, 100.0])
@@ -51,8 +51,8 @@ def test_standard_error_and_support_are_those_of_a_mean() -> None:
     at = LEVELS[:, None]
     np.testing.assert_allclose(fit.standard_error(at), fit.noise_sd / np.sqrt(6))
     np.testing.assert_allclose(fit.support(at), 6.0)
-    draws = fit.draws(at, n=20_000, rng=rng)
-    np.testing.assert_allclose(draws.std(axis=0), fit.standard_error(at), rtol=0.03)
+    samples = fit.samples(at, n=20_000, rng=rng)
+    np.testing.assert_allclose(samples.std(axis=0), fit.standard_error(at), rtol=0.03)
     np.testing.assert_allclose(fit.predict(Grid((LEVELS,))), fit.predict(at))
 
 
@@ -79,6 +79,6 @@ def test_the_band_covers_the_truth_at_the_levels() -> None:
 def test_other_designs_have_no_levels(points: np.ndarray) -> None:
     assert not has_levels(points)
     with pytest.raises(
-        AnalysisError, match="needs one parameter at up to 12 levels, with two trials or more"
+        AnalysisError, match="needs one parameter with at most 12 levels and two or more trials at each"
     ):
         fit_level_means(points, np.zeros(len(points)), np.ones(len(points)))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.regression.kernel import Grid
+from analysis.regression.base import Grid
 from analysis.regression.sections import Section, averaging_places
 from analysis.regression.surfaces import ESTIMATORS, fit_regression
 
@@ -42,8 +42,8 @@ def test_the_error_of_a_mean_is_that_of_drawn_means(whole):
     """Draws at all nodes, averaged, must spread as the mean is said to."""
     mean = Section(whole, (0, 1), {2: PLACES})
     nodes = np.concatenate([with_third(AT, place) for place in PLACES])
-    drawn = whole.draws(nodes, n=3000, rng=np.random.default_rng(1)).reshape(3000, len(PLACES), len(AT))
-    spread = mean.draws(AT, n=3000, rng=np.random.default_rng(2)).std(axis=0)
+    drawn = whole.samples(nodes, n=3000, rng=np.random.default_rng(1)).reshape(3000, len(PLACES), len(AT))
+    spread = mean.samples(AT, n=3000, rng=np.random.default_rng(2)).std(axis=0)
     np.testing.assert_allclose(spread, drawn.mean(axis=1).std(axis=0), rtol=0.1)
     if hasattr(whole, "noise_error"):
         np.testing.assert_allclose(whole.noise_error(mean._nodes(AT)), spread, rtol=0.1)

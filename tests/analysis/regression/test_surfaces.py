@@ -83,7 +83,7 @@ def test_many_trials_use_a_subset():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": [1, 2]}, "must be of one length, but got 2, 5 and 5"),
+        ({"x": [1, 2]}, "must have the same length, but got 2, 5 and 5"),
         ({"z": [1, 2, np.nan, 4, 5]}, "must be finite numbers"),
         (
             {"estimator": "spline"},
@@ -91,7 +91,7 @@ def test_many_trials_use_a_subset():
         ),
         ({"criterion": "bic"}, "`criterion` must be one of leave_one_out, aicc, but got bic"),
         ({"bandwidth": 0.0}, "`bandwidth` must be above 0"),
-        ({"bandwidth": (1.0, 2.0, 3.0)}, "`bandwidth` must be above 0, one number or one for each axis"),
+        ({"bandwidth": (1.0, 2.0, 3.0)}, "`bandwidth` must be above 0, one number or one per axis"),
         ({"weights": [1, 1, 1, 1, 0]}, "one weight above 0 for every trial"),
         ({"x": [1] * 5, "y": [2] * 5}, "3 or more different points, but got 5 trials all at one point"),
         ({"x": [1, 1, 2, 2, 2], "y": [2] * 5}, "but got 5 trials at 2 points"),

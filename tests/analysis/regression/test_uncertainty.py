@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.regression.kernel import Grid
+from analysis.regression.base import Grid
 from analysis.regression.surfaces import ESTIMATORS, fit_regression
 from analysis.regression.uncertainty import (
     Bootstrapped,
@@ -93,9 +93,9 @@ def test_bootstrapped_error_is_the_spread_of_its_fits(estimator):
         np.testing.assert_array_equal(getattr(found, name)(at), getattr(fit, name)(at))
     assert found.noise_sd == fit.noise_sd
     np.testing.assert_allclose(
-        found.draws(at, n=12, rng=np.random.default_rng(0)).std(axis=0, ddof=1), spread
+        found.samples(at, n=12, rng=np.random.default_rng(0)).std(axis=0, ddof=1), spread
     )
-    assert found.draws(at, n=30, rng=np.random.default_rng(0)).shape == (30, len(at))
+    assert found.samples(at, n=30, rng=np.random.default_rng(0)).shape == (30, len(at))
 
 
 def test_bootstrapped_error_on_a_fine_grid_is_that_of_a_coarse_one():
@@ -136,18 +136,18 @@ def test_a_kernels_simultaneous_band_leans_on_a_process():
 
 
 def test_simultaneous_quantiles_hold_a_share_of_whole_draws():
-    draws = np.random.default_rng(0).normal(size=(2000, 12)).cumsum(axis=1)
-    low, high = simultaneous_quantiles(draws, level=0.8)
-    inside = ((low - 1e-12 <= draws) & (draws <= high + 1e-12)).all(axis=1).mean()
+    samples = np.random.default_rng(0).normal(size=(2000, 12)).cumsum(axis=1)
+    low, high = simultaneous_quantiles(samples, level=0.8)
+    inside = ((low - 1e-12 <= samples) & (samples <= high + 1e-12)).all(axis=1).mean()
     assert inside == pytest.approx(0.8, abs=0.03)
-    single = np.quantile(draws, 0.9, axis=0)
+    single = np.quantile(samples, 0.9, axis=0)
     assert np.all(high > single)
 
 
 def test_simultaneous_quantiles_of_draws_at_an_end():
-    """Most draws at the end of the range: the end belongs to the band, and nothing breaks."""
-    draws = np.where(np.random.default_rng(0).random((500, 6)) < 0.97, 150.0, 20.0)
-    low, high = simultaneous_quantiles(draws, level=0.5)
+    """Most samples at the end of the range: the end belongs to the band, and nothing breaks."""
+    samples = np.where(np.random.default_rng(0).random((500, 6)) < 0.97, 150.0, 20.0)
+    low, high = simultaneous_quantiles(samples, level=0.5)
     np.testing.assert_array_equal(high, 150.0)
     assert np.all(low <= 150.0)
 

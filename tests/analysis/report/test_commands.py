@@ -10,6 +10,7 @@ from analysis.figures.terminal import text_map
 from analysis.reading.axes import axis_of, swept_axes, with_option_columns
 from analysis.reading.results import load_results
 from analysis.report.commands import write_surface
+from analysis.report.outputs import ReportOptions
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def test_writes_figures_and_lattice(study):
 
 
 def test_the_same_study_gives_the_same_bytes(study, tmp_path):
-    first, second = (write_surface(study, out_dir=tmp_path / name).paths for name in "ab")
+    first, second = (write_surface(study, ReportOptions(out_dir=tmp_path / name)).paths for name in "ab")
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
@@ -42,7 +43,7 @@ def test_text_fits_80_columns_and_shows_the_map(study):
     assert len(rows) == 14
     curve = next(line for line in text.splitlines() if line.startswith("cross_entropy")).split()[1:]
     assert float(curve[0]) > 0.75 > 0.4 > float(curve[4])
-    coloured = write_surface(study, colour=True).text
+    coloured = write_surface(study, ReportOptions(colour=True)).text
     assert "\x1b[38;2;" in coloured and "▀" in coloured
 
 
@@ -71,7 +72,7 @@ def test_other_parameters(write_study, rows):
     trials["alpha"] = [json.dumps({"constant": value}) for value in rng.uniform(0, 1, 30)]
     trials["learning_rate"] = rng.uniform(1e-3, 1e-2, 30)
     study = load_results(write_study(trials))
-    swept = swept_axes(study, with_option_columns(study.completed))
+    swept = swept_axes(study, with_option_columns(study, study.completed))
     assert [axis.column for axis in swept] == [
         "softness_s",
         "label_noise_s",
@@ -95,17 +96,17 @@ def test_axis_without_a_study_file_covers_the_trials(write_study, rows):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda rows: rows.iloc[:1], "3 or more different points, but .* has 1 completed trial alone"),
+        (lambda rows: rows.iloc[:1], "3 or more different points, but .* has 1 completed trial"),
         (
             lambda rows: rows.assign(softness_s=0.1, label_noise_s=0.1),
-            "has 30 completed trials all at one point",
+            "has 30 completed trials at one point",
         ),
         (lambda rows: rows.iloc[:2], "3 or more different points, but got 2 trials at 2 points"),
         (lambda rows: rows.assign(f1=np.nan), "must be a finite number"),
         (lambda rows: rows.assign(status="failed"), "at least one completed trial"),
         (
             lambda rows: rows.assign(softness_s=np.inf, label_noise_s=0.1),
-            "has 30 completed trials all at one point",
+            "has 30 completed trials at one point",
         ),
     ],
 )
@@ -125,17 +126,17 @@ def test_bad_studies(write_study, rows, spoil, message):
 )
 def test_bad_options(study, change, message):
     with pytest.raises(AnalysisError, match=message):
-        write_surface(study, **change)
+        write_surface(study, ReportOptions(**change))
     assert not (study / "figures").exists()
 
 
 def test_one_small_loss_does_not_hide_the_others(write_study, rows):
     study_map = map_study(load_results(write_study(rows("softloc", 30), rows("one_sided", 2))))
     assert [panel.name for panel in study_map.panels] == ["softloc"]
-    assert any("one_sided is not drawn" in note for note in study_map.notes)
-    assert "one_sided is not drawn" in text_map(study_map, colour=False)
+    assert any("one_sided is not shown" in note for note in study_map.notes)
+    assert "one_sided is not shown" in text_map(study_map, colour=False)
 
 
 def test_remote_study_needs_a_folder(study):
-    with pytest.raises(AnalysisError, match="figures go to a local folder"):
+    with pytest.raises(AnalysisError, match="figures need a local folder"):
         write_surface(study.as_uri())

@@ -69,7 +69,7 @@ def test_commands(study, monkeypatch, capsys, arguments, words, files):
     [
         (["recommend", "--label-noise", "60"], "`--label-noise` must carry a unit"),
         (["recommend", "--label-noise", "3frames"], "`--label-noise` must be finite and in ms or s, as 20ms"),
-        (["recommend", "--label-noise", "300ms"], "`label_noise` must lie within the studied range"),
+        (["recommend", "--label-noise", "300ms"], "`label_noise` must be within the studied range"),
         (["compare", "--softness", "inf"], "`--softness` must be finite and in ms or s"),
         (["compare", "--loss", "count"], "`loss` must be one of cross_entropy, softloc, but got count"),
         (["surface", "--tolerance", "20ms"], "must hold events/*.parquet"),

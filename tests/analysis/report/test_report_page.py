@@ -10,6 +10,7 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.report.commands import write_report
+from analysis.report.outputs import ReportOptions
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
@@ -37,10 +38,10 @@ def test_report_holds_every_part(study):
     text = path.read_text()
     assert '<td class="number">0.75</td>' in text
     for part in (
-        "The answer",
-        "The maps",
-        "compared",
-        "What matters",
+        "Recommendation",
+        "Maps",
+        "Comparison of losses",
+        "Importance of the parameters",
         "Other tolerances",
         "Failures",
         "Versions",
@@ -56,7 +57,7 @@ def test_report_needs_no_network(study):
 
 
 def test_the_same_study_gives_the_same_bytes(study, tmp_path):
-    first, second = (write_report(study, out_dir=tmp_path / name).paths[0] for name in "ab")
+    first, second = (write_report(study, ReportOptions(out_dir=tmp_path / name)).paths[0] for name in "ab")
     assert first.read_bytes() == second.read_bytes()
 
 
