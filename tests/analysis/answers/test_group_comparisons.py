@@ -1,4 +1,4 @@
-"""Losses compared cell by cell where no number varies."""
+"""Comparison of losses within groups, if no number varies."""
 
 from __future__ import annotations
 
@@ -62,6 +62,6 @@ def test_a_study_that_sweeps_a_number_has_a_curve_instead(groups, write_study, r
     assert not has_groups_only(swept, metric="f1", by="loss")
 
 
-def test_an_unknown_reference(groups):
+def test_an_unknown_reference_is_rejected(groups):
     with pytest.raises(AnalysisError, match="must be one of cross_entropy, softloc, but got count"):
         compare_groups(load_results(groups[0]), reference="count")

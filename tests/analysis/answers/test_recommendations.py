@@ -13,7 +13,7 @@ def both(write_study, rows):
     return write_study(rows("softloc", 80), rows("cross_entropy", 20))
 
 
-def test_finds_the_ridge_and_the_price(both):
+def test_the_recommendation_contains_the_simulated_optimum_and_cost(both):
     found = recommend(load_results(both), label_noise_s=0.06)
     best = found.choices[0]
     assert best.name == "softloc"
@@ -25,14 +25,14 @@ def test_finds_the_ridge_and_the_price(both):
     assert "use softloc with a softness of" in recommendation_text(found)
 
 
-def test_says_when_the_data_cannot_tell(write_study, rows):
+def test_the_text_says_when_the_data_do_not_separate_two_losses(write_study, rows):
     same = rows("softloc", 40), rows("softloc", 40, seed=1).assign(loss="extended")
     found = recommend(load_results(write_study(*same)), label_noise_s=0.05)
     assert not found.is_certain
     assert "The data do not separate the two" in " ".join(recommendation_text(found).split())
 
 
-def test_says_when_few_trials_are_near(write_study, rows):
+def test_the_text_says_when_few_trials_are_close(write_study, rows):
     trials = rows("softloc", 40)
     trials = trials[(trials["label_noise_s"] < 0.03) | (trials["label_noise_s"] > 0.097)]
     found = recommend(
@@ -42,32 +42,32 @@ def test_says_when_few_trials_are_near(write_study, rows):
     assert "Few trials are close" in recommendation_text(found)
 
 
-def test_one_loss_alone(both):
+def test_a_single_loss_is_recommended_with_a_note(both):
     found = recommend(load_results(both), label_noise_s=0.06, only=["cross_entropy"])
     assert found.choices[0].softness_ms is None
     assert "has no other loss" in recommendation_text(found)
     assert found.table()["softness_ms"].isna().all()
 
 
-def test_without_noise_there_is_no_price(both):
+def test_without_noise_there_is_no_cost(both):
     assert "cost" not in recommendation_text(recommend(load_results(both), label_noise_s=0.0))
 
 
-def test_writes_its_table(both):
+def test_recommend_writes_its_table(both):
     output = write_recommend(both, label_noise_s=0.03)
     assert [path.name for path in output.paths] == ["recommend.csv", "recommend.tex"]
     assert max(map(len, output.text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("label_noise_s", [-0.01, 0.2, np.nan])
-def test_noise_outside_the_study(both, label_noise_s):
+def test_noise_outside_the_studied_range_is_rejected(both, label_noise_s):
     with pytest.raises(
         AnalysisError, match="`label_noise` must be within the studied range, 0 to 100 ms, but got"
     ):
         recommend(load_results(both), label_noise_s=label_noise_s)
 
 
-def test_noise_must_vary(write_study, rows):
+def test_label_noise_must_vary(write_study, rows):
     study = load_results(write_study(rows("softloc", 20).assign(label_noise_s=0.05)))
     with pytest.raises(AnalysisError, match="needs label noise that varies"):
         recommend(study, label_noise_s=0.05)

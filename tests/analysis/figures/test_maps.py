@@ -19,14 +19,14 @@ def study(write_study, rows):
 
 
 @pytest.mark.parametrize("estimator", ["local_linear", "gaussian_process"])
-def test_ridge_band_holds_the_simulated_ridge(study, estimator):
+def test_the_ridge_band_contains_the_simulated_ridge(study, estimator):
     ridge = fit_ridge(map_study(study, estimator=estimator).panels[0], level=0.95)
     inside = (ridge.best.low - 3 <= 30 + 0.7 * ridge.along) & (30 + 0.7 * ridge.along <= ridge.best.high + 3)
     assert inside.mean() > 0.8
     assert np.all((ridge.best.low <= ridge.best.mean) & (ridge.best.mean <= ridge.best.high))
 
 
-def test_flat_surface_has_a_wide_ridge(write_study, rows):
+def test_a_flat_surface_has_a_wide_ridge(write_study, rows):
     trials = rows("softloc", 80)
     trials["f1"] = 0.8 + np.random.default_rng(0).normal(0, 0.01, 80)
     ridge = fit_ridge(map_study(load_results(write_study(trials)), estimator="gaussian_process").panels[0])
@@ -49,7 +49,7 @@ def test_details_need_a_surface(write_study, rows):
     assert plot_uncertainty(curves) is None and plot_slices(curves) is None
 
 
-def test_surface_writes_its_details(study, tmp_path):
+def test_surface_writes_uncertainty_slices_and_ridge(study, tmp_path):
     names = [path.name for path in write_surface(study.location, ReportOptions(out_dir=tmp_path)).paths]
     assert names[3:] == [
         "surface_uncertainty.png",
@@ -60,12 +60,12 @@ def test_surface_writes_its_details(study, tmp_path):
     ]
 
 
-def test_authors_values_by_hand():
+def test_the_authors_values_agree_with_a_calculation_by_hand():
     trials = pd.DataFrame({"f1": [0.9, 0.5], "precision": [0.8, 0.4], "recall": [0.95, 0.9]})
     np.testing.assert_allclose(authors_values(trials), [(0.9 + 0.83 + 0.95) / 3, (0.83 + 0.83 + 0.9) / 3])
 
 
-def test_authors_measures_are_means_over_classes(write_study, rows, add_events):
+def test_the_authors_measures_are_means_over_classes(write_study, rows, add_events):
     trials = rows("softloc", 12)
     folder = write_study(trials)
     figure, _ = plot_authors_map(load_results(folder))
@@ -83,7 +83,7 @@ def test_authors_measures_are_means_over_classes(write_study, rows, add_events):
     assert means["recall"].iloc[0] == pytest.approx(recall.mean())
 
 
-def test_authors_map_stands_beside_f1(study, tmp_path):
+def test_the_authors_map_is_shown_next_to_f1(study, tmp_path):
     figure, honest = plot_authors_map(study)
     titles = [axes.get_title(loc="left") for axes in figure.axes[:2]]
     assert titles[0].startswith("authors' map: mean of F1, precision, recall") and titles[1].startswith("F1")
@@ -94,7 +94,7 @@ def test_authors_map_stands_beside_f1(study, tmp_path):
     assert [path.name for path in output.paths] == ["surface_authors.png", "surface_authors.svg"]
 
 
-def test_presets(study, write_study, rows):
+def test_invalid_presets_are_rejected(study, write_study, rows):
     with pytest.raises(AnalysisError, match="`preset` must be authors, but got paper"):
         write_surface(study.location, preset="paper")
     with pytest.raises(AnalysisError, match=r"needs two swept parameters, but .* has one"):

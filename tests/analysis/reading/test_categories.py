@@ -1,4 +1,4 @@
-"""Several tasks and other names in one study: told apart, held, never mixed."""
+"""Several tasks and other names in one study: grouped or held, but never mixed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LEVELS_S = np.array([0.0, 0.05, 0.1])
 
 
 def grid_rows(rows: Callable[..., pd.DataFrame], task: str, *, drop: float) -> pd.DataFrame:
-    """Two losses at three levels of label noise, two replicates each; cross entropy loses `drop` a level."""
+    """Return two losses at three noise levels with two replicates; cross entropy loses `drop` per level."""
     parts = []
     for number, loss in enumerate(("cross_entropy", "softloc")):
         part = rows(loss, 6, seed=number + 10 * ord(task[1]))
@@ -42,7 +42,7 @@ def two_tasks(write_study: WriteStudy, rows: Callable[..., pd.DataFrame]) -> Pat
     return write_study(grid_rows(rows, "golf", drop=0.2), grid_rows(rows, "gait", drop=0.4))
 
 
-def test_every_task_is_drawn_in_a_folder_of_its_own(two_tasks: Path, tmp_path: Path) -> None:
+def test_every_task_has_its_own_folder(two_tasks: Path, tmp_path: Path) -> None:
     for write in (write_surface, write_compare):
         output = write(two_tasks, ReportOptions(out_dir=tmp_path / "out"))
         assert {path.parent.name for path in output.paths} == {"golf", "gait"}
@@ -60,11 +60,11 @@ def test_tasks_are_not_mixed(two_tasks: Path) -> None:
     with pytest.raises(AnalysisError, match=message):
         map_study(study)
     assert len(map_study(study, view=View(at={"task": "gait"})).panels) == 2
-    told_apart = map_study(study, by="task", view=View(at={"loss": "softloc"}))
-    assert [panel.name for panel in told_apart.panels] == ["gait", "golf"]
+    by_task = map_study(study, by="task", view=View(at={"loss": "softloc"}))
+    assert [panel.name for panel in by_task.panels] == ["gait", "golf"]
 
 
-def test_a_task_that_cannot_be_drawn_says_so(
+def test_the_text_says_why_a_task_cannot_be_shown(
     write_study: WriteStudy, rows: Callable[..., pd.DataFrame], tmp_path: Path
 ) -> None:
     study = write_study(grid_rows(rows, "golf", drop=0.2), rows("softloc", 1).assign(task="gait"))
@@ -73,7 +73,7 @@ def test_a_task_that_cannot_be_drawn_says_so(
     assert {path.parent.name for path in output.paths} == {"golf"}
 
 
-def test_a_fold_is_held(two_tasks: Path) -> None:
+def test_a_fold_can_be_held(two_tasks: Path) -> None:
     study = load_results(two_tasks)
     held, left = hold_categories(study, {"replicate": "1", "alpha": "0.5"})
     assert set(held.trials["replicate"]) == {1}
@@ -82,7 +82,7 @@ def test_a_fold_is_held(two_tasks: Path) -> None:
         hold_categories(study, {"fold": 7})
 
 
-def test_few_levels_with_replicates_are_joined_by_their_means(two_tasks: Path) -> None:
+def test_the_means_of_few_levels_with_replicates_are_joined(two_tasks: Path) -> None:
     study = load_results(two_tasks)
     study_map, curves, _ = loss_curves(study, at={"task": "gait"})
     assert study_map.estimator == "level_means"
