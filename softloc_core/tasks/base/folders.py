@@ -56,7 +56,7 @@ class AnnotatedFolder:
         channel_names: Classes that are kept, in channel order.
         group: Returns the group of a recording name. Raises DataError if the data set has no such recording.
         skip: Returns whether to ignore a name.
-        audio_alternatives: Patterns of recordings in other formats, used if `audio` matches no file.
+        audio_alternatives: Patterns of other formats, used for names without a file that matches `audio`.
         named_folders: Number of folders below the root that are part of a name.
     """
 

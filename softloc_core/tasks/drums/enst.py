@@ -34,7 +34,7 @@ DRUMMERS = ("drummer_1", "drummer_2", "drummer_3")
 _CHANNEL_OF_LABEL = {
     "bd": "KD", "sd": "SD", "sd-": "SD", "rs": "SD", "cs": "SD", "sweep": "SD", "chh": "HH", "ohh": "HH",
 }  # fmt: skip
-"""Labels of the classes: bass drum; snare with or without wires, rim, cross stick and brush; hi-hats."""
+"""Class of each label: bass drum; snare with or without wires, rim, cross stick and brush; hi-hats."""
 
 _OTHER_LABELS = (
     "sticks", "cb", "mt", "mtr", "lmt", "lt", "ltr", "lft", "rc", "ch", "cr", "spl", "c",

@@ -121,7 +121,7 @@ class MapsSource(FolderSource):
     folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Return a split by instrument without pieces that are in two parts.
+        """Return a split by instrument whose training part shares no piece with the other parts.
 
         `disklavier` trains on synthesised pianos and tests on recordings of a Disklavier.
         `disklavier_validated` also reserves one synthesised instrument (AkPnStgb) for validation. `train_cv`

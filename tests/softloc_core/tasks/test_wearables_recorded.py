@@ -1,4 +1,4 @@
-"""The recorded heartbeats and walks that are at hand, whole."""
+"""The available recordings of heartbeats and walking, read completely."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ pytestmark = pytest.mark.data
 
 
 @pytest.mark.parametrize(("task", "source"), [("heartbeats", "mit_bih"), ("gait", "mobgap")])
-def test_nothing_is_wrong_with_them(task, source):
+def test_recorded_sources_have_no_problems(task, source):
     report = TASKS.get(task).check(source, data_root=recorded(source))
     assert not report.problems and report.recordings
 
 
-def test_beats_of_mit_bih(tmp_path):
+def test_mit_bih_records_have_the_published_beats_and_finite_features(tmp_path):
     request = DataRequest("heartbeats", "mit_bih", "by_record", fold=0, features="ecg_60", seed=0)
     data = TASKS.get("heartbeats").load(request, data_root=recorded("mit_bih"), cache_dir=tmp_path)
     recordings = (*data.train, *data.test)
@@ -24,7 +24,7 @@ def test_beats_of_mit_bih(tmp_path):
 
 
 @pytest.mark.parametrize("split", ["indip_to_stereophoto", "stereophoto_to_indip"])
-def test_walks_of_mobgap(split, tmp_path):
+def test_mobgap_stretches_have_finite_features_and_splits_separate_persons(split, tmp_path):
     for fold in (0, 1):
         request = DataRequest("gait", "mobgap", split, fold=fold, features="imu_100", seed=0)
         data = TASKS.get("gait").load(request, data_root=recorded("mobgap"), cache_dir=tmp_path)

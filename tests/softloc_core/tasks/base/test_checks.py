@@ -1,4 +1,4 @@
-"""A look over a source: everything that is there, and every problem at once."""
+"""Checks of a source, which summarise its recordings and report all problems at once."""
 
 import dataclasses
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from softloc_core.tasks import TASKS, Task, check_source
 DRUMS = TASKS.get("drums")
 
 
-def test_a_sound_tree_is_counted(write_mdb: Callable[..., Path]) -> None:
+def test_recordings_and_events_are_counted(write_mdb: Callable[..., Path]) -> None:
     report = check_source(DRUMS, "mdb", data_root=write_mdb("Rock", "Punk"))
     assert (report.task, report.source, report.problems) == ("drums", "mdb", ())
     assert [recording.name for recording in report.recordings] == ["Punk", "Rock"]
@@ -23,7 +23,7 @@ def test_a_sound_tree_is_counted(write_mdb: Callable[..., Path]) -> None:
     assert report.duration_s == 4.0
 
 
-def test_all_problems_are_collected(write_mdb: Callable[..., Path]) -> None:
+def test_all_problems_are_reported_at_once(write_mdb: Callable[..., Path]) -> None:
     root = write_mdb("Rock", "Disco", "Reggae", "Polka", "Punk")
     annotations, audio = root / "annotations" / "class", root / "audio" / "drum_only"
     (annotations / "MusicDelta_Rock_class.txt").write_text("-1 HH\n0.5 KD\nx SD\n0.7 BD\n9.0 SD\n")
@@ -39,17 +39,17 @@ def test_all_problems_are_collected(write_mdb: Callable[..., Path]) -> None:
     assert report.n_events == {"HH": 1, "KD": 2, "SD": 1}
 
 
-def test_a_split_that_cannot_be_made_is_a_problem(write_mdb: Callable[..., Path]) -> None:
+def test_an_impossible_split_is_a_problem(write_mdb: Callable[..., Path]) -> None:
     (problem,) = check_source(DRUMS, "mdb", data_root=write_mdb("Rock")).problems
     assert "must contain at least 1 test track" in problem
 
 
-def test_an_absent_folder_is_a_problem(tmp_path: Path) -> None:
+def test_a_missing_folder_is_a_problem(tmp_path: Path) -> None:
     (problem,) = check_source(DRUMS, "idmt", data_root=tmp_path / "absent").problems
     assert "`--data-root` must be a folder that contains audio/*#MIX.wav" in problem
 
 
-def test_samples_are_read(write_idmt: Callable[..., Path]) -> None:
+def test_all_samples_are_read(write_idmt: Callable[..., Path]) -> None:
     root = write_idmt("RealDrum01_00", "WaveDrum01_01")
     path = root / "audio" / "RealDrum01_00#MIX.wav"
     soundfile.write(path, np.full(88_200, np.nan), 44_100, subtype="FLOAT")
@@ -57,12 +57,12 @@ def test_samples_are_read(write_idmt: Callable[..., Path]) -> None:
     assert "samples must be finite" in problem and str(path) in problem
 
 
-def test_what_is_rendered_has_no_problems() -> None:
+def test_rendered_sources_have_no_problems() -> None:
     report = check_source(DRUMS, "synthetic", data_root=None)
     assert (len(report.recordings), report.duration_s, report.problems) == (18, 360.0, ())
 
 
-def test_what_cannot_be_checked_is_refused() -> None:
+def test_what_cannot_be_checked_is_rejected() -> None:
     with pytest.raises(ConfigError, match=r"`data` must be one of mdb, idmt, .*, but got bells"):
         check_source(DRUMS, "bells", data_root=None)
     with pytest.raises(ConfigError, match=r"`data` must be one of mdb, idmt, .*, but got bells"):

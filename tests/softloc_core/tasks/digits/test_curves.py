@@ -1,4 +1,4 @@
-"""Curves fill their square: every cell once, each next to the last."""
+"""Curves fill a square: they visit every cell once and move to adjacent cells only."""
 
 import numpy as np
 import pytest
@@ -23,27 +23,27 @@ def test_every_cell_is_visited_once_from_neighbour_to_neighbour(curve, side) -> 
     assert (np.abs(np.diff(cells, axis=0)).sum(axis=1) == 1).all()
 
 
-def test_known_beginnings() -> None:
+def test_curves_start_as_published() -> None:
     assert hilbert(2).tolist() == [[0, 0], [1, 0], [1, 1], [0, 1]]
     assert peano(3).tolist() == [[0, 0], [1, 0], [2, 0], [2, 1], [1, 1], [0, 1], [0, 2], [1, 2], [2, 2]]
     assert boustrophedon(2).tolist() == [[0, 0], [0, 1], [1, 1], [1, 0]]
 
 
 @pytest.mark.parametrize("side", [2, 4, 8, 16])
-def test_moores_curve_is_closed(side) -> None:
+def test_the_moore_curve_is_closed(side) -> None:
     cells = moore(side)
     assert np.abs(cells[0] - cells[-1]).sum() == 1
 
 
 @pytest.mark.parametrize("side", [8, 32])
-def test_hilberts_curve_keeps_neighbours_together(side) -> None:
-    """A quarter of the square is finished before the next one is entered; a plough's is not."""
+def test_the_hilbert_curve_keeps_neighbours_together(side) -> None:
+    """The Hilbert curve completes a quarter of the square before the next, unlike boustrophedon rows."""
     quarter = hilbert(side)[: side * side // 4]
     assert quarter.max() < side // 2
     assert boustrophedon(side)[: side * side // 4].max() == side - 1
 
 
-def test_sides_that_a_curve_cannot_fill_are_refused() -> None:
+def test_sides_that_a_curve_cannot_fill_are_rejected() -> None:
     with pytest.raises(ConfigError, match="Hilbert's curve needs a side that is a power of 2, but got 6"):
         hilbert(6)
     with pytest.raises(ConfigError, match="Moore's curve needs a side that is a power of 2, but got 9"):
@@ -55,7 +55,7 @@ def test_sides_that_a_curve_cannot_fill_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", CURVES)
-def test_centres_of_cells_lie_evenly_in_the_canvas(name) -> None:
+def test_centres_of_cells_are_spaced_evenly_in_the_canvas(name) -> None:
     centre = CURVES[name].centre_px(64)
     assert len(centre) == CURVES[name].side ** 2
     np.testing.assert_allclose(centre.mean(axis=0), 32)

@@ -1,4 +1,4 @@
-"""Digits in pictures: MNIST's files, canvases, windows along curves, scores by place."""
+"""Digits in pictures: MNIST files, canvases, windows along curves, and scores by position."""
 
 import gzip
 import struct
@@ -7,11 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.events import EventList
-from softloc_core.networks.window_lstm import CompactWindows, VggWindows
 from softloc_core.tasks import DataRequest
 from softloc_core.tasks.base.sources import SplitNames
 from softloc_core.tasks.digits.canvases import CANVAS_PX, draw_canvas, windows
@@ -24,7 +22,7 @@ TASK = DigitTask()
 
 
 def _images(n_digits: int = 20) -> DigitImages:
-    """Blocks of their own size and brightness, off the field's middle."""
+    """Return blocks that differ in size and brightness and are off the centre."""
     image = np.zeros((n_digits, FIELD_PX, FIELD_PX), dtype=np.uint8)
     for index in range(n_digits):
         image[index, 4 : 10 + index % 10, 6 : 14 + index % 5] = 100 + index
@@ -32,7 +30,7 @@ def _images(n_digits: int = 20) -> DigitImages:
 
 
 def _write_mnist(root: Path, **damage: bytes) -> Path:
-    """The four files with a few digits; a file may hold something else."""
+    """Write the four files with a few digits. `damage` replaces the content of files."""
     images = _images()
     for part in ("train", "t10k"):
         contents = {
@@ -46,7 +44,7 @@ def _write_mnist(root: Path, **damage: bytes) -> Path:
 
 
 def _few(monkeypatch: pytest.MonkeyPatch, features: str, root: Path | None, *, source: str = "mnist"):
-    """Three canvases to train on and four to score."""
+    """Load three training canvases and four test canvases."""
     own = TASK.source(source)
     names = SplitNames(
         ("train_0000", "train_0001", "train_0002"), (), tuple(f"test_000{k}" for k in range(4))
@@ -56,7 +54,7 @@ def _few(monkeypatch: pytest.MonkeyPatch, features: str, root: Path | None, *, s
     return TASK.load(request, data_root=root, cache_dir=Path("unused"))
 
 
-def test_mnist_is_read_as_published(tmp_path: Path) -> None:
+def test_mnist_is_read_in_its_published_format(tmp_path: Path) -> None:
     train, test = mnist_digits(_write_mnist(tmp_path))
     np.testing.assert_array_equal(train.image, _images().image)
     np.testing.assert_array_equal(test.digit, _images().digit)
@@ -84,7 +82,7 @@ def test_mnist_is_read_as_published(tmp_path: Path) -> None:
         ("t10k-labels-idx1", struct.pack(">II", 2049, 20) + bytes([77] * 20), "0 to 9, but got 77 at 0 in"),
     ],
 )
-def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+def test_messages_name_a_damaged_file(tmp_path: Path, name: str, content: bytes, message: str) -> None:
     root = _write_mnist(tmp_path, **{name: content})
     with pytest.raises(DataError, match=message) as caught:
         mnist_digits(root)
@@ -92,7 +90,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes, mess
     assert any(name in line for line in TASK.check("mnist", data_root=root).problems)
 
 
-def test_files_that_are_absent_cut_or_not_zipped_are_named(tmp_path: Path) -> None:
+def test_messages_name_missing_truncated_and_uncompressed_files(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"`--data-root` must name the folder that contains train-images.*none"
     ):
@@ -105,19 +103,19 @@ def test_files_that_are_absent_cut_or_not_zipped_are_named(tmp_path: Path) -> No
         mnist_digits(tmp_path)
 
 
-def test_embedded_digits_are_real_and_parts_are_apart() -> None:
+def test_embedded_digits_look_like_digits_and_parts_do_not_overlap() -> None:
     train, test = embedded_digits()
     assert (len(train.digit), len(test.digit)) == (1198, 599)
     assert train.image.shape[1:] == (28, 28) and train.image.max() == 255
     assert min(np.bincount(part.digit, minlength=10).min() for part in (train, test)) > 40
 
 
-def test_digits_lie_apart_within_the_canvas() -> None:
+def test_digits_are_within_the_canvas_and_do_not_touch() -> None:
     images, numbers = _images(), set()
     for index in range(60):
         canvas = draw_canvas(f"train_{index:04d}", images, seed=0)
         numbers.add(len(canvas.digit))
-        # Every digit's brightness is its own: its pixels are its block, whole, about its centre.
+        # Brightness identifies a digit: its pixels form its complete block around its centre.
         for digit, centre in zip(canvas.digit, canvas.centre_px, strict=True):
             row, column = (int(value) for value in centre)
             assert canvas.pixel[row, column] % 10 == digit
@@ -131,7 +129,7 @@ def test_digits_lie_apart_within_the_canvas() -> None:
     assert numbers == {1, 2, 3}
 
 
-def test_a_canvas_follows_from_its_name_and_the_seed() -> None:
+def test_a_canvas_depends_on_its_name_and_the_seed_only() -> None:
     one, same = (draw_canvas("train_0001", _images(), seed=0) for _ in range(2))
     assert one.content_key == same.content_key
     others = [draw_canvas("train_0002", _images(), seed=0), draw_canvas("train_0001", _images(), seed=1)]
@@ -139,7 +137,7 @@ def test_a_canvas_follows_from_its_name_and_the_seed() -> None:
 
 
 @pytest.mark.parametrize("features", FRONT_ENDS)
-def test_windows_show_what_is_around_their_place(features: str) -> None:
+def test_windows_show_the_area_around_their_position(features: str) -> None:
     pixel = np.random.default_rng(0).integers(0, 256, (CANVAS_PX, CANVAS_PX)).astype(np.uint8)
     curve = CURVES[features.removesuffix("_half")]
     found = windows(pixel, features)
@@ -156,12 +154,12 @@ def test_windows_show_what_is_around_their_place(features: str) -> None:
 
 
 @pytest.mark.parametrize("features", ["hilbert_half", "peano"])
-def test_scores_are_of_places_whatever_the_curve(monkeypatch, tmp_path: Path, features: str) -> None:
+def test_scores_compare_positions_for_every_curve(monkeypatch, tmp_path: Path, features: str) -> None:
     data = _few(monkeypatch, features, _write_mnist(tmp_path))
     perfect = TASK.score(data, {r.name: r.reference for r in data.test}, tolerance_s=1.0)
     assert perfect.f1 == 1.0 and perfect.timing_mean_s == 0.0
     assert perfect.measures["count_accuracy"] == perfect.measures["recognition_accuracy"] == 1.0
-    # A centre is at most half a cell away from the nearest window's, in each coordinate.
+    # A centre is at most half a cell away from the centre of the nearest window in each coordinate.
     assert 0 < perfect.measures["centre_distance_px"] < 6
     nothing = {r.name: EventList([], [], r.reference.duration_s) for r in data.test}
     assert TASK.score(data, nothing, tolerance_s=1.0).f1 == 0.0
@@ -172,7 +170,7 @@ def test_scores_are_of_places_whatever_the_curve(monkeypatch, tmp_path: Path, fe
     assert TASK.score(data, wrong, tolerance_s=1.0).measures["recognition_accuracy"] < 0.5
 
 
-def test_a_pictures_counts_are_its_labels(monkeypatch, tmp_path: Path) -> None:
+def test_the_counts_of_a_picture_are_those_of_its_labels(monkeypatch, tmp_path: Path) -> None:
     data = _few(monkeypatch, "moore", _write_mnist(tmp_path))
     for recording in data.train:
         label = recording.grid.label(recording.label, n_channels=10, collision="add")
@@ -183,7 +181,7 @@ def test_a_pictures_counts_are_its_labels(monkeypatch, tmp_path: Path) -> None:
     assert replace(data.train[0], name="other").frame_px is data.train[0].frame_px
 
 
-def test_splits_hold_one_another_and_leave_the_test_digits_alone() -> None:
+def test_larger_splits_include_smaller_ones_and_folds_never_use_test_digits() -> None:
     def names(split: str, fold: int = 0) -> SplitNames:
         return TASK.source("embedded").split(DataRequest("digits", "embedded", split, fold, "", 0), None)
 
@@ -193,7 +191,7 @@ def test_splits_hold_one_another_and_leave_the_test_digits_alone() -> None:
     assert not any(name.startswith("test") for name in names("train_cv").all)
 
 
-def test_an_unknown_front_end_is_refused() -> None:
+def test_an_unknown_front_end_is_rejected() -> None:
     with pytest.raises(ConfigError, match=r"`features` must be one of hilbert, .*, but got spiral"):
         TASK.load(
             DataRequest("digits", "embedded", "canvases_125", 0, "spiral", 0),
@@ -202,28 +200,9 @@ def test_an_unknown_front_end_is_refused() -> None:
         )
 
 
-def test_vgg_is_the_published_one() -> None:
-    network = VggWindows(n_bands=1024, n_channels=10, initial_logit=-4.0)
-    sizes = [(m.in_channels, m.out_channels) for m in network.convolutions if isinstance(m, torch.nn.Conv2d)]
-    assert sizes == [
-        (1, 64), (64, 64), (64, 128), (128, 128), (128, 256), (256, 256), (256, 512), (512, 512), (512, 512),
-        (512, 512),
-    ]  # fmt: skip
-    assert (network.lstm.input_size, network.lstm.hidden_size, network.lstm.bidirectional) == (512, 48, False)
-    assert [layer.out_features for layer in network.head if isinstance(layer, torch.nn.Linear)] == [24, 10]
-    assert network(torch.rand(1, 3, 1024)).shape == (1, 10, 3)
-
-
-def test_the_compact_network_takes_half_windows() -> None:
-    network = CompactWindows(n_bands=256, n_channels=10, initial_logit=-4.0)
-    features = torch.rand(2, 5, 256)
-    assert network(features).shape == (2, 10, 5)
-    assert network.representation(features).shape == (2, 5, 24 * 16)
-
-
 @pytest.mark.data
 def test_recorded_digits_look_like_their_class() -> None:
-    """The nearest mean of a class recognises most test digits: images and labels belong together."""
+    """The nearest class mean recognises most test digits, so images and labels belong together."""
     train, test = mnist_digits(recorded("mnist"))
     assert (len(train.digit), len(test.digit)) == (6995, 1500)
     means = np.stack([train.image[train.digit == digit].mean(axis=0).reshape(-1) for digit in range(10)])

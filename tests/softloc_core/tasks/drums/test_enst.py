@@ -1,4 +1,4 @@
-"""ENST-Drums: its layout, splits, labels and accompaniment, and every way in which a tree is wrong."""
+"""ENST-Drums: layout, splits, labels, accompaniment, and messages for all kinds of damage."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import soundfile
 from softloc_core.errors import DataError
 from softloc_core.tasks import TASKS, DataRequest, TaskData, check_source
 from softloc_core.tasks.drums.enst import EnstWithMusicSource, read_enst_annotation
-from tests.softloc_core.tasks.conftest import write_clicks
+from tests.softloc_core.tasks.audio_files import write_clicks
 
 LINES = "0.25 chh\n0.30 ohh\n0.5 bd\n\n0.75 sd-\n0.8 cs\n1.0 rc2\n1.1 cr5\n1.2 sticks\n1.3 lft\n"
 NAMES = (
@@ -21,7 +21,7 @@ NAMES = (
 
 
 def write_enst(root: Path, *names: str, lines: str = LINES) -> Path:
-    """A tree with those recordings, their accompaniment and a phrase that is no minus-one piece."""
+    """Write recordings with accompaniment, and a phrase that is not part of the minus-one subset."""
     for seed, name in enumerate((*names, "drummer_1/001_hits_snare-drum_sticks_x6")):
         drummer, _, piece = name.partition("/")
         write_clicks(root / drummer / "audio" / "wet_mix" / f"{piece}.wav", seed=seed)
@@ -46,7 +46,7 @@ def test_strokes_of_the_three_classes_are_read(tmp_path: Path) -> None:
     assert [data.channel_names[c] for c in recording.reference.channel] == ["HH", "HH", "KD", "SD", "SD"]
 
 
-def test_each_drummer_is_scored_once(tmp_path: Path) -> None:
+def test_each_drummer_is_the_test_set_of_one_fold(tmp_path: Path) -> None:
     root = write_enst(tmp_path / "enst", *NAMES)
     for fold, expected in enumerate((NAMES[:2], NAMES[2:3], NAMES[3:])):
         data = _load(root, tmp_path, fold=fold)
@@ -54,7 +54,7 @@ def test_each_drummer_is_scored_once(tmp_path: Path) -> None:
         assert {r.name for r in data.train} == set(NAMES) - set(expected)
 
 
-def test_the_random_split_follows_from_the_seed(tmp_path: Path) -> None:
+def test_the_random_split_depends_on_the_seed(tmp_path: Path) -> None:
     names = [f"drummer_{1 + k % 3}/{100 + k}_minus-one_rock_sticks" for k in range(10)]
     root = write_enst(tmp_path / "enst", *names)
     source = TASKS.get("drums").source("enst")
@@ -64,7 +64,7 @@ def test_the_random_split_follows_from_the_seed(tmp_path: Path) -> None:
     assert sorted(splits[0].all) == sorted(names)
 
 
-def test_music_is_mixed_in_at_half_the_drums_level(tmp_path: Path) -> None:
+def test_music_is_mixed_in_at_half_the_level_of_the_drums(tmp_path: Path) -> None:
     root = write_enst(tmp_path / "enst", *NAMES)
     (found,) = EnstWithMusicSource().scan(root, names=NAMES[:1], seed=0).recordings
     mix, rate_hz = found.audio.load()
@@ -80,7 +80,7 @@ def test_music_is_mixed_in_at_half_the_drums_level(tmp_path: Path) -> None:
     assert _load(root, tmp_path, source="enst_music").fingerprint != _load(root, tmp_path).fingerprint
 
 
-def test_music_of_another_rate_is_resampled(tmp_path: Path) -> None:
+def test_music_with_another_sampling_rate_is_resampled(tmp_path: Path) -> None:
     root = write_enst(tmp_path / "enst", *NAMES)
     path = root / "drummer_1" / "audio" / "accompaniment" / "107_minus-one_salsa_sticks.wav"
     soundfile.write(path, np.zeros(22_050), 22_050)
@@ -97,7 +97,7 @@ def test_music_of_another_rate_is_resampled(tmp_path: Path) -> None:
         ("0.5 gong", "class must be one of bd, sd, .*, but got gong in"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
+def test_messages_name_the_bad_line(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "a.txt"
     path.write_text(f"0.1 bd\n{line}\n")
     strokes, (problem,) = read_enst_annotation(path, duration_s=2.0)
@@ -106,7 +106,7 @@ def test_a_bad_line_is_named(tmp_path: Path, line: str, message: str) -> None:
         raise problem
 
 
-def test_everything_else_that_is_wrong_is_named(tmp_path: Path) -> None:
+def test_messages_name_all_other_problems(tmp_path: Path) -> None:
     root = write_enst(tmp_path / "enst", *NAMES, "drummer_4/1_minus-one_rock_sticks")
     (root / "drummer_2" / "annotation" / "107_minus-one_salsa_sticks.txt").write_bytes(b"\xff\xfe")
     (root / "drummer_3" / "audio" / "accompaniment" / "126_minus-one_salsa_sticks.wav").unlink()
@@ -116,7 +116,7 @@ def test_everything_else_that_is_wrong_is_named(tmp_path: Path) -> None:
     assert "drums need their accompaniment, but got nothing at" in problems
 
 
-def test_a_drummer_without_recordings_cannot_be_scored(tmp_path: Path) -> None:
+def test_a_fold_of_a_drummer_without_recordings_is_rejected(tmp_path: Path) -> None:
     root = write_enst(tmp_path / "enst", *NAMES[:2])
     with pytest.raises(DataError, match="fold 1 of the split leave_drummer_out needs a recording to test"):
         _load(root, tmp_path, fold=1)

@@ -1,4 +1,4 @@
-"""IDMT-SMT-Drums V2: its layout, its splits, and every way in which a tree can be wrong."""
+"""IDMT-SMT-Drums V2: layout, splits, and messages for all kinds of damage."""
 
 import re
 from collections.abc import Callable
@@ -38,7 +38,9 @@ def test_mixes_are_read_and_isolated_strokes_are_not(write_idmt: WriteIdmt, tmp_
         assert recording.reference.duration_s == 2.0
 
 
-def test_the_random_split_is_seeded_and_has_the_papers_shares(write_idmt: WriteIdmt, tmp_path: Path) -> None:
+def test_the_random_split_is_seeded_and_has_the_shares_of_the_papers(
+    write_idmt: WriteIdmt, tmp_path: Path
+) -> None:
     root = write_idmt(*TWENTY)
     first, again, other = (_names(_load(root, tmp_path, seed=seed)) for seed in (0, 0, 1))
     assert first == again != other
@@ -76,7 +78,7 @@ def test_each_collection_is_left_out_once(write_idmt: WriteIdmt, tmp_path: Path)
         (("1.0", " "), "an event must contain onsetSec and instrument, but got no instrument in"),
     ],
 )
-def test_a_bad_event_is_named(
+def test_messages_name_the_bad_event(
     write_idmt: WriteIdmt, tmp_path: Path, event: tuple[str, str], message: str
 ) -> None:
     root = write_idmt(*THREE, events=(("0.1", "HH"), event))
@@ -84,7 +86,7 @@ def test_a_bad_event_is_named(
         _load(root, tmp_path)
 
 
-def test_broken_xml_is_named_with_its_line(write_idmt: WriteIdmt, tmp_path: Path) -> None:
+def test_messages_name_the_line_of_malformed_xml(write_idmt: WriteIdmt, tmp_path: Path) -> None:
     root = write_idmt(*THREE)
     path = _annotation(root, "TechnoDrum01_00")
     path.write_text(path.read_text()[:300])
@@ -93,7 +95,7 @@ def test_broken_xml_is_named_with_its_line(write_idmt: WriteIdmt, tmp_path: Path
 
 
 @pytest.mark.parametrize("content", ["<drums><transcription/></drums>", "<instrumentRecording/>"])
-def test_xml_of_another_kind_is_named(write_idmt: WriteIdmt, tmp_path: Path, content: str) -> None:
+def test_xml_with_other_elements_is_rejected(write_idmt: WriteIdmt, tmp_path: Path, content: str) -> None:
     root = write_idmt(*THREE)
     _annotation(root, "RealDrum01_00").write_text(content)
     found = ", ".join(re.findall(r"\w+", content)[: 2 if "drums" in content else 1])
@@ -104,20 +106,20 @@ def test_xml_of_another_kind_is_named(write_idmt: WriteIdmt, tmp_path: Path, con
         _load(root, tmp_path)
 
 
-def test_half_a_pair_is_named(write_idmt: WriteIdmt, tmp_path: Path) -> None:
+def test_a_recording_and_an_annotation_must_be_paired(write_idmt: WriteIdmt, tmp_path: Path) -> None:
     root = write_idmt(*THREE)
     _annotation(root, "WaveDrum02_60").unlink()
     with pytest.raises(DataError, match=r"needs its annotation, but got .*WaveDrum02_60#MIX\.wav without"):
         _load(root, tmp_path)
 
 
-def test_an_unknown_collection_is_named(write_idmt: WriteIdmt, tmp_path: Path) -> None:
+def test_messages_name_an_unknown_collection(write_idmt: WriteIdmt, tmp_path: Path) -> None:
     message = r"must start with RealDrum, TechnoDrum, WaveDrum, but got Bongo01_00 in .*Bongo01_00#MIX\.wav"
     with pytest.raises(DataError, match=message):
         _load(write_idmt(*THREE, "Bongo01_00"), tmp_path)
 
 
-def test_too_few_recordings_are_refused(write_idmt: WriteIdmt, tmp_path: Path) -> None:
+def test_too_few_recordings_are_rejected(write_idmt: WriteIdmt, tmp_path: Path) -> None:
     root = write_idmt("RealDrum01_00")
     with pytest.raises(DataError, match="split random needs a recording to train, but got none of 1"):
         _load(root, tmp_path)

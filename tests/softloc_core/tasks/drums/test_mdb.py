@@ -1,4 +1,4 @@
-"""MDB Drums: its layout, its splits, and every way in which a tree can be wrong."""
+"""MDB Drums: layout, splits, and messages for all kinds of damage."""
 
 import logging
 import os
@@ -41,7 +41,7 @@ def _audio(root: Path, track: str) -> Path:
     return root / "audio" / "drum_only" / f"MusicDelta_{track}_Drum.wav"
 
 
-def test_the_split_is_mirexs() -> None:
+def test_the_split_is_that_of_mirex_2017() -> None:
     assert (len(TRAIN_TRACKS), len(TEST_TRACKS), len({*TRAIN_TRACKS, *TEST_TRACKS})) == (12, 11, 23)
 
 
@@ -55,12 +55,12 @@ def test_events_of_the_three_classes_are_read(write_mdb: WriteMdb, tmp_path: Pat
     assert recording.features.shape == (201, 48)
 
 
-def test_whichever_tracks_are_there_are_used(write_mdb: WriteMdb, tmp_path: Path) -> None:
+def test_an_incomplete_copy_can_be_used(write_mdb: WriteMdb, tmp_path: Path) -> None:
     data = _load(write_mdb("Zeppelin", "Disco", "Gospel", "Beatles"), tmp_path)
     assert _names(data) == (["Disco", "Zeppelin"], [], ["Beatles", "Gospel"])
 
 
-def test_folds_of_training_tracks_never_touch_test_tracks(write_mdb: WriteMdb, tmp_path: Path) -> None:
+def test_folds_of_training_tracks_never_include_test_tracks(write_mdb: WriteMdb, tmp_path: Path) -> None:
     root = write_mdb("80sRock", "Britpop", "Reggae", "Rock", "Punk")
     folds = [_names(_load(root, tmp_path, split="train_cv", fold=fold)) for fold in range(3)]
     assert sorted(name for _, _, test in folds for name in test) == ["80sRock", "Britpop", "Reggae", "Rock"]
@@ -80,7 +80,9 @@ def test_a_second_load_computes_no_features(
     np.testing.assert_array_equal(first.train[0].features, second.train[0].features)
 
 
-def test_the_fingerprint_is_of_the_content_not_the_place(write_mdb: WriteMdb, tmp_path: Path) -> None:
+def test_the_fingerprint_depends_on_the_content_and_not_on_the_location(
+    write_mdb: WriteMdb, tmp_path: Path
+) -> None:
     root = write_mdb("Rock", "Disco", "Reggae", "Punk")
     fingerprint = _load(root, tmp_path).fingerprint
     copy = shutil.copytree(root, tmp_path / "elsewhere")
@@ -111,14 +113,14 @@ def test_the_fingerprint_is_of_the_content_not_the_place(write_mdb: WriteMdb, tm
         ("1.0 KD loud", "a line must contain seconds and a class, but got '1.0 KD loud' in"),
     ],
 )
-def test_a_bad_line_is_named(write_mdb: WriteMdb, tmp_path: Path, line: str, message: str) -> None:
+def test_messages_name_the_bad_line(write_mdb: WriteMdb, tmp_path: Path, line: str, message: str) -> None:
     root = write_mdb("Rock", "Punk")
     _annotation(root, "Punk").write_text(f"0.1 HH\n\n{line}\n")
     with pytest.raises(DataError, match=rf"{message} .*MusicDelta_Punk_class\.txt, line 3$"):
         _load(root, tmp_path)
 
 
-def test_an_annotation_that_is_no_text_is_named(write_mdb: WriteMdb, tmp_path: Path) -> None:
+def test_messages_name_an_annotation_that_is_not_text(write_mdb: WriteMdb, tmp_path: Path) -> None:
     root = write_mdb("Rock", "Punk")
     _annotation(root, "Punk").write_bytes(b"\xff\xfe0.1")
     with pytest.raises(DataError, match=r"an annotation must be a text file, but got .*Punk_class\.txt"):
@@ -132,7 +134,7 @@ def test_an_annotation_that_is_no_text_is_named(write_mdb: WriteMdb, tmp_path: P
         (_audio, r"needs its recording, but got .*MusicDelta_Punk_class\.txt without one"),
     ],
 )
-def test_recording_and_annotation_need_each_other(
+def test_a_recording_and_an_annotation_must_be_paired(
     write_mdb: WriteMdb, tmp_path: Path, removed: Callable[[Path, str], Path], message: str
 ) -> None:
     root = write_mdb("Rock", "Punk")
@@ -141,14 +143,16 @@ def test_recording_and_annotation_need_each_other(
         _load(root, tmp_path)
 
 
-def test_an_unknown_track_is_named(write_mdb: WriteMdb, tmp_path: Path) -> None:
+def test_messages_name_an_unknown_track(write_mdb: WriteMdb, tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"one of the 23 tracks of MDB Drums, but got Polka in .*MusicDelta_Polka_Drum\.wav"
     ):
         _load(write_mdb("Rock", "Punk", "Polka"), tmp_path)
 
 
-def test_a_wav_cut_in_half_is_named_before_anything_is_computed(write_mdb: WriteMdb, tmp_path: Path) -> None:
+def test_a_truncated_wav_file_is_rejected_before_features_are_computed(
+    write_mdb: WriteMdb, tmp_path: Path
+) -> None:
     root = write_mdb("Rock", "Punk")
     content = _audio(root, "Punk").read_bytes()
     _audio(root, "Punk").write_bytes(content[: len(content) // 2])
@@ -157,7 +161,7 @@ def test_a_wav_cut_in_half_is_named_before_anything_is_computed(write_mdb: Write
     assert not (tmp_path / "cache").exists()
 
 
-def test_missing_roots_and_parts_are_refused(write_mdb: WriteMdb, tmp_path: Path) -> None:
+def test_missing_roots_and_parts_are_rejected(write_mdb: WriteMdb, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(
         ConfigError, match=r"`--data-root` must name the folder that contains audio/.*, but got none"
@@ -183,7 +187,7 @@ def test_missing_roots_and_parts_are_refused(write_mdb: WriteMdb, tmp_path: Path
         _load(root, tmp_path)
 
 
-def test_unknown_sources_splits_and_folds_are_refused(tmp_path: Path) -> None:
+def test_unknown_sources_splits_and_folds_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"`data` must be one of mdb.*, but got bells"):
         _load(None, tmp_path, source="bells")
     with pytest.raises(ConfigError, match="`split` must be one of mirex2017, train_cv, but got random"):
@@ -196,8 +200,8 @@ def test_unknown_sources_splits_and_folds_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize("features", ["log_mel_48", "paper"])
-def test_recorded_drums_are_read_and_their_hits_are_heard(tmp_path: Path, features: str) -> None:
-    """Annotated hits are where the features rise: against times drawn at random, for every recording."""
+def test_recorded_drums_are_audible_at_their_onsets(tmp_path: Path, features: str) -> None:
+    """Features rise more at annotated onsets than at random times in every recording."""
     data = _load(recorded("mdb_drums/MDB Drums"), tmp_path, features=features)
     assert data.train and data.test
     for recording in (*data.train, *data.test):

@@ -1,4 +1,4 @@
-"""Mobilise-D's MATLAB structs: a tree as mobgap publishes it, its two systems, and every fault named."""
+"""Mobilise-D's MATLAB files: layout, reference systems, splits, and messages for all kinds of damage."""
 
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_stretches_end_where_a_contact_is_missing_and_count_from_zero(root):
+def test_stretches_end_at_a_missing_contact_and_samples_count_from_zero(root):
     stretches, problems = read_stretches(root)
     assert not problems
     of_first = [stretch for stretch in stretches if stretch.person == "HA_001"]
@@ -62,7 +62,7 @@ def test_stretches_end_where_a_contact_is_missing_and_count_from_zero(root):
         "HA_001 TimeMeasure1.Test5.Trial1 indip 01",
         "HA_001 TimeMeasure1.Test5.Trial1 stereophoto 00",
     ]
-    # The first contact is at MATLAB's sample 200, which is sample 199; the stretch starts at sample 174.
+    # The first contact is at MATLAB sample 200, which is sample 199 here. The stretch starts at sample 174.
     np.testing.assert_allclose(of_first[0].contact_s, [0.25, 0.85, 1.45])
     np.testing.assert_allclose(of_first[1].contact_s, [0.25, 0.75])
     motion = np.concatenate([trial()["SU"]["LowerBack"][axis] for axis in ("Acc", "Gyr")], axis=1)
@@ -71,7 +71,7 @@ def test_stretches_end_where_a_contact_is_missing_and_count_from_zero(root):
 
 
 @pytest.mark.parametrize("split", ["indip", "stereophoto", "indip_to_stereophoto", "stereophoto_to_indip"])
-def test_splits_by_person_and_by_system(root, split):
+def test_splits_separate_persons_and_select_systems(root, split):
     train_system, _, test_system = split.partition("_to_")
     persons = []
     for fold in (0, 1):
@@ -84,13 +84,13 @@ def test_splits_by_person_and_by_system(root, split):
     assert not persons[0] & persons[1] and persons[0] | persons[1] == {"HA_001", "HA_002", "HA_003"}
 
 
-def test_loads_as_a_task(root, tmp_path):
+def test_the_gait_task_loads_the_source(root, tmp_path):
     data = TASKS.get("gait").load(request("indip_to_stereophoto"), data_root=root, cache_dir=tmp_path)
     assert data.train[0].features.shape == (171, 6) and data.hop_s == pytest.approx(0.01)
     assert {recording.group for recording in data.train} == {"HA_002"}
 
 
-def test_too_few_persons(tmp_path):
+def test_too_few_persons_are_rejected(tmp_path):
     write_person(tmp_path, "001", trial())
     with pytest.raises(DataError, match="fold 0 of the split indip needs a recording to train, but got none"):
         MobgapSource().split(request("indip"), tmp_path)
@@ -121,7 +121,7 @@ def test_too_few_persons(tmp_path):
         ({"SU": {"Head": {"Fs": 100}}}, "a trial must contain SU.LowerBack, but got no LowerBack in data"),
     ],
 )
-def test_every_fault_names_file_and_trial(tmp_path, content, message):
+def test_messages_name_the_file_and_the_trial(tmp_path, content, message):
     path = write_person(tmp_path, "001", content, trial())
     report = TASKS.get("gait").check("mobgap", data_root=tmp_path)
     assert any("Trial2" in recording.name for recording in report.recordings)
@@ -130,7 +130,7 @@ def test_every_fault_names_file_and_trial(tmp_path, content, message):
     assert "data.TimeMeasure1.Test5.Trial1" in str(caught.value) and str(path) in str(caught.value)
 
 
-def test_files_that_are_none(tmp_path):
+def test_files_in_other_formats_are_rejected(tmp_path):
     path = write_person(tmp_path, "001", trial())
     scipy.io.savemat(path, {"other": 1})
     with pytest.raises(
@@ -144,7 +144,7 @@ def test_files_that_are_none(tmp_path):
         MobgapSource().split(request("indip"), tmp_path)
 
 
-def test_the_root_must_hold_persons(tmp_path):
+def test_a_root_without_persons_is_rejected(tmp_path):
     with pytest.raises(
         ConfigError, match=r"`--data-root` must name the folder that contains <cohort>/<person>/data"
     ):

@@ -1,4 +1,4 @@
-"""A small GolfDB in its owners' layout, written by the tests."""
+"""Functions that write a small GolfDB in its published layout."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ FIELDS = ("id", "youtube_id", "player", "split", "events")
 
 
 def event_row(rng, *, slow=False):
-    """First frame, eight events, last frame, counted from the start of the video."""
+    """Return first frame, eight events and last frame, counted from the start of the video."""
     gaps = rng.integers(2, 9, size=7) * (6 if slow else 1)
     first = int(rng.integers(100, 400))
     events = first + 10 + np.concatenate([[0], np.cumsum(gaps)])
@@ -46,7 +46,7 @@ def write_features(path: Path, rows, *, n_bands=9, seed=0, **changed) -> None:
 
 
 def write_golfdb(root: Path, *, n_clips=24):
-    """Two clips a video, six clips a split, an annotation more than there are clips with features."""
+    """Write two clips per video, six clips per split, and one annotation without features."""
     rng = np.random.default_rng(0)
     rows = [
         (10 + k, f"video{k // 2}", f"player{k % 5}", 1 + (k // 2) % 4, event_row(rng, slow=k % 2 == 1))

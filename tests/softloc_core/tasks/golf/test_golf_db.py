@@ -1,4 +1,4 @@
-"""GolfDB: its layout as published, splits that keep videos whole, and every message for what is wrong."""
+"""GolfDB: layout, splits that keep videos together, and messages for all kinds of damage."""
 
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ def test_clips_are_read_as_they_were_written(tmp_path, rows):
         assert recording.label is recording.reference
 
 
-def test_the_tolerance_is_a_clip_s_own(tmp_path, rows):
+def test_each_clip_has_its_own_tolerance(tmp_path, rows):
     data = load(tmp_path)
     by_name = {recording.name: recording.tolerance_s for recording in (*data.train, *data.test)}
     for row in rows:
@@ -63,7 +63,7 @@ def test_the_tolerance_is_a_clip_s_own(tmp_path, rows):
 
 
 @given(st.lists(st.integers(0, 400), min_size=8, max_size=8, unique=True).map(sorted))
-def test_a_tolerance_includes_its_bound_and_not_a_frame_more(frames):
+def test_a_tolerance_includes_its_bound_but_no_further_frame(frames):
     tolerance_s = clip_tolerance_s(np.array(frames))
     allowed = max(round((frames[5] - frames[0]) / 30), 1)
     for k in range(0, 1000, 37):
@@ -73,7 +73,7 @@ def test_a_tolerance_includes_its_bound_and_not_a_frame_more(frames):
 
 
 @pytest.mark.parametrize("split", ["videos", "published", "train_cv"])
-def test_no_video_is_on_both_sides_of_a_split(tmp_path, rows, split):
+def test_no_video_is_in_both_parts_of_a_split(tmp_path, rows, split):
     n_folds = GOLF.sources["golfdb"].splits[split]
     tested = []
     for fold in range(n_folds):
@@ -85,20 +85,20 @@ def test_no_video_is_on_both_sides_of_a_split(tmp_path, rows, split):
         assert len(tested) == len(rows)
 
 
-def test_the_published_split_is_the_annotation_s_column(tmp_path, rows):
+def test_the_published_split_is_the_split_column_of_the_annotation(tmp_path, rows):
     for fold in range(4):
         names = [f"clip_{row[0]:04d}" for row in rows if row[3] == fold + 1]
         assert [recording.name for recording in load(tmp_path, split="published", fold=fold).test] == names
 
 
-def test_settings_are_chosen_without_the_clips_that_are_scored(tmp_path, rows):
+def test_training_folds_never_include_test_clips(tmp_path, rows):
     scored = {recording.name for recording in load(tmp_path).test}
     for fold in range(3):
         data = load(tmp_path, split="train_cv", fold=fold)
         assert not scored & {recording.name for recording in (*data.train, *data.test)}
 
 
-def test_clips_of_one_split_alone_have_no_published_split(tmp_path):
+def test_clips_of_a_single_split_have_no_published_split(tmp_path):
     rng = np.random.default_rng(1)
     rows = [(k, f"video{k}", "player", 1, event_row(rng)) for k in range(8)]
     write_annotations(tmp_path, rows)
@@ -121,8 +121,8 @@ def test_features_may_have_any_width_several_files_and_no_labels(tmp_path):
     assert data.train[0].features.shape[1] == 20
 
 
-def test_the_order_of_events_is_not_asked_for(tmp_path):
-    # One swing of GolfDB has two events around the impact the other way round.
+def test_events_may_be_out_of_order(tmp_path):
+    # In one swing of GolfDB, two events around the impact are exchanged.
     events = [0, 10, 20, 30, 40, 50, 61, 60, 80, 90]
     write_annotations(tmp_path, [(k, f"video{k}", "player", 1, events) for k in range(4)])
     write_features(tmp_path / "f.npz", [(k, "", "", 1, events) for k in range(4)])
@@ -130,7 +130,7 @@ def test_the_order_of_events_is_not_asked_for(tmp_path):
     np.testing.assert_array_equal(load(tmp_path).test[0].reference.channel, [0, 1, 2, 3, 4, 6, 5, 7])
 
 
-def test_a_perfect_estimate_scores_one_and_an_empty_one_nothing(tmp_path, rows):
+def test_a_perfect_estimate_scores_one_and_an_empty_one_zero(tmp_path, rows):
     data = load(tmp_path)
     perfect = GOLF.score(data, {r.name: r.reference for r in data.test}, tolerance_s=GOLF.tolerance_s)
     assert (perfect.f1, perfect.measures["pce"], perfect.timing_mean_s) == (1.0, 1.0, 0.0)
@@ -149,12 +149,12 @@ def test_a_perfect_estimate_scores_one_and_an_empty_one_nothing(tmp_path, rows):
     assert scores.measures["offset_median_s"] > HOP_S
 
 
-def test_other_front_ends_are_refused(tmp_path, rows):
+def test_other_front_ends_are_rejected(tmp_path, rows):
     with pytest.raises(ConfigError, match="`features` must be one of plain, but got log_mel_48"):
         load(tmp_path, features="log_mel_48")
 
 
-def test_absent_files_are_named(tmp_path, rows):
+def test_messages_name_missing_files(tmp_path, rows):
     with pytest.raises(DataError, match="`--data-root` must name GolfDB's folder, but got none"):
         GOLF.load(DataRequest("golf", "golfdb", "videos", 0, "plain", 0), data_root=None, cache_dir=tmp_path)
     (tmp_path / "features.npz").unlink()
@@ -165,7 +165,7 @@ def test_absent_files_are_named(tmp_path, rows):
         load(tmp_path)
 
 
-def test_files_of_another_kind_are_named(tmp_path, rows):
+def test_messages_name_files_in_other_formats(tmp_path, rows):
     (tmp_path / "more.npz").write_text("no arrays")
     (found,) = problems(tmp_path)
     assert "features must be an .npz file of arrays, but got" in found and "more.npz" in found
@@ -185,13 +185,13 @@ def test_files_of_another_kind_are_named(tmp_path, rows):
         ({"frame_labels": np.zeros(3)}, r"frame_labels must have \d+ values, but got 3 in"),
     ],
 )
-def test_arrays_that_do_not_fit_are_named(tmp_path, rows, changed, message):
+def test_messages_name_arrays_that_do_not_fit(tmp_path, rows, changed, message):
     write_features(tmp_path / "features.npz", rows, **changed)
     with pytest.raises(DataError, match=message):
         load(tmp_path)
 
 
-def test_a_clip_that_does_not_fit_its_annotation_is_named(tmp_path, rows):
+def test_messages_name_a_clip_that_does_not_fit_its_annotation(tmp_path, rows):
     events = list(rows[0][-1])
     longer = [(*rows[0][:-1], [*events[:-1], events[-1] + 3])]
     write_features(tmp_path / "features.npz", [*longer, *rows[1:]])
@@ -203,7 +203,7 @@ def test_a_clip_that_does_not_fit_its_annotation_is_named(tmp_path, rows):
     assert "clip 10 must have the labels of its annotation, but got 8 in frame" in found
 
 
-def test_features_that_are_not_finite_are_named(tmp_path, rows):
+def test_messages_name_features_that_are_not_finite(tmp_path, rows):
     with np.load(tmp_path / "features.npz") as file:
         probs = file["frame_probs"]
     probs[3, 2] = np.nan
@@ -212,7 +212,7 @@ def test_features_that_are_not_finite_are_named(tmp_path, rows):
     assert "clip 10 must have finite features, but got others in frame 3" in found
 
 
-def test_clips_that_are_unknown_or_twice_are_named(tmp_path, rows):
+def test_messages_name_unknown_and_repeated_clips(tmp_path, rows):
     write_features(tmp_path / "more.npz", [rows[0]])
     (found,) = problems(tmp_path)
     assert "a clip must occur once, but got 10 in features.npz and" in found and "more.npz" in found
@@ -233,13 +233,13 @@ def test_clips_that_are_unknown_or_twice_are_named(tmp_path, rows):
         (lambda row: (10, *row[1:]), r"each swing must occur once, but got 10 again in .*row 2"),
     ],
 )
-def test_rows_of_the_annotation_that_cannot_be_used_are_named(tmp_path, rows, change, message):
+def test_messages_name_unusable_rows_of_the_annotation(tmp_path, rows, change, message):
     write_annotations(tmp_path, [rows[0], change(rows[1]), *rows[2:]])
     with pytest.raises(DataError, match=message):
         load(tmp_path)
 
 
-def test_an_annotation_without_its_fields_is_refused(tmp_path, rows):
+def test_an_annotation_with_missing_fields_is_rejected(tmp_path, rows):
     from scipy.io import savemat
 
     savemat(tmp_path / "golfDB.mat", {"golfDB": np.zeros((1, 2), dtype=[("id", object)])})
@@ -248,7 +248,7 @@ def test_an_annotation_without_its_fields_is_refused(tmp_path, rows):
 
 
 @pytest.mark.data
-def test_recorded_clips_are_all_split_1_and_their_features_know_the_events():
+def test_recorded_clips_are_of_split_1_and_their_features_reveal_the_events():
     root = recorded("golfdb")
     report = GOLF.check("golfdb", data_root=root)
     assert report.problems == () and len(report.recordings) == 261
@@ -259,7 +259,7 @@ def test_recorded_clips_are_all_split_1_and_their_features_know_the_events():
         load(root, split="published")
     data = load(root)
     assert not {r.group for r in data.train} & {r.group for r in data.test}
-    # The features are outputs of a network that was trained on clean labels of other clips.
+    # The features are outputs of a network trained on clean labels of other clips.
     from softloc_core.decoding import OneEach, decode
 
     estimated = {

@@ -1,4 +1,4 @@
-"""MIT-BIH records as their owner publishes them, and as .npz; every fault is named with its file."""
+"""MIT-BIH records as WFDB and .npz files: reading, splits, and messages that name the bad file."""
 
 import sys
 import warnings
@@ -34,7 +34,7 @@ def write_wfdb(folder: Path, name: str, *, leads: list[str], rate_hz: int = 360)
     signal = np.random.default_rng(0).normal(size=(N_SAMPLES, len(leads))).round(2)
     symbols, samples = ["+", "N", "V", "~", "/"], [20, 100, 350, 400, 600]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # the package, with newer versions of pandas
+        warnings.simplefilter("ignore", DeprecationWarning)  # from wfdb with newer versions of pandas
         wfdb.wrsamp(
             name, fs=rate_hz, units=["mV"] * len(leads), sig_name=leads, p_signal=signal,
             fmt=["212"] * len(leads), adc_gain=[200] * len(leads), baseline=[1024] * len(leads),
@@ -48,7 +48,7 @@ def request(split: str, fold: int = 0) -> DataRequest:
     return DataRequest("heartbeats", "mit_bih", split, fold=fold, features="ecg_60", seed=0)
 
 
-def test_reads_npz(tmp_path):
+def test_npz_files_are_read(tmp_path):
     record = read_record(write_npz(tmp_path, "100"))
     assert (record.name, record.group, len(record.signal_mv)) == ("100", "100", N_SAMPLES)
     reference = record.reference
@@ -57,14 +57,14 @@ def test_reads_npz(tmp_path):
     np.testing.assert_allclose(reference.channel_time_s(1), [350 / 360])
 
 
-def test_reads_wfdb_beats_alone_and_the_lead_mlii(tmp_path):
+def test_wfdb_files_are_read_with_beats_only_and_lead_mlii(tmp_path):
     signal = write_wfdb(tmp_path, "114", leads=["V5", "MLII"])
     record = read_record(tmp_path / "114.hea")
     np.testing.assert_allclose(record.signal_mv, signal[:, 1], atol=0.003)
     assert record.beat_sample.tolist() == [100, 350, 600] and record.pvc_sample.tolist() == [350]
 
 
-def test_wfdb_and_npz_give_the_same(tmp_path):
+def test_wfdb_and_npz_files_have_equal_records(tmp_path):
     signal = write_wfdb(tmp_path, "102", leads=["V5", "V2"])
     (tmp_path / "npz").mkdir()
     of_wfdb = read_record(tmp_path / "102.hea")
@@ -73,7 +73,7 @@ def test_wfdb_and_npz_give_the_same(tmp_path):
     assert of_wfdb.reference == of_npz.reference
 
 
-def test_wfdb_without_its_package_is_one_clear_line(tmp_path, monkeypatch):
+def test_a_message_asks_for_wfdb_if_it_is_missing(tmp_path, monkeypatch):
     (tmp_path / "100.hea").write_text("100 2 360 650000\n")
     monkeypatch.setitem(sys.modules, "wfdb", None)
     message = r"reading .*100.* needs the package wfdb, but it is not installed: pip install wfdb"
@@ -82,21 +82,21 @@ def test_wfdb_without_its_package_is_one_clear_line(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("suffix", [".dat", ".atr"])
-def test_a_wfdb_record_is_complete(tmp_path, suffix):
+def test_an_incomplete_wfdb_record_is_rejected(tmp_path, suffix):
     write_wfdb(tmp_path, "100", leads=["MLII"])
     (tmp_path / f"100{suffix}").unlink()
     with pytest.raises(DataError, match=rf"every record needs its {suffix} file, but got .*100.hea without"):
         read_record(tmp_path / "100.hea")
 
 
-def test_wfdb_files_that_are_none(tmp_path):
+def test_damaged_wfdb_files_are_rejected(tmp_path):
     write_wfdb(tmp_path, "100", leads=["MLII"])
     (tmp_path / "100.hea").write_text("what is this\n")
     with pytest.raises(DataError, match=r"a record must be readable by wfdb, but got .* in .*100\.hea"):
         read_record(tmp_path / "100.hea")
 
 
-def test_wfdb_at_another_rate(tmp_path):
+def test_wfdb_records_with_another_sampling_rate_are_rejected(tmp_path):
     write_wfdb(tmp_path, "100", leads=["MLII"], rate_hz=250)
     with pytest.raises(DataError, match=r"a record must be sampled at 360 Hz, but got 250 Hz in .*100\.hea"):
         read_record(tmp_path / "100.hea")
@@ -114,20 +114,20 @@ def test_wfdb_at_another_rate(tmp_path):
         ({"pvc_sample": np.array([351])}, "a pvc must be one of the beats, but got sample 351 in row 0 in"),
     ],
 )  # fmt: skip
-def test_every_fault_names_the_file(tmp_path, changed, message):
+def test_messages_name_the_file(tmp_path, changed, message):
     path = write_npz(tmp_path, "100", **changed)
     with pytest.raises(DataError, match=message) as caught:
         read_record(path)
     assert str(path) in str(caught.value)
 
 
-def test_a_file_that_is_no_npz(tmp_path):
+def test_a_damaged_npz_file_is_rejected(tmp_path):
     (tmp_path / "100.npz").write_text("nothing")
     with pytest.raises(DataError, match=r"a record must be a numpy \.npz file, but got .* in .*100\.npz"):
         read_record(tmp_path / "100.npz")
 
 
-def test_the_folder_holds_records_each_once(tmp_path):
+def test_the_folder_must_contain_records_each_of_them_once(tmp_path):
     with pytest.raises(ConfigError, match=r"`--data-root` must name the folder that contains <record>\.hea"):
         record_files(None)
     with pytest.raises(
@@ -140,7 +140,7 @@ def test_the_folder_holds_records_each_once(tmp_path):
         record_files(tmp_path)
 
 
-def test_splits_keep_persons_whole_and_leave_the_test_alone(tmp_path):
+def test_splits_keep_persons_together_and_folds_never_include_test_records(tmp_path):
     names = ["100", "101", "102", "105", "108", "109", "121", "200", "201", "202", "203", "205"]
     for name in names:
         write_npz(tmp_path, name)
@@ -159,7 +159,7 @@ def test_splits_keep_persons_whole_and_leave_the_test_alone(tmp_path):
     assert between.test == ("100", "105", "121", "200")
 
 
-def test_too_few_records_for_a_split(tmp_path):
+def test_too_few_records_for_a_split_are_rejected(tmp_path):
     for name in ("101", "108"):
         write_npz(tmp_path, name)
     with pytest.raises(DataError, match="needs 8 records to validate on one, but got 2 in"):
@@ -168,7 +168,7 @@ def test_too_few_records_for_a_split(tmp_path):
         MitBihSource().split(request("inter_patient"), tmp_path)
 
 
-def test_the_check_names_every_bad_record(tmp_path):
+def test_the_check_reports_every_bad_record(tmp_path):
     write_npz(tmp_path, "100")
     write_npz(tmp_path, "101", rate_hz=100)
     write_npz(tmp_path, "102", pvc_sample=np.array([3]))

@@ -1,4 +1,4 @@
-"""MAESTRO: its table, its splits, its MIDI files, and every way in which a tree can be wrong."""
+"""MAESTRO: table, splits, MIDI files, and messages for all kinds of damage."""
 
 import importlib
 import re
@@ -11,7 +11,7 @@ import pytest
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks import TASKS, DataRequest, TaskData, check_source
 from softloc_core.tasks.piano.maestro import read_midi_onsets
-from tests.softloc_core.tasks.conftest import write_clicks
+from tests.softloc_core.tasks.audio_files import write_clicks
 
 mido = pytest.importorskip("mido", reason="reading MAESTRO needs mido")
 
@@ -20,10 +20,10 @@ ROWS = ("train a", "train b", "train b", "train c", "validation d", "test e")
 
 
 def write_midi(path: Path, notes: Sequence[tuple[float, int]] = ((0.25, 60), (0.5, 21), (0.5, 108))) -> None:
-    """Notes (seconds, key) at a tempo that changes after 0.25 s; released by a silent stroke."""
+    """Write notes (seconds, key) at a tempo that changes after 0.25 s. Velocity 0 ends a note."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tempi, keys = mido.MidiTrack(), mido.MidiTrack()
-    # 480 ticks a beat: 0.5 s a beat at first, 0.25 s a beat from tick 240 on.
+    # There are 480 ticks per beat. A beat lasts 0.5 s, and 0.25 s from tick 240.
     tempi.append(mido.MetaMessage("set_tempo", tempo=500_000, time=0))
     tempi.append(mido.MetaMessage("set_tempo", tempo=250_000, time=240))
     events = [(_ticks(time_s), midi, 64) for time_s, midi in notes]
@@ -41,7 +41,7 @@ def _ticks(time_s: float) -> int:
 
 
 def write_maestro(root: Path, rows: Sequence[str] = ROWS) -> Path:
-    """A table with a performance a row, `part title`, and its files."""
+    """Write a table with one performance per row, given as `part title`, and its files."""
     lines = [HEADER]
     for k, row in enumerate(rows):
         part, title = row.split()
@@ -57,7 +57,7 @@ def _load(root: Path | None, cache_dir: Path, *, split: str = "official", fold: 
     return TASKS.get("piano").load(request, data_root=root, cache_dir=cache_dir)
 
 
-def test_performances_are_read_and_split_as_their_owners_do(tmp_path: Path) -> None:
+def test_performances_are_read_and_have_the_official_split(tmp_path: Path) -> None:
     data = _load(write_maestro(tmp_path / "maestro"), tmp_path)
     parts = [[r.name for r in part] for part in (data.train, data.validation, data.test)]
     assert parts == [["2018/p0", "2018/p1", "2018/p2", "2018/p3"], ["2018/p4"], ["2018/p5"]]
@@ -67,13 +67,13 @@ def test_performances_are_read_and_split_as_their_owners_do(tmp_path: Path) -> N
     assert recording.reference.channel.tolist() == [39, 0, 87]
 
 
-def test_training_folds_keep_compositions_whole(tmp_path: Path) -> None:
+def test_training_folds_keep_compositions_together(tmp_path: Path) -> None:
     root = write_maestro(tmp_path / "maestro")
     tests = [[r.name for r in _load(root, tmp_path, split="train_cv", fold=k).test] for k in range(3)]
     assert tests == [["2018/p0"], ["2018/p1", "2018/p2"], ["2018/p3"]]
 
 
-def test_performances_that_are_not_there_are_left_alone(tmp_path: Path) -> None:
+def test_performances_without_files_are_ignored(tmp_path: Path) -> None:
     root = write_maestro(tmp_path / "maestro")
     for path in root.glob("2018/p1.*"):
         path.unlink()
@@ -84,7 +84,7 @@ def test_performances_that_are_not_there_are_left_alone(tmp_path: Path) -> None:
         _load(root, tmp_path)
 
 
-def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path: Path) -> None:
     root = write_maestro(tmp_path / "maestro")
     (root / "2018" / "p0.wav").unlink()
     (root / "2018" / "p1.midi").write_bytes(b"no music")
@@ -105,7 +105,7 @@ def test_everything_that_is_wrong_is_named_at_once(tmp_path: Path) -> None:
         assert any(re.search(message, line) for line in problems.splitlines()), message
 
 
-def test_tables_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+def test_messages_name_an_unreadable_table(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"must name the folder that contains maestro-v\*\.csv, but got none"
     ):
@@ -126,13 +126,13 @@ def test_tables_that_cannot_be_read_are_named(tmp_path: Path) -> None:
             _load(tmp_path, tmp_path)
 
 
-def test_a_part_without_performances_is_refused(tmp_path: Path) -> None:
+def test_a_part_without_performances_is_rejected(tmp_path: Path) -> None:
     root = write_maestro(tmp_path / "maestro", ["train a", "validation b"])
     with pytest.raises(DataError, match="split official needs a recording to test, but got none of 2"):
         _load(root, tmp_path)
 
 
-def test_without_mido_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_asks_for_mido_if_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> Any:
         raise ImportError(name)
 

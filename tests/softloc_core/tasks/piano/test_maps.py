@@ -1,4 +1,4 @@
-"""MAPS: its layout, its splits, and every way in which a tree can be wrong."""
+"""MAPS: layout, splits, and messages for all kinds of damage."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -32,7 +32,7 @@ def _names(data: TaskData) -> tuple[list[str], list[str]]:
     return [r.name for r in data.train], [r.name for r in data.test]
 
 
-def test_keys_have_their_names() -> None:
+def test_keys_have_scientific_pitch_names() -> None:
     assert len(KEY_NAMES) == len(set(KEY_NAMES)) == 88
     assert (KEY_NAMES[0], KEY_NAMES[39], KEY_NAMES[87]) == ("A0", "C4", "C8")
     assert key_name(69) == "A4"
@@ -49,19 +49,19 @@ def test_onsets_and_keys_are_read(write_maps: WriteMaps, tmp_path: Path, ext: st
     assert [(r.name, r.group) for r in data.train] == [("x-1_2_AkPnBcht", "AkPnBcht")]
 
 
-def test_a_wav_goes_before_a_flac(write_maps: WriteMaps, tmp_path: Path) -> None:
+def test_a_wav_file_takes_precedence_over_a_flac_file(write_maps: WriteMaps, tmp_path: Path) -> None:
     write_maps(*TREE, ext="flac")
     (tmp_path / "MAPS" / "ENSTDkAm" / "MUS" / "MAPS_MUS-d_ENSTDkAm.flac").write_bytes(b"no sound")
     assert _names(_load(write_maps(*TREE), tmp_path))[1] == ["d_ENSTDkAm"]
 
 
-def test_pieces_that_are_scored_are_not_trained_on(write_maps: WriteMaps, tmp_path: Path) -> None:
+def test_pieces_of_the_test_part_are_not_used_for_training(write_maps: WriteMaps, tmp_path: Path) -> None:
     root = write_maps("a_AkPnBcht", "b_AkPnBcht", "b_SptkBGAm", "c_StbgTGd2", "b_ENSTDkCl", "d_ENSTDkAm")
     train, test = _names(_load(root, tmp_path))
     assert (train, test) == (["a_AkPnBcht", "c_StbgTGd2"], ["b_ENSTDkCl", "d_ENSTDkAm"])
 
 
-def test_one_instrument_and_its_pieces_validate(write_maps: WriteMaps, tmp_path: Path) -> None:
+def test_one_instrument_and_its_pieces_are_for_validation(write_maps: WriteMaps, tmp_path: Path) -> None:
     root = write_maps("a_AkPnBcht", "b_AkPnStgb", "b_SptkBGAm", "c_AkPnStgb", "d_ENSTDkAm")
     data = _load(root, tmp_path, split="disklavier_validated")
     assert _names(data) == (["a_AkPnBcht"], ["d_ENSTDkAm"])
@@ -77,7 +77,7 @@ def test_training_folds_leave_out_instruments_and_their_pieces(write_maps: Write
     assert folds[2] == (["a_AkPnBcht", "a_AkPnBsdf", "b_AkPnBsdf", "e_AkPnStgb"], ["c_AkPnCGdD"])
 
 
-def test_labels_of_the_papers_keys_are_scored_against_every_note(
+def test_labels_of_the_papers_keys_are_scored_against_all_notes(
     write_maps: WriteMaps, tmp_path: Path
 ) -> None:
     lines = "".join(f"0.{k}\t1.0\t{midi}\n" for k, midi in enumerate((29, 30, 99, 100)))
@@ -101,13 +101,13 @@ def test_labels_of_the_papers_keys_are_scored_against_every_note(
         ("1.0 60", "a line must contain onset, offset and MIDI pitch, but got '1.0 60' in"),
     ],
 )
-def test_a_bad_line_is_named(write_maps: WriteMaps, tmp_path: Path, line: str, message: str) -> None:
+def test_messages_name_the_bad_line(write_maps: WriteMaps, tmp_path: Path, line: str, message: str) -> None:
     root = write_maps(*TREE, lines=f"0.1 0.2 60\n\n{line}\n")
     with pytest.raises(DataError, match=rf"{message} .*MAPS_MUS-.*\.txt, line 4$"):
         _load(root, tmp_path)
 
 
-def test_other_files_are_named(write_maps: WriteMaps, tmp_path: Path) -> None:
+def test_messages_name_other_bad_files(write_maps: WriteMaps, tmp_path: Path) -> None:
     root = write_maps(*TREE)
     annotation = root / "ENSTDkAm" / "MUS" / "MAPS_MUS-d_ENSTDkAm.txt"
     for content, message in (
@@ -126,7 +126,7 @@ def test_other_files_are_named(write_maps: WriteMaps, tmp_path: Path) -> None:
         _load(root, tmp_path)
 
 
-def test_missing_parts_are_refused(write_maps: WriteMaps, tmp_path: Path) -> None:
+def test_missing_parts_are_rejected(write_maps: WriteMaps, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"must contain \*/MUS/MAPS_MUS-\*\.wav \(or \.flac\) and .*\.txt"):
         _load(tmp_path / "empty", tmp_path)
@@ -135,8 +135,8 @@ def test_missing_parts_are_refused(write_maps: WriteMaps, tmp_path: Path) -> Non
 
 
 @pytest.mark.data
-def test_recorded_notes_are_heard_in_the_bands_of_their_keys() -> None:
-    """Onsets are where the band of their key rises, as against times drawn at random."""
+def test_recorded_notes_are_audible_in_the_bands_of_their_keys() -> None:
+    """The band of a key rises more at its onsets than at random times."""
     source = TASKS.get("piano").source("maps")
     request = DataRequest("piano", "maps", "disklavier", 0, "semitones_196", 0)
     split = source.split(request, recorded("maps"))
@@ -149,6 +149,6 @@ def test_recorded_notes_are_heard_in_the_bands_of_their_keys() -> None:
     rise = np.zeros_like(bands)
     rise[3:-3] = bands[6:] - bands[:-6]
     frame = np.clip(np.round(found.reference.time_s / front_end.hop_s).astype(int), 3, len(bands) - 4)
-    # Low fundamentals are weak: the second harmonic is heard for all.
+    # Low fundamentals are weak, so the second harmonic is measured for all keys.
     own = rise[frame, 2 * found.reference.channel + 24]
     assert own.mean() > 5 * abs(rise[:, 24:176].mean()) + 2

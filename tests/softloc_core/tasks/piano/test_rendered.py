@@ -1,4 +1,4 @@
-"""Rendered pianos: exact onsets, what a piano does, the same for the same seed."""
+"""Rendered pianos: reproducible recordings with exact onsets and the properties of a piano."""
 
 import hashlib
 import itertools
@@ -15,7 +15,7 @@ from softloc_core.tasks.piano.rendered import (
 )
 
 
-def test_the_same_seed_gives_the_same_recording() -> None:
+def test_a_recording_depends_on_its_name_and_the_seed_only() -> None:
     one, two, other = (RenderedPiano("train_03", seed) for seed in (1, 1, 2))
     samples = one.load()[0]
     np.testing.assert_array_equal(samples, two.load()[0])
@@ -26,7 +26,7 @@ def test_the_same_seed_gives_the_same_recording() -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_pieces_can_be_played(seed: int) -> None:
+def test_pieces_are_playable(seed: int) -> None:
     notes = draw_piece(duration_s=20.0, rng=np.random.default_rng(seed))
     assert 40 < len(notes) < 400
     assert [n.time_s for n in notes] == sorted(n.time_s for n in notes)
@@ -41,7 +41,7 @@ def test_pieces_can_be_played(seed: int) -> None:
 
 
 @pytest.mark.parametrize("midi", [33, 60, 90])
-def test_a_stroke_sounds_from_its_first_sample_and_dies_away(midi: int) -> None:
+def test_a_note_sounds_from_its_first_sample_and_decays(midi: int) -> None:
     piano = draw_piano(np.random.default_rng(midi))
     sound = piano.stroke(midi, velocity=0.8, held_s=1.0)
     level = [float(np.sqrt(np.mean(sound[int(a * RATE_HZ) : int(b * RATE_HZ)] ** 2)))
@@ -51,7 +51,7 @@ def test_a_stroke_sounds_from_its_first_sample_and_dies_away(midi: int) -> None:
     assert abs(sound[-1]) < 1e-9
 
 
-def test_partials_are_inharmonic_and_soft_strokes_are_dull() -> None:
+def test_partials_are_inharmonic_and_soft_notes_are_dull() -> None:
     piano = draw_piano(np.random.default_rng(0))
     hard, soft = (piano.stroke(48, velocity=v, held_s=3.0) for v in (1.0, 0.2))
     hz = 440 * 2 ** ((48 - 69 + piano.tuning_cents / 100) / 12)
@@ -73,7 +73,7 @@ def test_partials_are_inharmonic_and_soft_strokes_are_dull() -> None:
 
 
 def test_onsets_are_where_the_sound_starts() -> None:
-    """A lone first note is silent before and loud after."""
+    """The recording is quiet before the first note and loud after it."""
     for name in (*NAMES.train[:2], NAMES.test[0]):
         audio = RenderedPiano(name, 0)
         samples, rate_hz = audio.load()
@@ -82,7 +82,7 @@ def test_onsets_are_where_the_sound_starts() -> None:
         assert np.sqrt(np.mean(after**2)) > 3 * np.sqrt(np.mean(before**2))
 
 
-def test_the_source_gives_its_recordings_with_their_notes() -> None:
+def test_the_source_returns_recordings_with_their_notes() -> None:
     source = TASKS.get("piano").source("synthetic")
     request = DataRequest("piano", "synthetic", "new_pianos", 0, "semitones_196", 5)
     assert source.split(request, None).all == (*NAMES.train, *NAMES.validation, *NAMES.test)
@@ -96,8 +96,8 @@ def test_the_source_gives_its_recordings_with_their_notes() -> None:
     assert sorted(name for fold in folds for name in fold) == sorted(NAMES.train)
 
 
-def test_the_renderer_has_not_changed() -> None:
-    """Trials are known by the renderer's version: another sound needs another version."""
+def test_rendering_is_unchanged_for_this_version() -> None:
+    """Feature caches and trials depend on the version, so every change of the sound must increase it."""
     notes = RenderedPiano("train_00", 0).piece()
     text = ";".join(f"{n.time_s:.6f} {n.midi} {n.velocity:.4f}" for n in notes)
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == "c22cbe52d6c04e94"

@@ -1,4 +1,4 @@
-"""puffMarker: CSV files as the released code reads them, people left out, and every message."""
+"""puffMarker: CSV files, splits that leave a person out, and messages for all kinds of damage."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ USERS = (10, 11, 12, 14, 15, 16)
 
 
 def write_person(root, user, *, sessions=(6, 9), seed=None, header=False):
-    """Rows of 39 columns, sessions apart by a leap of the time stamp; every third breath a puff."""
+    """Write rows of 39 columns with gaps of the time stamp between sessions. Every third breath is a puff."""
     rng = np.random.default_rng(user if seed is None else seed)
     n_rows = sum(sessions)
     table = rng.normal(size=(n_rows, 39)).round(4)
@@ -43,7 +43,7 @@ def problems(root):
 
 
 @pytest.mark.parametrize("header", [False, True])
-def test_sessions_are_cut_where_the_time_stamp_leaps(root, header):
+def test_sessions_are_cut_at_gaps_of_the_time_stamp(root, header):
     table, label = write_person(root, 10, sessions=(6, 9), header=header)
     first, second = load(root).test
     assert (first.name, second.name) == ("user_10_session_00", "user_10_session_01")
@@ -62,7 +62,7 @@ def test_each_person_is_left_out_once(root):
         assert len({r.group for r in data.train}) == 5
 
 
-def test_settings_are_chosen_without_the_person_that_is_scored(root):
+def test_training_folds_never_include_the_test_person(root):
     for fold in range(6):
         data = load(root, split="train_cv", fold=fold)
         groups = {r.group for r in (*data.train, *data.test)}
@@ -78,7 +78,7 @@ def test_fewer_people_have_fewer_folds(tmp_path):
         load(tmp_path, fold=2)
 
 
-def test_absent_files_are_named(root):
+def test_messages_name_missing_files(root):
     with pytest.raises(DataError, match="`--data-root` must name puffMarker's folder, but got none"):
         PUFFS.load(
             DataRequest("puffs", "puffmarker", "leave_one_out", 0, "plain", 0), data_root=None, cache_dir=root
@@ -140,14 +140,14 @@ def broken(root, name, change):
         ),
     ],
 )
-def test_what_cannot_be_used_is_named_by_file_and_line(root, name, change, message):
+def test_messages_name_the_file_and_the_line(root, name, change, message):
     (found,) = broken(root, name, change)
     assert message.format(path=root / name) in found
     with pytest.raises(DataError):
         load(root)
 
 
-def test_scores_are_exact_and_tolerance_is_in_breaths(root):
+def test_scores_are_exact_and_tolerances_are_in_breaths(root):
     data = load(root)
     perfect = {r.name: r.reference for r in data.test}
     late = {

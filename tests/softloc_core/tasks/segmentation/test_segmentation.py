@@ -1,4 +1,4 @@
-"""Action segmentation: its layouts, its splits, its labels, and every way in which data can be wrong."""
+"""Action segmentation: layouts, splits, labels, scores, and messages for all kinds of damage."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def _cells(values: list[np.ndarray]) -> np.ndarray:
 
 
 def _write_svm(root: Path, number: int, *, granularity: str = "mid", **changes) -> Path:
-    """Two videos in the released layout; scores follow the classes."""
+    """Write two videos in the released layout, with the highest score for the true class."""
     n_classes = len(MID_NAMES if granularity == "mid" else EVAL_NAMES)
     classes = [np.repeat([0, 1, number % n_classes, 2], 5), np.repeat([3, 0, 4], 7)]
     scores = [np.eye(n_classes)[one] - 1.0 for one in classes]
@@ -61,7 +61,7 @@ def _write_folders(root: Path, n_videos: int = 6, *, seconds: int = 8, rate_hz: 
     return root
 
 
-def test_folds_of_the_svm_scores_test_one_file_each(tmp_path: Path) -> None:
+def test_folds_of_the_svm_scores_test_on_one_file_each(tmp_path: Path) -> None:
     for number in (1, 2, 4, 5):
         _write_svm(tmp_path, number)
     train, test = _names(_load("salads50_svm", tmp_path, fold=3))
@@ -71,7 +71,7 @@ def test_folds_of_the_svm_scores_test_one_file_each(tmp_path: Path) -> None:
         _load("salads50_svm", tmp_path, fold=2)
 
 
-def test_settings_are_chosen_on_training_files_alone(tmp_path: Path) -> None:
+def test_training_folds_never_include_test_files(tmp_path: Path) -> None:
     for number in (1, 2, 3, 4):
         _write_svm(tmp_path, number)
     tested = []
@@ -83,7 +83,7 @@ def test_settings_are_chosen_on_training_files_alone(tmp_path: Path) -> None:
     assert sorted(tested) == [f"split_{k}/{video}" for k in (2, 3, 4) for video in ("00", "01")]
 
 
-def test_classes_become_segments_and_scores_features(tmp_path: Path) -> None:
+def test_classes_become_segments_and_scores_become_features(tmp_path: Path) -> None:
     for number in (1, 2):
         _write_svm(tmp_path, number, granularity="eval")
     (first, second) = _load("salads50_svm_eval", tmp_path).test
@@ -93,7 +93,7 @@ def test_classes_become_segments_and_scores_features(tmp_path: Path) -> None:
     np.testing.assert_array_equal(first.features.argmax(axis=1), np.repeat([0, 1, 1, 2], 5))
 
 
-def test_a_damaged_mat_file_is_named(tmp_path: Path) -> None:
+def test_messages_name_a_damaged_mat_file(tmp_path: Path) -> None:
     _write_svm(tmp_path, 2)
     good = _cells([np.zeros((4, 18))])
     cases = [
@@ -113,7 +113,7 @@ def test_a_damaged_mat_file_is_named(tmp_path: Path) -> None:
     assert any("split_1.mat" in line for line in TASK.check("salads50_svm", data_root=tmp_path).problems)
 
 
-def test_missing_roots_are_refused(tmp_path: Path) -> None:
+def test_missing_roots_are_rejected(tmp_path: Path) -> None:
     for source, layout in (("salads50_svm", "split_<k>"), ("gtea", "groundTruth")):
         with pytest.raises(
             ConfigError, match=rf"`--data-root` must name the folder .*{layout}.*but got none"
@@ -126,19 +126,19 @@ def test_missing_roots_are_refused(tmp_path: Path) -> None:
         _load("salads50_svm", tmp_path)
 
 
-def test_folders_are_read_at_the_annotations_rate(tmp_path: Path) -> None:
+def test_segments_have_the_frame_rate_of_the_annotations(tmp_path: Path) -> None:
     data = _load("gtea", _write_folders(tmp_path), fold=1)
     assert _names(data) == (["v0", "v1", "v3", "v4", "v5"], ["v2"])
     (recording,) = data.test
     assert recording.hop_s == pytest.approx(1 / 3)
     assert recording.features.shape == (24, 3)
     assert recording.reference == SegmentList([0, 3, 6], [2, 3, 4], 8.0)
-    # Blocks of five frames, centred on their instant: the second is frames 3 to 7, mean 5.
+    # Blocks of five frames are centred on their frame: the second block is frames 3 to 7 with mean 5.
     np.testing.assert_allclose(recording.features[1, 0], 0.5 + 2, atol=1e-6)
     np.testing.assert_allclose(recording.features[0, 0], 0.1 + 2, atol=1e-6)
 
 
-def test_without_a_test_bundle_the_rest_is_tested(tmp_path: Path) -> None:
+def test_without_a_test_bundle_all_other_videos_are_for_testing(tmp_path: Path) -> None:
     root = _write_folders(tmp_path)
     (root / "splits" / "test.split1.bundle").unlink()
     assert _names(_load("gtea", root))[1] == ["v1"]
@@ -146,7 +146,7 @@ def test_without_a_test_bundle_the_rest_is_tested(tmp_path: Path) -> None:
     assert "v1" not in train + test and not set(train) & set(test)
 
 
-def test_bad_folders_are_named_by_file_and_line(tmp_path: Path) -> None:
+def test_messages_name_the_file_and_the_line(tmp_path: Path) -> None:
     root = _write_folders(tmp_path)
     truth, features = root / "groundTruth" / "v0.txt", root / "features" / "v0.npy"
     good_truth, good_features = truth.read_text(), features.read_bytes()
@@ -184,7 +184,7 @@ def test_bad_folders_are_named_by_file_and_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("granularity", ["salads50_svm", "salads50_svm_eval", "synthetic"])
-def test_a_perfect_segmentation_scores_one_and_an_empty_one_nothing(tmp_path: Path, granularity) -> None:
+def test_a_perfect_segmentation_scores_one_and_an_empty_one_zero(tmp_path: Path, granularity) -> None:
     root = None
     if granularity != "synthetic":
         root = tmp_path
@@ -198,7 +198,7 @@ def test_a_perfect_segmentation_scores_one_and_an_empty_one_nothing(tmp_path: Pa
     assert empty.f1 == 0.0 and set(empty.measures.values()) == {0.0}
 
 
-def test_made_up_videos_follow_from_their_seed() -> None:
+def test_rendered_videos_depend_on_the_seed() -> None:
     first, again = (_load("synthetic", None, split="new_videos") for _ in range(2))
     assert first.fingerprint == again.fingerprint
     np.testing.assert_array_equal(first.train[3].features, again.train[3].features)
@@ -213,8 +213,8 @@ def test_made_up_videos_follow_from_their_seed() -> None:
 
 @pytest.mark.data
 @pytest.mark.parametrize(("source", "accuracy"), [("salads50_svm", 0.541), ("salads50_svm_eval", 0.689)])
-def test_recorded_scores_are_those_of_their_frames(source: str, accuracy: float) -> None:
-    """The classifier's accuracy, counted beforehand from the files: classes and scores belong together."""
+def test_recorded_scores_have_the_expected_accuracy(source: str, accuracy: float) -> None:
+    """The accuracy of the classifier is that of the files, so classes and scores belong together."""
     right = []
     for fold in range(4):
         data = _load(source, recorded("salads50"), fold=fold)

@@ -1,4 +1,4 @@
-"""The piano's scores against mir_eval's note transcription."""
+"""Scores of the piano task, compared with the note transcription metrics of mir_eval."""
 
 import mir_eval
 import numpy as np
@@ -10,7 +10,7 @@ from softloc_core.metrics.events import mean_over_recordings
 from softloc_core.tasks import TASKS, Recording, TaskData
 from softloc_core.tasks.piano.keys import KEY_NAMES
 
-# Multiples of 3 ms: no distance is within mir_eval's rounding of the tolerance.
+# Times are multiples of 3 ms, so that no difference is within mir_eval's rounding of the tolerance.
 NOTES = st.lists(st.tuples(st.integers(0, 200), st.integers(36, 40)), max_size=25)
 
 
@@ -39,7 +39,7 @@ def _data(references: list[EventList]) -> TaskData:
 
 @pytest.mark.filterwarnings("ignore:(Reference|Estimated) notes are empty")
 @given(pieces=st.lists(st.tuples(NOTES, NOTES), min_size=1, max_size=3))
-def test_means_over_pieces_are_mir_evals(pieces: list[tuple[list, list]]) -> None:
+def test_means_over_pieces_agree_with_mir_eval(pieces: list[tuple[list, list]]) -> None:
     pairs = [(_events(reference), _events(estimated)) for reference, estimated in pieces]
     found = mean_over_recordings(pairs, channel_names=KEY_NAMES, tolerance_s=0.05)
     expected = np.mean([_mir_eval(*pair) for pair in pairs], axis=0)
@@ -49,7 +49,7 @@ def test_means_over_pieces_are_mir_evals(pieces: list[tuple[list, list]]) -> Non
 
 @pytest.mark.filterwarnings("ignore:(Reference|Estimated) notes are empty")
 @given(reference=NOTES, estimated=NOTES)
-def test_the_pooled_score_of_one_piece_is_mir_evals(reference: list, estimated: list) -> None:
+def test_the_pooled_score_of_one_piece_agrees_with_mir_eval(reference: list, estimated: list) -> None:
     data = _data([_events(reference)])
     scores = TASKS.get("piano").score(data, {"0": _events(estimated)}, tolerance_s=0.05)
     if reference or estimated:
@@ -57,8 +57,8 @@ def test_the_pooled_score_of_one_piece_is_mir_evals(reference: list, estimated: 
         assert (scores.f1, scores.precision, scores.recall) == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_task_pools_and_takes_means() -> None:
-    """Two pieces, 1 of 1 and 1 of 3 notes found: 2 of 4 pooled, 3/4 in the mean (F1 1 and 1/2)."""
+def test_the_task_reports_pooled_scores_and_means() -> None:
+    """With 1 of 1 and 1 of 3 notes found, 2 of 4 are found in total, and the mean F1 is that of 1 and 1/2."""
     data = _data([_events([(0, 40)]), _events([(0, 40), (50, 40), (100, 41)])])
     estimated = {"0": _events([(0, 40)]), "1": _events([(0, 40)])}
     scores = TASKS.get("piano").score(data, estimated, tolerance_s=0.05)
@@ -68,6 +68,6 @@ def test_the_task_pools_and_takes_means() -> None:
     assert scores.measures["precision_mean"] == 1
 
 
-def test_the_right_time_on_the_wrong_key_is_no_match() -> None:
+def test_the_right_time_on_the_wrong_key_does_not_match() -> None:
     data = _data([_events([(10, 40)])])
     assert TASKS.get("piano").score(data, {"0": _events([(10, 41)])}, tolerance_s=0.05).f1 == 0
