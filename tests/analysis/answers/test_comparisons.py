@@ -8,7 +8,6 @@ from analysis.errors import AnalysisError
 from analysis.reading.results import load_results
 from analysis.report.commands import write_compare
 from analysis.report.outputs import ReportOptions
-from analysis.tables import latex_table, text_table
 
 
 @pytest.fixture
@@ -134,13 +133,3 @@ def test_an_interval_may_end_beyond_the_studied_range():
     estimate = Estimate.of(70.0, np.array([60.0, 70.0, np.inf, np.nan]), level=0.9)
     assert (estimate.low, estimate.high) == (60.0, np.inf)
     assert np.isnan(Estimate.of(1.0, np.array([np.nan]), level=0.9).low)
-
-
-def test_tables_show_missing_and_infinite_numbers():
-    table = pd.DataFrame({"loss": ["a_b", "c"], "f1": [0.5, np.nan], "radius": [np.inf, 2.0]})
-    assert text_table(table).splitlines() == [
-        "loss     f1  radius",
-        "a_b   0.500     inf",
-        "c         -   2.000",
-    ]
-    assert latex_table(table).splitlines()[4:6] == [r"a\_b & 0.500 & inf \\", r"c & - & 2.000 \\"]
