@@ -12,7 +12,7 @@ from pyarrow import fs
 
 from analysis.errors import AnalysisError
 
-__all__ = ["frame_of", "load_parts", "load_table", "open_study"]
+__all__ = ["frame_of", "is_part", "load_parts", "load_table", "open_study"]
 
 _KEYS = {"events": "trial_id", "history": "trial_id", "references": "data_fingerprint"}
 
@@ -38,7 +38,7 @@ def load_parts(location: str | Path, table: str) -> list[pa.Table]:
     """
     filesystem, base = open_study(location)
     selector = fs.FileSelector(f"{base}/{table}", allow_not_found=True)
-    names = sorted(info.path for info in filesystem.get_file_info(selector) if _is_part(info))
+    names = sorted(info.path for info in filesystem.get_file_info(selector) if is_part(info))
     if not names:
         raise AnalysisError(f"a study must hold {table}/*.parquet, but {location} has none")
     parts = [part for name in names if (part := _read_part(filesystem, name)) is not None]
@@ -82,7 +82,7 @@ def open_study(location: str | Path) -> tuple[fs.FileSystem, str]:
     return filesystem, base.rstrip("/")
 
 
-def _is_part(info: fs.FileInfo) -> bool:
+def is_part(info: fs.FileInfo) -> bool:
     """Return whether a file is a finished part. The store writes under another name and renames."""
     return bool(info.is_file and info.base_name.endswith(".parquet") and info.base_name[0] not in "._")
 

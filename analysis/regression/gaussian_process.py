@@ -21,13 +21,13 @@ from analysis.errors import AnalysisError
 from analysis.regression.base import Grid, coordinates, in_chunks, over_nodes
 from analysis.regression.gp_kernels import Kernel, fit_kernel
 
-__all__ = ["GaussianProcess", "fit_gaussian_process"]
+__all__ = ["GaussianProcess", "KernelPosterior", "fit_gaussian_process"]
 
 MOST_TRIALS = 2000
 
 
 @dataclass(frozen=True, eq=False)
-class _Posterior:
+class KernelPosterior:
     """The posterior of one kernel given the trials."""
 
     points: Array
@@ -148,12 +148,12 @@ class GaussianProcess:
 
     def smoother(self, at: Array | Grid) -> Array:
         """Return the weight of each trial's value in each estimate, [point, trial]."""
-        parts = [posterior.smoother(coordinates(at)) for posterior in self._posteriors]
+        parts = [posterior.smoother(coordinates(at)) for posterior in self.posteriors]
         return np.asarray(np.tensordot(self._shares, np.array(parts), axes=1))
 
     def covariance(self, first: Array, second: Array) -> Array:
         """Return the posterior covariance [first, second] under the most probable kernel."""
-        return max(self._posteriors, key=lambda posterior: posterior.kernel.log_evidence).covariance(
+        return max(self.posteriors, key=lambda posterior: posterior.kernel.log_evidence).covariance(
             first, second
         )
 
@@ -165,7 +165,7 @@ class GaussianProcess:
     @property
     def noise_sd(self) -> float:
         """The standard deviation of a trial of weight 1 around the surface."""
-        variances = [posterior.variance * posterior.kernel.noise_ratio for posterior in self._posteriors]
+        variances = [posterior.variance * posterior.kernel.noise_ratio for posterior in self.posteriors]
         return float(np.sqrt(self._shares @ variances))
 
     def with_points(self, points: Array, values: Array, weights: Array) -> GaussianProcess:
@@ -180,8 +180,11 @@ class GaussianProcess:
         return np.asarray(share / share.sum())
 
     @cached_property
-    def _posteriors(self) -> tuple[_Posterior, ...]:
-        return tuple(_Posterior(self.points, self.values, self.weights, kernel) for kernel in self.kernels)
+    def posteriors(self) -> tuple[KernelPosterior, ...]:
+        """The posterior of each kernel."""
+        return tuple(
+            KernelPosterior(self.points, self.values, self.weights, kernel) for kernel in self.kernels
+        )
 
     def _moments(self, at: Array | Grid) -> tuple[Array, Array]:
         """Return the mean and variance of the mixture of kernels."""
@@ -189,7 +192,7 @@ class GaussianProcess:
         return moments[:, 0], moments[:, 1]
 
     def _mixture(self, points: Array) -> Array:
-        parts = np.array([posterior.at(points) for posterior in self._posteriors])
+        parts = np.array([posterior.at(points) for posterior in self.posteriors])
         mean = np.tensordot(self._shares, parts[:, 0], axes=1)
         spread = np.tensordot(self._shares, (parts[:, 0] - mean) ** 2, axes=1)
         return np.stack([mean, np.tensordot(self._shares, parts[:, 1], axes=1) + spread], axis=1)

@@ -35,23 +35,23 @@ class Section:
 
     def predict(self, at: Array | Grid) -> Array:
         """Return the estimated mean."""
-        return self.whole.predict(self._nodes(at))
+        return self.whole.predict(self.nodes(at))
 
     def standard_error(self, at: Array | Grid) -> Array:
         """Return the standard error of the estimated mean."""
-        return self.whole.standard_error(self._nodes(at))
+        return self.whole.standard_error(self.nodes(at))
 
     def support(self, at: Array | Grid) -> Array:
         """Return the effective number of trials, averaged over the nodes of a mean."""
-        return self.whole.support(self._nodes(at))
+        return self.whole.support(self.nodes(at))
 
     def smoother(self, at: Array | Grid) -> Array:
         """Return the weight of each trial's value in each estimate, [point, trial]."""
-        return self.whole.smoother(self._nodes(at))
+        return self.whole.smoother(self.nodes(at))
 
     def samples(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
         """Return random surfaces that are compatible with the noise of the trials, [sample, point]."""
-        return self.whole.samples(self._nodes(at), n=n, rng=rng)
+        return self.whole.samples(self.nodes(at), n=n, rng=rng)
 
     @property
     def noise_sd(self) -> float:
@@ -68,7 +68,7 @@ class Section:
         """Every combination of the other parameters' values, [node, other parameter]."""
         return np.array(list(itertools.product(*self.places.values())))
 
-    def _nodes(self, at: Array | Grid) -> Array:
+    def nodes(self, at: Array | Grid) -> Array:
         """Return points in all parameters, [point, node, parameter], or [point, parameter] for one node."""
         points = coordinates(at)
         nodes = np.empty((len(points), len(self._rest), len(self.kept) + len(self.places)))

@@ -1,6 +1,6 @@
-"""How much of a metric's spread each swept parameter explains: Optuna's functional ANOVA.
+"""The share of a metric's variance that each swept parameter explains, by Optuna's functional ANOVA.
 
-It stands here, as `analysis` needs no Optuna; the report takes it as a function.
+It is part of `sweeps` because `analysis` does not depend on Optuna. The report receives it as a function.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ _LEAST_TRIALS = 10
 
 
 def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 0) -> Mapping[str, float]:
-    """Share of the metric's variance that each swept parameter explains, the largest first; the sum is 1.
+    """Return the share of the metric's variance explained by each swept parameter, the largest first.
+
+    The shares sum to 1.
 
     Source: functional ANOVA over a forest of regression trees, Hutter, Hoos and Leyton-Brown (2014), as in
     Optuna. Trials with an infinite softness are left out.
@@ -30,10 +32,10 @@ def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 
     Args:
         study: The study.
         metric: Numeric column of the trials.
-        seed: Of the forest.
+        seed: Seed of the forest.
 
     Raises:
-        AnalysisError: Fewer than two parameters vary, or fewer than ten trials completed.
+        AnalysisError: Fewer than two parameters vary, or fewer than ten trials are completed.
     """
     import optuna
 
@@ -61,7 +63,7 @@ def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 
 def _optuna_study(
     columns: Mapping[str, pd.Series], values: np.ndarray[tuple[int], np.dtype[np.float64]]
 ) -> Any:
-    """The trials as a study of Optuna's."""
+    """Return the trials as an Optuna study."""
     import optuna
 
     distributions = {name: _distribution(column) for name, column in columns.items()}
@@ -80,7 +82,7 @@ def _optuna_study(
 
 
 def _distribution(column: pd.Series) -> Any:
-    """The range or the categories of a column."""
+    """Return the range or the categories of a column as a distribution."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
     if pd.api.types.is_numeric_dtype(column):

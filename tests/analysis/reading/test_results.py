@@ -109,7 +109,7 @@ def test_folders_without_a_readable_study_are_rejected(tmp_path, write_study, ro
 @pytest.mark.parametrize("taken", [1, 3])
 def test_parts_that_are_removed_during_reading_are_left_out(write_study, rows, monkeypatch, taken):
     folder = write_study(rows("softloc", 6), parts=3)
-    is_part, seen = parts._is_part, []
+    is_part, seen = parts.is_part, []
 
     def take(info):
         seen.append(info.path)
@@ -117,7 +117,7 @@ def test_parts_that_are_removed_during_reading_are_left_out(write_study, rows, m
             Path(info.path).unlink()
         return is_part(info)
 
-    monkeypatch.setattr(parts, "_is_part", take)
+    monkeypatch.setattr(parts, "is_part", take)
     if taken == 3:
         with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but those of .* were removed"):
             load_results(folder)

@@ -32,7 +32,7 @@ def test_the_posterior_agrees_with_scikit_learn(kernel):
     """In scikit-learn the unknown mean is a constant component with practically infinite variance."""
     points, values, weights = trials()
     fit = fit_gaussian_process(points, values, weights, kernels=[kernel])
-    (posterior,) = fit._posteriors
+    (posterior,) = fit.posteriors
     covariance = ConstantKernel(1e4) + ConstantKernel(posterior.variance) * THEIRS[kernel](1.0)
     oracle = GaussianProcessRegressor(covariance, alpha=fit.noise_sd**2 / weights, optimizer=None)
     oracle.fit(embedded(fit.kernels[0], points), values)
