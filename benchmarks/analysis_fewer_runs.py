@@ -1,12 +1,12 @@
-"""How many runs a surface needs, compared with 210 uniformly random runs and the paper's estimator.
+"""Compare the error of fewer runs with that of 210 uniformly random runs read by the paper's estimator.
 
     python benchmarks/analysis_fewer_runs.py [--repetitions 50] [--out build/fewer_runs.csv]
         [--designs sobol adaptive] [--estimators gaussian_process contour_process]
 
-For each known surface, design and estimator, this prints the root mean squared error over the whole surface,
-divided by that of 210 uniformly random runs and a Nadaraya-Watson estimate with a bandwidth of 10 ms, as a
-mean over the repetitions. A ratio below 1 meets the goal. Rows are appended to the file as they finish, and a
-second call resumes after the last one.
+For each known surface, design and estimator, the benchmark computes the root mean squared error over the
+whole surface, divided by that of 210 uniformly random runs and a Nadaraya-Watson estimate with a bandwidth
+of 10 ms. It prints the mean over the repetitions. A value below 1 meets the goal. Rows are appended as they
+are computed; a second call resumes where the first ended.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ WORKERS = 4
 
 
 def rms(estimate: Array, surface: str) -> float:
-    """Return the root mean squared error over the whole surface."""
+    """Return the error over the whole surface."""
     return float(np.sqrt(np.mean((estimate - KNOWN_SURFACES[surface](*GRID.points().T)) ** 2)))
 
 
 def adaptive_study(surface: str, n: int, noise_sd: float, seed: int) -> tuple[Array, Array]:
-    """Return points and values of an adaptive study with four workers whose results arrive together."""
+    """Return points and values of an adaptive study with four workers, whose results arrive together."""
     space = {
         "softness": Parameter("uniform", (0.0, RANGE_MS[0])),
         "label_noise": Parameter("uniform", (0.0, RANGE_MS[1])),
@@ -88,7 +88,7 @@ def repetition(
 
 
 def table(errors: pd.DataFrame) -> str:
-    """Return the ratios to the paper's 210 runs as Markdown, one row per design and estimator."""
+    """Return ratios to the paper's 210 runs as Markdown, one row per design and estimator."""
     lines = []
     for (n, noise_sd), part in errors.groupby(["n", "noise_sd"]):
         means = part.groupby(["design", "estimator", "surface"])["error"].mean().unstack()
@@ -96,7 +96,7 @@ def table(errors: pd.DataFrame) -> str:
         surfaces = list(KNOWN_SURFACES)
         count = part["seed"].nunique()
         lines += [
-            f"**{n} runs, noise {noise_sd:g} per run** ({count} repetitions; ratio to 210 random runs)",
+            f"**{n} runs, noise {noise_sd:g} a run** ({count} repetitions; ratio to 210 random runs)",
             "",
         ]
         lines += [f"| design | estimator | {' | '.join(surfaces)} |", "|---|---|" + "---|" * len(surfaces)]

@@ -1,11 +1,11 @@
-"""The smallest error of a Gaussian process with one kernel, for any length scales, direction and noise.
+"""Compute the floor of a single kernel: the smallest error for any length scales, direction and noise.
 
     python benchmarks/analysis_floor.py
 
-On Sobol points of each known surface, a Gaussian process gets the hyperparameters that minimise its true
-error (bias and noise over the whole surface). No way of choosing the hyperparameters can do better with one
-such kernel. The numbers are ratios to the error of 210 uniformly random runs and a Nadaraya-Watson estimate
-with a bandwidth of 10 ms, from 20 repetitions of those runs and three Sobol designs.
+On Sobol points of each known surface, a Gaussian process receives the hyperparameters that minimise its
+true error (bias and noise, over the whole surface). No estimator with a single kernel of this kind can do
+better, however it chooses them. The benchmark prints ratios to the error of 210 uniformly random runs read
+by a Nadaraya-Watson estimate with a bandwidth of 10 ms (20 repetitions), for three Sobol designs.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ REPETITIONS, N_DESIGNS, MOST_TRIES = 20, 3, 160
 
 
 def smoother(setting: Array, kernel: str, trials: Array, at: Array) -> Array:
-    """Return the smoother [point, trial] of a process with a constant mean; points are in ranges.
+    """Return the weights [point, trial] of a process with a constant mean.
 
     Args:
-        setting: Logarithms of two length scales, the direction (two numbers or none), and the logarithm of
+        setting: Logarithms of two length scales, the direction (two numbers, or none), and the logarithm of
             the ratio of noise variance to signal variance.
         kernel: One of `KERNELS`.
-        trials: [trial, 2].
-        at: [point, 2].
+        trials: Places of the trials as shares of the ranges, [trial, 2].
+        at: Places to estimate, likewise, [point, 2].
     """
 
     def embedded(places: Array) -> Array:
@@ -77,7 +77,7 @@ def least_error(surface: str, n: int, noise_sd: float, *, directional: bool) -> 
 
 
 def base_error(surface: str, noise_sd: float) -> float:
-    """Return the mean error of 210 random runs and the paper's estimator."""
+    """Return the mean error of 210 random runs read by the paper's estimator."""
     errors = []
     for seed in range(REPETITIONS):
         rng = np.random.default_rng([seed, 0])

@@ -75,7 +75,7 @@ def run(
     (--max-hours, --max-trials, --max-failures).
     """
     from sweeps.execution import RunOptions, run_study, study_folder
-    from sweeps.inspection import draw_surface, study_front_text
+    from sweeps.inspection import plot_study, study_front_text
     from sweeps.planning import Budget, parse_data_roots
 
     options = RunOptions(
@@ -87,7 +87,7 @@ def run(
         mlflow=mlflow,
         tracking_uri=tracking_uri,
         budget=Budget(max_hours=max_hours, max_trials=max_trials, max_failures=max_failures),
-        draw=draw_surface,
+        draw=plot_study,
     )
     study = choice.load()
     outcome = run_study(study, options)

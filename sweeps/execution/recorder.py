@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 
 from sweeps.execution.progress import Counts
-from sweeps.mlflow_view import Tracker
+from sweeps.mlflow_view import TrialObserver
 from sweeps.redaction import redacted
 from sweeps.storage import Checkpoints, TrialRecord, TrialStore, weights_name
 
@@ -23,7 +23,7 @@ _MOST_WAITING = 16
 
 
 class Recorder:
-    """Writes records to the store, then shows them to the tracker; counts only what is safely stored.
+    """Writes records to the store, then shows them to the observer; counts only what is safely stored.
 
     A disk that is full or away is tried again until it takes the trial: nothing finished is thrown away.
 
@@ -35,7 +35,7 @@ class Recorder:
     def __init__(
         self,
         store: TrialStore,
-        tracker: Tracker | None,
+        observer: TrialObserver | None,
         counts: Counts,
         *,
         say: Callable[[str], None],
@@ -44,7 +44,7 @@ class Recorder:
         self.errors: list[str] = []
         self.ended_by_host: Mapping[str, int] = {}
         self._store = store
-        self._tracker = tracker
+        self._observer = observer
         self._counts = counts
         self._say = say
         self._checkpoints = checkpoints
@@ -99,8 +99,8 @@ class Recorder:
         # A trial whose workers died, and no error of its own, may go on from its checkpoint the next time.
         if self._checkpoints is not None and record.row.get("host") is not None:
             self._checkpoints.drop(record.trial_id)
-        if self._tracker is not None:
-            self._tracker.record(record)
+        if self._observer is not None:
+            self._observer.record(record)
 
     def _count(self, record: TrialRecord) -> None:
         """Count a record that is stored."""

@@ -22,7 +22,7 @@ from sweeps.execution.recorder import Recorder
 from sweeps.execution.run_messages import drawn, say_end, say_start
 from sweeps.execution.staging import Staging, device_of, staging_of
 from sweeps.execution.status_file import StatusFile
-from sweeps.mlflow_view import TrackerThread, open_tracker, validate_tracking_uri
+from sweeps.mlflow_view import MlflowThread, open_mlflow_thread, validate_tracking_uri
 from sweeps.planning import (
     UNLIMITED,
     Budget,
@@ -176,13 +176,12 @@ def _run(
 ) -> Outcome:
     """Run what is missing, then draw and finish MLflow."""
     started = time.monotonic()
-    tracker = None
+    mlflow = None
     if options.mlflow:
-        draws = options.draw is not None
-        tracker = open_tracker(
-            store, study=study.name, uri=options.tracking_uri, draws=draws, say=progress.say
+        mlflow = open_mlflow_thread(
+            store, study=study.name, uri=options.tracking_uri, plot=options.draw is not None, say=progress.say
         )
-    recorder = Recorder(store, tracker, progress.counts, say=progress.say, checkpoints=staging.checkpoints)
+    recorder = Recorder(store, mlflow, progress.counts, say=progress.say, checkpoints=staging.checkpoints)
     status = StatusFile(store.folder, progress, recorder)
     interrupted = False
     try:
@@ -198,8 +197,8 @@ def _run(
         spent = source.spent
         status.write("interrupted" if interrupted else "paused" if spent else "done")
     figures, text = drawn(options.draw, store.folder, progress) if not interrupted else ([], "")
-    if tracker is not None:
-        _finish(tracker, figures, interrupted=interrupted, spent=spent is not None, counts=progress.counts)
+    if mlflow is not None:
+        _finish(mlflow, figures, interrupted=interrupted, spent=spent is not None, counts=progress.counts)
     say_end(progress, time.monotonic() - started, interrupted, spent)
     if source.summary is not None and not interrupted:
         progress.say(source.summary)
@@ -291,11 +290,11 @@ def _validate_resources(study: Study, options: RunOptions) -> None:
 
 
 def _finish(
-    tracker: TrackerThread, figures: list[Path], *, interrupted: bool, spent: bool, counts: Counts
+    mlflow: MlflowThread, figures: list[Path], *, interrupted: bool, spent: bool, counts: Counts
 ) -> None:
-    """End the tracker."""
+    """Finish the study in MLflow."""
     if interrupted:
-        tracker.abandon()
+        mlflow.abandon()
         return
     status = "FAILED" if counts.failed else "SCHEDULED" if spent else "FINISHED"
-    tracker.finish(files=figures, status=status)
+    mlflow.finish(files=figures, status=status)

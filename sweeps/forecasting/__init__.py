@@ -1,4 +1,4 @@
-"""What a study will cost before it runs: points, pilot trials, hours."""
+"""Forecasting estimates what a study will take before it runs: points, pilot trials, hours and cost."""
 
 import lazy_loader
 

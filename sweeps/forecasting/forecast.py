@@ -1,4 +1,4 @@
-"""From the time of single trials to that of a study: hours, their range, resources, cost."""
+"""The duration and resources of a study, computed from the durations of single trials."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["Forecast", "Spread", "forecast", "makespan_s", "trial_spread", "tria
 
 @dataclass(frozen=True)
 class Spread:
-    """An expectation and its range.
+    """An expected value and its range.
 
     Attributes:
-        low: With the fastest time measured.
-        expected: With the mean of those measured.
-        high: With the slowest.
+        low: Value for the fastest measured time.
+        expected: Value for the mean of the measured times.
+        high: Value for the slowest measured time.
     """
 
     low: float
@@ -29,20 +29,20 @@ class Spread:
     high: float
 
     def scaled(self, factor: float) -> Spread:
-        """All three times a factor."""
+        """Return all three values multiplied by a factor."""
         return Spread(self.low * factor, self.expected * factor, self.high * factor)
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a study is expected to take.
+    """The time and resources that a study is expected to take.
 
     Attributes:
-        hours: From its first trial to its last.
-        trial_hours: Of all trials together.
-        cpu_hours: Cores times hours.
-        gpu_hours: GPUs times hours.
-        at_once: Trials that run at a time.
+        hours: Hours from the start of the first trial to the end of the last.
+        trial_hours: Sum of the hours of all trials.
+        cpu_hours: Expected CPU cores times hours.
+        gpu_hours: Expected GPUs times hours.
+        at_once: Number of trials that run at the same time.
     """
 
     hours: Spread
@@ -53,16 +53,21 @@ class Forecast:
 
 
 def trials_at_once(resources: Resources, *, cpus: float, gpus: float) -> int:
-    """Trials that so many cores and GPUs hold; 0 where not even one fits."""
+    """Return how many trials fit on a number of cores and GPUs at the same time; 0 if none fits."""
     by_cpu = int(cpus / resources.cpus + 1e-9)
     return by_cpu if not resources.gpus else min(by_cpu, int(gpus / resources.gpus + 1e-9))
 
 
 def trial_spread(config: TrialConfig, timings: Mapping[Kind, Sequence[Timing]]) -> Spread:
-    """Seconds that a trial takes.
+    """Return the seconds that a trial takes.
 
-    One of a kind that was not measured takes what the measured ones of its task and network take (else of its
-    task, else all), in proportion to the seconds of signal in a batch.
+    The time of a kind that was not measured is estimated from measured kinds with the same task and network.
+    If there are none, it is estimated from kinds with the same task, and otherwise from all kinds. The time
+    of an iteration is assumed to be proportional to the seconds of signal in a batch.
+
+    Args:
+        config: The trial.
+        timings: Measured times by kind, not empty.
     """
     known = timings.get(kind_of(config))
     if known is None:
@@ -71,7 +76,7 @@ def trial_spread(config: TrialConfig, timings: Mapping[Kind, Sequence[Timing]]) 
 
 
 def _by_proportion(config: TrialConfig, timings: Mapping[Kind, Sequence[Timing]]) -> Spread:
-    """The time of a trial from that of other kinds."""
+    """Return the seconds of a trial, estimated from the times of other kinds."""
     same = {kind: found for kind, found in timings.items() if kind.task == config.task} or timings
     same = {kind: found for kind, found in same.items() if kind.network == config.network} or same
     work = config.batch_size * config.excerpt_s
@@ -90,7 +95,7 @@ def _spread(seconds: Sequence[float]) -> Spread:
 
 
 def makespan_s(seconds: Sequence[float], *, at_once: int) -> float:
-    """Time until the last of these trials ends when each begins as soon as a place is free, in order."""
+    """Return when the last trial ends if trials start in order, each as soon as a slot is free."""
     free_at = [0.0] * max(1, min(at_once, len(seconds)))
     for taken_s in seconds:
         heapq.heappush(free_at, heapq.heappop(free_at) + taken_s)
@@ -98,12 +103,12 @@ def makespan_s(seconds: Sequence[float], *, at_once: int) -> float:
 
 
 def forecast(trials: Sequence[Spread], resources: Resources, *, at_once: int) -> Forecast:
-    """What these trials take together.
+    """Return the forecast for a list of trials.
 
     Args:
-        trials: Seconds of each, in the order in which they are run.
-        resources: What one trial takes.
-        at_once: Trials that run at a time, >= 1.
+        trials: Seconds of each trial, in the order in which they run.
+        resources: Resources that one trial reserves.
+        at_once: Number of trials that run at the same time, >= 1.
     """
     parts: tuple[Callable[[Spread], float], ...] = (
         lambda one: one.low,

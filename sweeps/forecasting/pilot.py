@@ -1,4 +1,4 @@
-"""Pilot trials: short runs of real trials, timed, from which the time of whole ones follows."""
+"""Pilot trials: short runs of real trials, from whose durations those of complete trials are estimated."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _MOST_KINDS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """What decides how long an iteration takes, as far as a study can vary it.
+    """The fields of a trial that determine how long an iteration takes.
 
     Attributes:
-        task: The task.
-        network: Network.
-        features: Front end.
-        loss: Loss.
-        batch_size: Excerpts a step.
+        task: Name of the task.
+        network: Name of the network.
+        features: Name of the front end.
+        loss: Name of the loss.
+        batch_size: Number of excerpts in a batch.
         excerpt_s: Length of an excerpt in seconds.
     """
 
@@ -47,12 +47,12 @@ class Kind:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long trials of one kind take, by one pilot.
+    """How long trials of one kind take, according to one pilot.
 
     Attributes:
-        setup_s: Seconds of a trial beside its iterations: labels, network, scoring.
+        setup_s: Seconds of a trial besides its iterations, for labels, network and scoring.
         iteration_s: Seconds of an iteration.
-        iterations: Of the longest run that was timed; a whole trial where it is the trial's own number.
+        iterations: Iterations of the longest run that was timed.
     """
 
     setup_s: float
@@ -60,17 +60,17 @@ class Timing:
     iterations: int
 
     def trial_s(self, iterations: int) -> float:
-        """Seconds of a trial with so many iterations."""
+        """Return the seconds of a trial with this number of iterations."""
         return self.setup_s + iterations * self.iteration_s
 
 
 def kind_of(config: TrialConfig) -> Kind:
-    """The kind of a trial."""
+    """Return the kind of a trial."""
     return Kind(**{field.name: getattr(config, field.name) for field in dataclasses.fields(Kind)})
 
 
 def measured_kinds(configs: Iterable[TrialConfig]) -> list[TrialConfig]:
-    """One trial of each of the four kinds that most of the trials are of, and of each task one at least."""
+    """Return one trial of each of the four most frequent kinds, with at least one for each task."""
     first: dict[Kind, TrialConfig] = {}
     counts: Counter[Kind] = Counter()
     for config in configs:
@@ -85,16 +85,17 @@ def measured_kinds(configs: Iterable[TrialConfig]) -> list[TrialConfig]:
 def timings_of(
     run_trial: RunTrial, config: TrialConfig, data: TaskData, *, device: str, target_s: float
 ) -> list[Timing]:
-    """Time one trial with ever more iterations, until a run takes long enough or is a whole trial.
+    """Time a trial with more and more iterations, until a run takes long enough or is a complete trial.
 
-    A first run of two iterations, which compiles and reads, is not counted; the longest is run twice.
+    A first run of two iterations, which compiles code and reads data, is not timed. The longest run is
+    repeated once.
 
     Args:
         run_trial: The function that runs a trial.
         config: The trial.
         data: Its data.
-        device: Where to train, as torch names it.
-        target_s: Seconds that the longest run should take at least.
+        device: Torch device to train on.
+        target_s: Least duration of the longest run, in seconds.
     """
 
     def seconds(iterations: int) -> float:
@@ -105,7 +106,7 @@ def timings_of(
     seconds(min(_WARM_UP_ITERATIONS, config.iterations))
     n = min(_FIRST_ITERATIONS, config.iterations)
     shorter, taken_s = (0, 0.0), seconds(n)
-    # Two lengths at least, unless the first is a whole trial: one cannot tell set-up from iterations.
+    # A single length cannot separate the set-up from the iterations, unless it is a complete trial.
     while n < config.iterations and (taken_s < target_s or shorter[0] == 0):
         growth = _GROWTH if taken_s < target_s else 2
         shorter, n = (n, taken_s), min(n * growth, config.iterations)
@@ -114,14 +115,14 @@ def timings_of(
 
 
 def _timing(shorter: tuple[int, float], longer: tuple[int, float]) -> Timing:
-    """The line through two runs; never a negative part."""
+    """Return the set-up and iteration times of the line through two runs, neither below 0."""
     (n_short, short_s), (n_long, long_s) = shorter, longer
     iteration_s = max(long_s - short_s, 0.0) / (n_long - n_short)
     return Timing(max(long_s - n_long * iteration_s, 0.0), iteration_s, n_long)
 
 
 def _pilot(arguments: Mapping[str, Any], threads: int) -> list[Timing]:
-    """One pilot in a process of its own."""
+    """Run one pilot, in a separate process."""
     import torch
 
     torch.set_num_threads(threads)
@@ -138,16 +139,17 @@ def run_pilots(
     device: str,
     target_s: float,
 ) -> dict[Kind, list[Timing]]:
-    """Time trials in as many processes as will run later, so that they get in each other's way as later.
+    """Time trials in several processes, which slow each other down as the trials of the study will.
 
     Args:
         run_trial: The function that runs a trial.
-        configs: One trial a kind, as `measured_kinds` gives them.
+        configs: One trial of each kind, as returned by `measured_kinds`.
         data: The study's data.
-        at_once: Processes, >= 1; each has a pilot, if need be of a kind that another one has as well.
-        threads: Threads of each.
-        device: Where to train, as torch names it.
-        target_s: Seconds that the longest run of each pilot should take at least.
+        at_once: Number of processes, >= 1. If there are more processes than kinds, several pilots have the
+            same kind.
+        threads: Number of threads of each process.
+        device: Torch device to train on.
+        target_s: Least duration of the longest run of each pilot, in seconds.
 
     Returns:
         Timings by kind, two from each pilot.

@@ -1,4 +1,4 @@
-"""The design points of a plan: which are known, and their picture."""
+"""The design points of a plan: which are known before the study runs, and their plot."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ from sweeps.planning import POINTS_FILE, PlannedTrial, Planner, TrialSource, sta
 from sweeps.storage import StoredTrial, StudyFolder
 from sweeps.study import FIELDS, Study
 
-__all__ = ["draw_points", "is_there", "known_trials"]
+__all__ = ["is_stored", "known_trials", "plot_points"]
 
 
 def known_trials(
     planner: Planner, folder: StudyFolder, source: TrialSource, at_once: int
 ) -> list[PlannedTrial]:
-    """All trials of a fixed design; of one that learns, those it gave, or else its first batch.
+    """Return the trials that are known before the study runs.
+
+    For a fixed design, these are all trials. For a design that learns, they are the trials of the points that
+    an earlier run has stored, or those of the first batch if there are none.
 
     Args:
-        planner: The study.
-        folder: Where the points stand that a design gave.
-        source: What is to be run.
-        at_once: Trials that run at a time, which make a batch.
+        planner: Planner of the study.
+        folder: Folder of the study.
+        source: Source of the missing trials.
+        at_once: Number of trials that run at the same time, which is the size of a batch.
     """
     if not source.is_sequential:
         return planner.all_trials()
@@ -40,23 +43,30 @@ def known_trials(
     return list({trial.trial_id: trial for point in points for trial in planner.trials(point)}.values())
 
 
-def is_there(trial: PlannedTrial, stored: Mapping[str, StoredTrial], study: Study) -> bool:
-    """Whether a trial is stored and will not be run again."""
+def is_stored(trial: PlannedTrial, stored: Mapping[str, StoredTrial], study: Study) -> bool:
+    """Return whether a trial is stored and will not run again."""
     return trial.trial_id in stored and stands(stored[trial.trial_id], study)
 
 
-def draw_points(
+def plot_points(
     planner: Planner, known: Sequence[PlannedTrial], stored: Mapping[str, StoredTrial], folder: StudyFolder
 ) -> tuple[Path | None, str]:
-    """The picture of the known points as a PNG file, and the same in characters.
+    """Plot the known points, and return the path of the PNG file and the plot as text.
 
-    It goes to the study's figures; those of a study on an object store stand below the current folder.
+    The file is one of the study's figures. For a study on an object store, it is in `figures/NAME` in the
+    current folder. Without varied parameters, there is no file.
+
+    Args:
+        planner: Planner of the study.
+        known: Trials whose points are known.
+        stored: Stored trials by identity.
+        folder: Folder of the study.
     """
     shown = [trial for trial in known if trial.config.replicate == 0]
     points = _points_table(shown)
     if points.empty or not len(points.columns):
         return None, "nothing is varied, so there is no picture"
-    there = np.array([is_there(trial, stored, planner.study) for trial in shown])
+    is_done = np.array([is_stored(trial, stored, planner.study) for trial in shown])
     study = planner.study
     ranges = {
         _title(key): (_factor(key) * low, _factor(key) * high)
@@ -64,14 +74,14 @@ def draw_points(
     }
     figures = folder.local / "figures" if folder.local is not None else Path("figures") / study.name
     figure = plot_design(
-        points, there, title=f"{study.name}   {len(points)} points, design {study.design}", ranges=ranges
+        points, is_done, title=f"{study.name}   {len(points)} points, design {study.design}", ranges=ranges
     )
     picture, _ = save_figure(figure, figures / "plan")
-    return picture, f"{text_design(points, there, ranges=ranges)}\npicture: {picture}"
+    return picture, f"{text_design(points, is_done, ranges=ranges)}\npicture: {picture}"
 
 
 def _points_table(trials: Sequence[PlannedTrial]) -> pd.DataFrame:
-    """A row a trial and a column a varied key, durations in ms; one for the task where there are several."""
+    """Return a table with a row for each trial and a column for each varied key, with durations in ms."""
     keys = list(dict.fromkeys(key for trial in trials for key in trial.values))
     tasks = [trial.config.task for trial in trials]
     columns: dict[str, list[Any]] = {"task": list(tasks)} if len(set(tasks)) > 1 else {}
@@ -86,16 +96,16 @@ def _points_table(trials: Sequence[PlannedTrial]) -> pd.DataFrame:
 
 
 def _title(key: str) -> str:
-    """A varied key for people, with its unit."""
+    """Return the title of a varied key, with its unit."""
     title = key.replace("_", " ").replace(".", " ")
     return f"{title} (ms)" if _factor(key) != 1.0 else title
 
 
 def _factor(key: str) -> float:
-    """From a key's values to those shown: durations in ms."""
+    """Return the factor from the values of a key to the plotted values. Durations are plotted in ms."""
     return 1000.0 if FIELDS[key.partition(".")[0]].kind == "duration" else 1.0
 
 
 def _name(value: Any) -> str:
-    """A value that is no number, for people."""
+    """Return a short text for a value that is not a number."""
     return json.dumps(value) if isinstance(value, Mapping) else str(value)

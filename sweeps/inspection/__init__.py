@@ -1,4 +1,4 @@
-"""Read a study's folder and print what is there: status, front, importance, data."""
+"""Inspection reads a study's folder or data and reports status, Pareto front, importance and data quality."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What a data source holds, or what is wrong with it."""
+"""Checking the data of a source, and describing it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,18 @@ __all__ = ["check_data"]
 def check_data(
     task: str, source: str, *, data_root: Path | None, split: str | None, cache_dir: Path
 ) -> Iterator[str]:
-    """Look a source over, then load it as a study would, and describe it.
+    """Check the recordings of a source, load them as a study would, and yield lines that describe them.
+
+    Args:
+        task: Name of the task.
+        source: Name of its data source.
+        data_root: Folder of recorded data, if the source needs one.
+        split: Name of a split, or None for the default of the source.
+        cache_dir: Folder for cached features.
 
     Raises:
-        ConfigError: An unknown task, source or split.
-        DataError: Data that cannot be used; the message has a line for every problem, with file and line.
+        ConfigError: The task, source or split is unknown.
+        DataError: The data cannot be used. The message has one line for each problem, with file and line.
     """
     known = TASKS.get(task)
     if source not in known.sources:
@@ -32,13 +39,13 @@ def check_data(
     fixed = {} if split is None else {"split": split}
     study = Study(name="check", sources={task: source}, design="grid", fixed=fixed)
     for loaded in load_data(study, data_root=data_root, cache_dir=cache_dir).values():
-        yield f"{task}, {source}: everything can be read; fingerprint {loaded.fingerprint[:16]}"
+        yield f"{task}, {source}: all recordings can be read; fingerprint {loaded.fingerprint[:16]}"
         for part in ("train", "validation", "test"):
             yield _part_text(part, getattr(loaded, part), loaded)
 
 
 def _part_text(part: str, recordings: tuple[Recording, ...], data: TaskData) -> str:
-    """One line on a part of the split."""
+    """Return a line that describes one part of the split."""
     minutes = sum(recording.reference.duration_s for recording in recordings) / 60
     counts = [
         f"{name} {sum(len(recording.reference.channel_time_s(channel)) for recording in recordings)}"

@@ -1,4 +1,4 @@
-"""The figures of a study, as a run of it draws them."""
+"""The figures that a run of a study plots at its end."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from pathlib import Path
 
 from sweeps.storage import StudyFolder
 
-__all__ = ["draw_surface"]
+__all__ = ["plot_study"]
 
 
-def draw_surface(folder: StudyFolder) -> tuple[list[Path], str]:
-    """The robustness surface and the report of a study: their paths, and the surface in characters.
+def plot_study(folder: StudyFolder) -> tuple[list[Path], str]:
+    """Plot the surface of a study, write its report, and return their paths and the surface as text.
 
-    A study on an object store is drawn into a folder of its name below the current one.
+    The figures of a study on an object store are written to `figures/NAME` in the current folder.
 
     Raises:
-        AnalysisError: A study that cannot be drawn, for instance one that varies one field only.
+        AnalysisError: The study cannot be plotted, for instance because it varies only one field.
     """
     from analysis.report import ReportOptions, write_report, write_surface
     from sweeps.inspection.importance import parameter_importance
@@ -27,6 +27,6 @@ def draw_surface(folder: StudyFolder) -> tuple[list[Path], str]:
         out_dir.mkdir(parents=True, exist_ok=True)
     study = str(folder.local or folder.location)
     options = ReportOptions(out_dir=out_dir)
-    drawn = write_surface(study, options)
+    surface = write_surface(study, options)
     report = write_report(study, options, importance=parameter_importance)
-    return [*drawn.paths, *report.paths], drawn.text
+    return [*surface.paths, *report.paths], surface.text

@@ -1,6 +1,6 @@
-"""The share of a metric's variance that each swept parameter explains, by Optuna's functional ANOVA.
+"""The share of a metric's variance that each varied parameter explains, by Optuna's functional ANOVA.
 
-It is part of `sweeps` because `analysis` does not depend on Optuna. The report receives it as a function.
+This module is not part of `analysis`, which does not depend on Optuna. The report receives it as a function.
 """
 
 from __future__ import annotations
@@ -17,25 +17,24 @@ from analysis.reading import StoredStudy, varied_columns, with_option_columns
 
 __all__ = ["parameter_importance"]
 
-
 _LEAST_TRIALS = 10
 
 
 def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 0) -> Mapping[str, float]:
-    """Return the share of the metric's variance explained by each swept parameter, the largest first.
+    """Return the share of a metric's variance that each varied parameter explains, largest first.
 
-    The shares sum to 1.
+    The shares sum to 1. Trials with an infinite softness are left out.
 
     Source: functional ANOVA over a forest of regression trees, Hutter, Hoos and Leyton-Brown (2014), as in
-    Optuna. Trials with an infinite softness are left out.
+    Optuna.
 
     Args:
-        study: The study.
+        study: The stored study.
         metric: Numeric column of the trials.
         seed: Seed of the forest.
 
     Raises:
-        AnalysisError: Fewer than two parameters vary, or fewer than ten trials are completed.
+        TooFewPointsError: Fewer than two parameters vary, or fewer than ten trials have completed.
     """
     import optuna
 
@@ -47,8 +46,8 @@ def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 
     )
     if len(columns) < 2 or finite.sum() < _LEAST_TRIALS:
         raise TooFewPointsError(
-            f"importance needs 2 parameters that vary and {_LEAST_TRIALS} trials, but {study.location} has "
-            f"{len(columns)} and {int(finite.sum())}"
+            f"importance needs at least 2 varied parameters and {_LEAST_TRIALS} trials, but {study.location} "
+            f"has {len(columns)} and {int(finite.sum())}"
         )
     kept = {name: values[finite].reset_index(drop=True) for name, values in columns.items()}
     with warnings.catch_warnings():

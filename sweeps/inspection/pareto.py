@@ -1,4 +1,4 @@
-"""The settings that nothing beats in every objective at once."""
+"""The Pareto front: settings that no other setting beats in every objective."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _SETTING = tuple(item.name for item in fields(TrialConfig) if item.name != "repl
 
 @dataclass(frozen=True)
 class Setting:
-    """What the replicates of one setting gave.
+    """The results of one setting, averaged over its replicates.
 
     Attributes:
         row: The row of one of its trials.
-        gains: Mean over its trials of each objective, larger being better.
-        n_trials: How many trials.
+        gains: Mean of each objective over its trials, larger being better.
+        n_trials: Number of its trials.
     """
 
     row: Row
@@ -35,7 +35,7 @@ class Setting:
 
 
 def settings_of(rows: Iterable[Row], objectives: Sequence[Objective]) -> list[Setting]:
-    """The settings of completed trials, replicates together; what lacks an objective is left out."""
+    """Return the settings of completed trials, leaving out trials without a value for every objective."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
         if row["status"] == "completed" and value_of(row, objectives) is not None:
@@ -49,13 +49,16 @@ def settings_of(rows: Iterable[Row], objectives: Sequence[Objective]) -> list[Se
 
 
 def pareto_front(gains: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which points no other dominates: none is as good in every objective and better in one.
+    """Return which points are not dominated.
+
+    A point dominates another if it is at least as good in every objective and better in at least one. Equal
+    points do not dominate each other.
 
     Args:
         gains: [point, objective], larger being better.
 
     Returns:
-        [point]; of equal points all.
+        [point], True for points on the front.
     """
     front = np.ones(len(gains), dtype=np.bool_)
     for index, own in enumerate(gains):
@@ -64,11 +67,11 @@ def pareto_front(gains: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def pareto_text(rows: Iterable[Row], objectives: Sequence[Objective]) -> str:
-    """The front as a table, best in the first objective on top, with what differs between its settings."""
+    """Return the front as a table of objectives and varied fields, with the best first objective on top."""
     settings = settings_of(rows, objectives)
     names = ", ".join(str(one) for one in objectives)
     if not settings:
-        return f"Pareto front of {names}: no completed trial has all of them"
+        return f"Pareto front of {names}: no completed trial has a value for each"
     front = pareto_front(np.array([setting.gains for setting in settings]))
     best = [setting for setting, is_best in zip(settings, front, strict=True) if is_best]
     best.sort(key=lambda setting: setting.gains, reverse=True)
@@ -87,19 +90,19 @@ def pareto_text(rows: Iterable[Row], objectives: Sequence[Objective]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A value of a row, short."""
+    """Return a short text for a value of a row."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def study_front_text(study: str, *, wanted: Sequence[str] = ()) -> str:
-    """The Pareto front of a study's folder.
+    """Return the Pareto front of a stored study as text.
 
     Args:
-        study: The folder.
-        wanted: Objectives as `METRIC` or `METRIC=DIRECTION`; the study's own where none are given.
+        study: The study's folder or address.
+        wanted: Objectives as `METRIC` or `METRIC=DIRECTION`; empty for the study's own objectives.
 
     Raises:
-        UserError: No study there, or an objective that is none.
+        UserError: The folder has no study, or an objective is invalid.
     """
     folder = StudyFolder(study)
     definition = require_definition(folder)
@@ -108,7 +111,7 @@ def study_front_text(study: str, *, wanted: Sequence[str] = ()) -> str:
 
 
 def _objectives(wanted: Sequence[str]) -> tuple[Objective, ...]:
-    """The objectives of a command line."""
+    """Return the objectives given on the command line."""
     found = []
     for text in wanted:
         metric, separator, direction = text.partition("=")

@@ -1,4 +1,4 @@
-"""How far a study is, for anyone who can read its folder, wherever its driver runs."""
+"""The progress of a study, for anyone who can read its folder. The driver may run on another machine."""
 
 from __future__ import annotations
 
@@ -16,27 +16,36 @@ from sweeps.storage import StoredCounts, StudyFolder, require_definition, stored
 __all__ = ["status_text", "watch_status"]
 
 logger = logging.getLogger(__name__)
-# A driver that was silent this long is gone.
+# A driver whose status is older than this has ended without saying so.
 _SILENT_S = 60.0
 _SHOWN_ERRORS = 3
 
 
 def status_text(study: str) -> str:
-    """A study's state in a few lines, from its status file or, where no driver is heard of, its Parquet.
+    """Return the state of a study in a few lines.
 
+    The counts are those of the status file if a driver is running, and otherwise those of the Parquet files.
     Nothing is written, moved or locked.
 
     Args:
         study: The study's folder, or any address that pyarrow opens.
 
     Raises:
-        UserError: No study there.
+        UserError: The folder has no study.
     """
     return _status(StudyFolder(study))[0]
 
 
 def watch_status(study: str, *, every_s: float = 10.0) -> Iterator[str]:
-    """The state again and again, until the driver has ended or is not heard of any more."""
+    """Yield the state of a study repeatedly, until its driver has ended or become silent.
+
+    Args:
+        study: The study's folder, or any address that pyarrow opens.
+        every_s: Pause between two states, in seconds.
+
+    Raises:
+        UserError: The folder has no study.
+    """
     folder = StudyFolder(study)
     while True:
         text, is_running = _status(folder)
@@ -47,7 +56,7 @@ def watch_status(study: str, *, every_s: float = 10.0) -> Iterator[str]:
 
 
 def _status(folder: StudyFolder) -> tuple[str, bool]:
-    """The state in words, and whether a driver is at work."""
+    """Return the state as text, and whether a driver is running."""
     definition = require_definition(folder)
     last = _last(folder)
     is_running = last.get("state") == "running" and _age_s(last) <= _SILENT_S
@@ -69,7 +78,7 @@ def _status(folder: StudyFolder) -> tuple[str, bool]:
 
 
 def _last(folder: StudyFolder) -> dict[str, Any]:
-    """What a driver wrote last; nothing where none did."""
+    """Return the last status that a driver wrote, or an empty mapping."""
     try:
         found = json.loads(folder.read(STATUS_FILE) or b"{}")
     except ValueError:
@@ -78,29 +87,29 @@ def _last(folder: StudyFolder) -> dict[str, Any]:
 
 
 def _reported(last: Mapping[str, Any]) -> StoredCounts:
-    """The counts of a driver that is at work."""
+    """Return the counts that a running driver reports."""
     kept_stopped = int(last.get("kept_stopped", 0))
     stopped = kept_stopped + int(last.get("stopped", 0))
     return StoredCounts(last["kept"] - kept_stopped + last["done"], last["failed"], stopped)
 
 
 def _age_s(last: Mapping[str, Any]) -> float:
-    """Seconds since the driver was heard of."""
+    """Return the seconds since the driver last wrote its status."""
     return (datetime.now(UTC) - datetime.fromisoformat(last["updated_at"])).total_seconds()
 
 
 def _state(last: Mapping[str, Any], counts: StoredCounts) -> str:
-    """The driver's state, or that it is silent or was never here (an export has trials and no driver)."""
+    """Return the driver's state, or why there is none. An export, for example, has trials but no driver."""
     if not last:
-        return "stored trials, no driver" if counts.total else "not begun"
+        return "stored trials, no driver" if counts.total else "not started"
     age_s = _age_s(last)
     if last["state"] == "running" and age_s > _SILENT_S:
-        return f"its driver was not heard of for {duration_text(age_s)} (run the study again to go on)"
+        return f"no sign of its driver for {duration_text(age_s)} (run the study again to resume it)"
     return str(last["state"])
 
 
 def _pace(last: Mapping[str, Any]) -> list[str]:
-    """Rate, expected end, where the driver runs, and the load of every node."""
+    """Return lines with the rate, the expected end, the driver's host, and the load of each node."""
     parts = []
     if last.get("per_minute") is not None:
         parts.append(f"{last['per_minute']:.3g} trials a minute")
@@ -109,13 +118,13 @@ def _pace(last: Mapping[str, Any]) -> list[str]:
         finish = datetime.now().astimezone() + timedelta(seconds=left_s)
         parts.append(f"expected to finish in {duration_text(left_s)} ({finish:%a %H:%M %Z})")
     if last.get("retried"):
-        parts.append(f"{last['retried']} started again after a worker died")
-    driver = f"driver: process {last['pid']} on {last['host']}, heard of {_age_s(last):.0f} s ago"
+        parts.append(f"{last['retried']} restarted after a worker died")
+    driver = f"driver: process {last['pid']} on {last['host']}, last seen {_age_s(last):.0f} s ago"
     return [*(["; ".join(parts)] if parts else []), driver, *map(_node_text, last.get("nodes", []))]
 
 
 def _node_text(node: Mapping[str, Any]) -> str:
-    """A node's load in words."""
+    """Return the load of a node as text."""
     text = f"node {node['name']} ({node['address']}): {node['cpus_used']:g} of {node['cpus']:g} CPUs"
     text += f", {node['gpus_used']:g} of {node['gpus']:g} GPUs" if node["gpus"] else ""
     return f"{text} in use, {node['ended']} trials ended there"

@@ -1,4 +1,4 @@
-"""MLflow as a view of a study: written from Parquet, and rewritten at any time."""
+"""MLflow as a view of a study's Parquet files, which can be rebuilt at any time."""
 
 import lazy_loader
 

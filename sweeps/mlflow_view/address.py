@@ -1,4 +1,4 @@
-"""Addresses of MLflow servers and databases: what is accepted, and where their passwords go."""
+"""Addresses of MLflow servers and databases: which are valid, and where their passwords go."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["set_mlflow_environment", "validate_database_uri", "validate_tracking
 
 _DATABASES = ("postgresql", "mysql", "mssql", "sqlite")
 _SERVERS = ("http", "https")
-# A server that is away must not hold a study up, and nobody is told what is run here.
+# An unavailable server must not delay a study, and no usage data are sent to anyone.
 _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -25,40 +25,52 @@ _ENVIRONMENT = {
 
 
 def set_mlflow_environment(environment: MutableMapping[str, str]) -> None:
-    """Set what MLflow reads while it is imported, where the user has not."""
+    """Set the variables that MLflow reads while it is imported, unless the user has set them."""
     for key, value in _ENVIRONMENT.items():
         environment.setdefault(key, value)
 
 
 def validate_tracking_uri(uri: str, *, option: str = "--tracking-uri") -> None:
-    """Refuse an address that MLflow cannot write to.
+    """Raise if MLflow cannot write to a tracking URI.
+
+    Args:
+        uri: The tracking URI.
+        option: Name of the command-line option, for messages.
 
     Raises:
-        ConfigError: Neither a server nor a database, or a database whose driver is not installed.
+        ConfigError: The address is neither a server nor a database, or the driver of the database is not
+            installed.
     """
     scheme = urlsplit(uri).scheme.split("+")[0]
     if scheme in _SERVERS:
         if not urlsplit(uri).hostname:
-            raise ConfigError(f"`{option}` must name a host, as http://HOST:5000, but got {redacted(uri)}")
+            raise ConfigError(
+                f"`{option}` must name a host, for example http://HOST:5000, but got {redacted(uri)}"
+            )
         return
     if scheme not in _DATABASES:
         schemes = ", ".join(f"{one}://" for one in (*_SERVERS, *_DATABASES))
-        raise ConfigError(f"`{option}` must begin with one of {schemes}, but got {redacted(uri)}")
+        raise ConfigError(f"`{option}` must start with one of {schemes}, but got {redacted(uri)}")
     validate_database_uri(uri, option=option)
 
 
 def validate_database_uri(uri: str, *, option: str = "--backend-store-uri") -> None:
-    """Refuse a database's address that SQLAlchemy cannot open.
+    """Raise if SQLAlchemy cannot open the address of a database.
+
+    Args:
+        uri: Address of the database.
+        option: Name of the command-line option, for messages.
 
     Raises:
-        ConfigError: No such kind of database, an address that is none, or a driver that is not installed.
+        ConfigError: The kind of database is not supported, the address is malformed, or the driver is not
+            installed.
     """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
     if urlsplit(uri).scheme.split("+")[0] not in _DATABASES:
         raise ConfigError(
-            f"`{option}` must begin with one of {', '.join(f'{one}://' for one in _DATABASES)}, as "
+            f"`{option}` must start with one of {', '.join(f'{one}://' for one in _DATABASES)}, for example "
             f"postgresql://USER@HOST/DATABASE, but got {redacted(uri)}"
         )
     try:
@@ -70,23 +82,23 @@ def validate_database_uri(uri: str, *, option: str = "--backend-store-uri") -> N
         ) from error
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise ConfigError(
-            f"`{option}` must be a database's address, as postgresql://USER@HOST/DATABASE, but got "
-            f"{redacted(uri)}"
+            f"`{option}` must be the address of a database, for example postgresql://USER@HOST/DATABASE, but "
+            f"got {redacted(uri)}"
         ) from error
 
 
 def _driver_package(module: str) -> str:
-    """What to install for a missing driver."""
+    """Return the package that provides a missing driver."""
     return {"psycopg": "'psycopg[binary]'", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}.get(
         module, module
     )
 
 
 def without_credentials(uri: str) -> str:
-    """A server's address without user and password, which go where MLflow looks for them.
+    """Return a server's address without user and password, which are moved to environment variables.
 
-    MLflow repeats the address in its messages, so a password in it would reach the logs. Those of a
-    database's address stay, for its driver needs them there; SQLAlchemy hides them in its messages.
+    MLflow repeats the address in its messages, so a password in it would reach the logs. The address of a
+    database stays unchanged, because its driver needs the password there. SQLAlchemy hides it in messages.
     """
     parts = urlsplit(uri)
     if parts.scheme not in _SERVERS or parts.username is None:

@@ -1,4 +1,4 @@
-"""What a trial's run carries in MLflow: few names that stay, so that runs of any study can be compared."""
+"""The content of a trial's run in MLflow, with the same few names in every study."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ __all__ = [
     "text_of",
 ]
 
-
 BEST_FIRST = "best_first"
-"""Key of the view of a study in MLflow's pages that has the best trial on top and few columns."""
+"""Key of a shared view in MLflow's pages that has few columns and lists the best trial first."""
 BEST_FIRST_TAG = (
     f"mlflow.sharedViewState.{BEST_FIRST}",
     json.dumps(
@@ -42,7 +41,7 @@ BEST_FIRST_TAG = (
         }
     ),
 )
-"""The tag of an experiment that holds the view, and its value; MLflow shows no result by itself."""
+"""Name and value of the experiment's tag that stores the view. By default, MLflow shows no result columns."""
 
 TAGS = ("study", "trial_id", "status", "host", "device", "package_version", "git_commit", "data_fingerprint")
 _NOT_PARAMETERS = {*TAGS, "error", "started_at", "schema_version"}
@@ -62,16 +61,20 @@ PARAMETERS = tuple(
     if column.name not in _NOT_PARAMETERS and column not in _RESULTS
 )
 _CURVE_POINTS = 25
-# Beyond this a metric for each class would bury the others; `recordings.csv` has them all.
+# More metrics than this would hide the others; `recordings.csv` has the scores of all classes.
 _MOST_CLASSES = 12
 
 
 def metrics_of(row: Row, history: Sequence[Row]) -> list[tuple[str, float, int]]:
-    """Names, values and steps: final metrics, F1 of each class, a thinned training curve.
+    """Return the metrics of a trial as names, values and steps.
 
-    Names: the numeric result columns of `trials`; the task's own measures; `f1_<class>` where there are at
-    most 12 classes; `loss` and `loss_<term>` over the iterations, at most 25 points with the last among them;
-    `reported_score`, by which early stopping judged the trial. What is no finite number is left out.
+    These are the numeric result columns of `trials`, the measures of the task, and `f1_<class>` if there are
+    at most 12 classes. The training curve has `loss` and `loss_<term>` at up to 25 iterations, including the
+    last. `reported_score` is the score that early stopping received. Values that are not finite are left out.
+
+    Args:
+        row: The trial's row of `trials`.
+        history: Its rows of `history`.
     """
     found = [(name, row.get(name), 0) for name in FINAL_METRICS]
     for column in _MAPS:
@@ -95,17 +98,17 @@ def metrics_of(row: Row, history: Sequence[Row]) -> list[tuple[str, float, int]]
 
 
 def recording_scores(row: Row, events: Sequence[Row], references: Sequence[Row]) -> str:
-    """Scores of each test recording and class at the trial's own tolerance, as CSV.
+    """Return the scores of each test recording and class at the trial's tolerance, as CSV.
 
     Args:
-        row: The trial's row of `trials`; of it, `tolerance_s` in seconds.
-        events: Its rows of `events`.
-        references: Rows of `references` of its data.
+        row: The trial's row of `trials`, of which `tolerance_s` is used.
+        events: The trial's rows of `events`.
+        references: The rows of `references` for its data.
 
     Returns:
-        Columns recording, channel, f1, precision, recall, n_reference, n_estimated, n_matched, a line for
-        each recording and class with events, and one (channel `all`) for each recording. A score without
-        events on either side is empty.
+        Columns recording, channel, f1, precision, recall, n_reference, n_estimated and n_matched. There is
+        one line for each recording (channel `all`), and one for each of its classes that has events. A score
+        is empty if it is undefined because there are no events.
     """
     keys = sorted({(one["recording"], one["channel"]) for one in (*events, *references) if one["channel"]})
     number = {key: position for position, key in enumerate(keys)}
@@ -126,7 +129,7 @@ def recording_scores(row: Row, events: Sequence[Row], references: Sequence[Row])
 def _scores_csv(
     keys: Sequence[tuple[str, str]], counts: np.ndarray[Any, Any], recordings: Sequence[str]
 ) -> str:
-    """A line for each recording, then for each of its classes."""
+    """Return a line for each recording, followed by a line for each of its classes."""
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(
@@ -141,7 +144,7 @@ def _scores_csv(
 
 
 def _scores(counts: np.ndarray[Any, Any]) -> list[str]:
-    """F1, precision, recall and the three counts they come from."""
+    """Return F1, precision, recall and the three counts behind them."""
     n_reference, n_estimated, n_matched = map(int, counts)
     ratios = [
         (2 * n_matched, n_reference + n_estimated),
@@ -153,10 +156,10 @@ def _scores(counts: np.ndarray[Any, Any]) -> list[str]:
 
 
 def text_of(value: Any) -> str:
-    """A value as MLflow keeps it."""
+    """Return a value as text for MLflow, of at most 500 characters."""
     return "" if value is None else str(value)[:500]
 
 
 def _key(name: str) -> str:
-    """A name as MLflow takes it."""
+    """Return a name with only the characters that MLflow allows."""
     return "".join(letter if letter.isalnum() or letter in "_-." else "_" for letter in name)

@@ -1,4 +1,4 @@
-"""The MLflow database in a study's folder: made whole or not at all."""
+"""The MLflow database in a study's folder, which is created completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ _PARTIAL = f".{_NAME}.*.partial"
 
 
 def study_database(folder: Path) -> str:
-    """Address of a study's own database, which is made where there is none.
+    """Return the address of the study's MLflow database, and create the database if there is none.
 
-    MLflow makes its tables in some fifty steps that take seconds, and never opens again a database in which
-    it was killed between two of them. So they are made under another name. To be called under the study's
-    lock.
+    MLflow creates its tables in about fifty steps, which take seconds. If it is killed in between, it can
+    never open that database again. This function therefore creates the tables in a file with another name
+    and renames it at the end. The caller must hold the study's lock.
 
     Args:
         folder: The study's folder.
 
     Raises:
-        MlflowException: The disk is full, or the folder takes no file.
+        MlflowException: The disk is full, or the folder is not writable.
     """
     database = folder / _NAME
     if not database.exists():
         for left in folder.glob(f"{_PARTIAL}*"):
-            logger.info("%s was left by a driver that was killed", left)
+            logger.info("removing %s, which a killed driver left behind", left)
             left.unlink(missing_ok=True)
-        _make(database)
+        _create(database)
     return tracking_uri(folder)
 
 
-def _make(database: Path) -> None:
-    """Make the tables, then give them their name."""
+def _create(database: Path) -> None:
+    """Create the tables under a temporary name, then rename the file."""
     set_mlflow_environment(os.environ)
     from mlflow import MlflowClient
 

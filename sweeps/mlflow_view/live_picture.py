@@ -1,4 +1,4 @@
-"""Draws a study again and again while it runs, at a pace that costs its trials next to nothing."""
+"""Plots of a running study, repeated at a pace that hardly slows its trials."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis.errors import AnalysisError
-from sweeps.mlflow_view.picture import StudyView, study_view
+from sweeps.mlflow_view.picture import StudyPicture, study_picture
 from sweeps.redaction import redacted
 
-__all__ = ["LiveView", "Pace"]
+__all__ = ["TIME_LIMIT_S", "LivePicture", "Pace"]
 
 logger = logging.getLogger(__name__)
-_TIME_LIMIT_S = 600.0
+TIME_LIMIT_S = 600.0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """When a study is drawn again.
+    """When to plot a study again. All conditions must hold.
 
     Attributes:
-        first_trials: Not before so many trials.
-        every_s: Not sooner than this after the last drawing began, seconds.
-        growth: Not before the trials have grown by this share.
-        rest: After a drawing, not before this many times the time it took.
+        first_trials: Least number of trials.
+        every_s: Least time since the start of the last plot, in seconds.
+        growth: Least growth of the number of trials since the last plot, as a fraction.
+        rest: Least pause after a plot, as a multiple of the time that the plot took.
     """
 
     first_trials: int = 8
@@ -37,57 +37,71 @@ class Pace:
     growth: float = 0.05
     rest: float = 20.0
 
-    def due(self, *, n_trials: int, n_drawn: int, since_s: float, took_s: float) -> bool:
-        """Whether to draw.
+    def due(self, *, n_trials: int, n_plotted: int, since_s: float, took_s: float) -> bool:
+        """Return whether to plot now.
 
         Args:
-            n_trials: Trials there are.
-            n_drawn: Trials there were at the last drawing; 0 before the first.
-            since_s: Seconds since the last drawing began, or since the study did.
-            took_s: Seconds that it took; 0 before the first.
+            n_trials: Number of trials now.
+            n_plotted: Number of trials at the last plot; 0 before the first.
+            since_s: Seconds since the start of the last plot, or of the study.
+            took_s: Seconds that the last plot took; 0 before the first.
         """
-        enough = n_trials >= max(self.first_trials, n_drawn * (1 + self.growth))
-        return enough and n_trials > n_drawn and since_s >= max(self.every_s, (1 + self.rest) * took_s)
+        enough = n_trials >= max(self.first_trials, n_plotted * (1 + self.growth))
+        return enough and n_trials > n_plotted and since_s >= max(self.every_s, (1 + self.rest) * took_s)
 
 
-class LiveView:
-    """Draws in a process of its own with a low priority, one at a time; a drawing that fails is let go."""
+class LivePicture:
+    """Plots a study in a separate low-priority process, one plot at a time. Failed plots are logged only."""
 
-    def __init__(self, location: str, *, pace: Pace | None = None) -> None:
-        """Begin to count the time.
+    def __init__(
+        self, location: str, *, pace: Pace | None = None, time_limit_s: float = TIME_LIMIT_S
+    ) -> None:
+        """Start to measure the time.
 
         Args:
             location: The study's folder or address.
-            pace: When to draw.
+            pace: When to plot.
+            time_limit_s: Longest time a plot may take, in seconds.
         """
         self._location = location
         self._pace = pace or Pace()
-        self._n_drawn = 0
-        self._began_s, self._took_s = time.monotonic(), 0.0
+        self._time_limit_s = time_limit_s
+        self._n_plotted = 0
+        self._started_s, self._took_s = time.monotonic(), 0.0
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def offer(self, n_trials: int, deliver: Callable[[StudyView], None]) -> None:
-        """Say how many trials there are; where a drawing is due it is begun, and delivered when done."""
-        if self._stopped.is_set() or (self._thread is not None and self._thread.is_alive()):
+    @property
+    def is_plotting(self) -> bool:
+        """Whether a plot is in progress."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def offer(self, n_trials: int, deliver: Callable[[StudyPicture], None]) -> None:
+        """Start a plot if one is due, and deliver it when it is done.
+
+        Args:
+            n_trials: Number of trials now.
+            deliver: Receives the picture, in another thread.
+        """
+        if self._stopped.is_set() or self.is_plotting:
             return
-        since_s = time.monotonic() - self._began_s
-        if self._pace.due(n_trials=n_trials, n_drawn=self._n_drawn, since_s=since_s, took_s=self._took_s):
-            self._n_drawn, self._began_s = n_trials, time.monotonic()
-            self._thread = threading.Thread(target=self._draw, args=(deliver,), name="view", daemon=True)
+        since_s = time.monotonic() - self._started_s
+        if self._pace.due(n_trials=n_trials, n_plotted=self._n_plotted, since_s=since_s, took_s=self._took_s):
+            self._n_plotted, self._started_s = n_trials, time.monotonic()
+            self._thread = threading.Thread(target=self._plot, args=(deliver,), name="picture", daemon=True)
             self._thread.start()
 
-    def now(self) -> StudyView | None:
-        """Draw here and wait; None where the study cannot be read."""
+    def now(self) -> StudyPicture | None:
+        """Plot the study in this process and return the picture, or None if the study cannot be read."""
         try:
-            return study_view(self._location)
+            return study_picture(self._location)
         except AnalysisError as error:
-            logger.warning("the study could not be drawn: %s", error)
+            logger.warning("cannot plot the study: %s", error)
             return None
 
     def stop(self) -> None:
-        """Draw no more; a drawing that is under way is ended."""
+        """Start no more plots, and end the current one."""
         self._stopped.set()
         process = self._process
         if process is not None and process.poll() is None:
@@ -95,11 +109,11 @@ class LiveView:
         if self._thread is not None:
             self._thread.join(timeout=10)
 
-    def _draw(self, deliver: Callable[[StudyView], None]) -> None:
-        """Draw once, in this thread's process."""
+    def _plot(self, deliver: Callable[[StudyPicture], None]) -> None:
+        """Plot the study once, in a separate process."""
         command = [sys.executable, "-m", "sweeps.mlflow_view.picture", self._location]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MPLBACKEND": "Agg"}
-        # A session of its own: Ctrl-C is for the driver, which ends the drawing.
+        # In a new session, Ctrl-C reaches only the driver, which then ends the plot.
         with subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -110,17 +124,15 @@ class LiveView:
         ) as process:
             self._process = process
             try:
-                out, problem = process.communicate(timeout=_TIME_LIMIT_S)
+                out, problem = process.communicate(timeout=self._time_limit_s)
             except subprocess.TimeoutExpired:
                 process.kill()
                 out, problem = process.communicate()
-        self._took_s = time.monotonic() - self._began_s
+        self._took_s = time.monotonic() - self._started_s
         if self._stopped.is_set():
             return
         if process.returncode != 0:
             lines = redacted(problem.decode(errors="replace")).strip().splitlines()
-            logger.warning(
-                "the study could not be drawn while it runs: %s", lines[-1] if lines else "no reason"
-            )
+            logger.warning("cannot plot the running study: %s", lines[-1] if lines else "unknown reason")
             return
-        deliver(StudyView.from_json(out.decode()))
+        deliver(StudyPicture.from_json(out.decode()))

@@ -1,7 +1,7 @@
-"""What a study looks like at a moment, for its run in MLflow: heat map, summary table, a note.
+"""The current picture of a study for its run in MLflow: a heat map, a summary table and a note.
 
-`python -m sweeps.mlflow_view.picture STUDY` prints it as JSON, so that a separate process can
-draw a running study and take no time from its driver.
+`python -m sweeps.mlflow_view.picture STUDY` prints the picture as JSON. A separate process can therefore plot
+a running study without delaying its driver.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ import pandas as pd
 from analysis.errors import AnalysisError
 from analysis.reading import StoredStudy, load_results, tasks_of
 
-__all__ = ["StudyView", "study_view", "summary_table"]
+__all__ = ["HEAT_MAP", "SUMMARY", "StudyPicture", "study_picture", "summary_table"]
 
 HEAT_MAP = "heat_map.png"
 SUMMARY = "summary.csv"
 
 
 @dataclass(frozen=True)
-class StudyView:
-    """A study's picture.
+class StudyPicture:
+    """The picture of a study.
 
     Attributes:
-        n_trials: Trials that had ended.
-        files: Contents by name: the heat map where there is one, the summary as a table and as text.
-        note: The same in Markdown, without the picture.
+        n_trials: Number of trials that had ended.
+        files: File contents by name: the summary table, and the heat map as an image and as text if there is
+            one.
+        note: The summary in Markdown.
     """
 
     n_trials: int
@@ -42,24 +43,29 @@ class StudyView:
     note: str
 
     def to_json(self) -> str:
-        """As text, for a pipe."""
+        """Return the picture as JSON, for a pipe."""
         files = {name: base64.b64encode(content).decode() for name, content in self.files.items()}
         return json.dumps({"n_trials": self.n_trials, "files": files, "note": self.note})
 
     @classmethod
-    def from_json(cls, text: str) -> StudyView:
-        """Read back what `to_json` gave."""
+    def from_json(cls, text: str) -> StudyPicture:
+        """Return the picture that `to_json` has written."""
         found = json.loads(text)
         files = {name: base64.b64decode(content) for name, content in found["files"].items()}
         return cls(int(found["n_trials"]), files, str(found["note"]))
 
 
-def study_view(location: str | Path) -> StudyView:
-    """Draw a study's Parquet; deterministic, so that drawing it again gives the same files.
+def study_picture(location: str | Path) -> StudyPicture:
+    """Return the picture of a stored study.
+
+    The picture is deterministic: the same results produce the same files. If the study has no heat map (yet),
+    the note says why.
+
+    Args:
+        location: The study's folder or address.
 
     Raises:
-        AnalysisError: A study that cannot be read. One that can be read but has no heat map (yet) has a view
-            without one, and its note says why.
+        AnalysisError: The study cannot be read.
     """
     study = load_results(location)
     table = summary_table(study)
@@ -70,22 +76,23 @@ def study_view(location: str | Path) -> StudyView:
         prefix = "" if task is None else f"{task}_"
         try:
             files |= _heat_map(study if task is None else study.where(task=task), prefix=prefix)
-            remarks.append(f"Heat map: artifact `{prefix}{HEAT_MAP}`; in characters: `{prefix}summary.txt`.")
+            remarks.append(f"Heat map: artifact `{prefix}{HEAT_MAP}`; as text: `{prefix}summary.txt`.")
         except AnalysisError as error:
             remarks.append(f"No heat map{'' if task is None else f' of {task}'}: {error}.")
     counts = f"{len(study.completed)} trials completed, {len(study.failed)} failed."
     if len(study.stopped):
-        counts = f"{counts[:-1]}, {len(study.stopped)} stopped early (left out of what follows)."
+        counts = f"{counts[:-1]}, {len(study.stopped)} stopped early (not in the tables below)."
     note = "\n\n".join([counts, _markdown(table), *remarks])
-    return StudyView(len(study.trials), files, note)
+    return StudyPicture(len(study.trials), files, note)
 
 
 def summary_table(study: StoredStudy) -> pd.DataFrame:
-    """One row a loss (of each task, where there are several): trials, F1, where it was best, time.
+    """Return one row for each loss, or for each task and loss if there are several tasks.
 
     Returns:
-        Columns task, loss, completed, failed, stopped, f1_mean, f1_sd, f1_best, best_softness_ms,
-        best_label_noise_ms, train_s_mean; empty where a loss has no completed trial.
+        Columns task (only with several tasks), loss, completed, failed, stopped, f1_mean, f1_sd, f1_best,
+        best_softness_ms, best_label_noise_ms and train_s_mean. The results are NaN for a loss without
+        completed trials.
     """
     rows = []
     keys = ["task", "loss"] if len(tasks_of(study)) > 1 else ["loss"]
@@ -106,35 +113,35 @@ def summary_table(study: StoredStudy) -> pd.DataFrame:
 
 
 def _heat_map(study: StoredStudy, *, prefix: str) -> dict[str, bytes]:
-    """The map as a picture and in characters, by names that begin with `prefix`."""
+    """Return the heat map as an image and as text, by file name with a prefix."""
     from analysis.answers import map_study
     from analysis.figures import plot_map, save_figure, text_map
 
-    drawn = map_study(study, estimator="auto")
+    surface_map = map_study(study, estimator="auto")
     with TemporaryDirectory(prefix="softloc-view-") as folder:
-        picture, _ = save_figure(plot_map(drawn), Path(folder) / "heat_map")
-        text = text_map(drawn, colour=False).encode()
-        return {f"{prefix}{HEAT_MAP}": picture.read_bytes(), f"{prefix}summary.txt": text}
+        image, _ = save_figure(plot_map(surface_map), Path(folder) / "heat_map")
+        text = text_map(surface_map, colour=False).encode()
+        return {f"{prefix}{HEAT_MAP}": image.read_bytes(), f"{prefix}summary.txt": text}
 
 
 def _markdown(table: pd.DataFrame) -> str:
-    """A table as Markdown."""
+    """Return a table as Markdown."""
     head = f"| {' | '.join(table.columns)} |\n|{'---|' * len(table.columns)}"
     return "\n".join([head, *(f"| {' | '.join(map(_cell, row))} |" for row in table.itertuples(index=False))])
 
 
 def _cell(value: object) -> str:
-    """A value in a table."""
+    """Return the text of a table cell."""
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.4g}"
     return str(value)
 
 
 def main() -> None:
-    """Print the view of the study that the command line names; least urgent of all that runs here."""
+    """Print the picture of the study named on the command line, at a low scheduling priority."""
     os.nice(10)
     [location] = sys.argv[1:]
-    sys.stdout.buffer.write(study_view(location).to_json().encode())
+    sys.stdout.buffer.write(study_picture(location).to_json().encode())
 
 
 if __name__ == "__main__":

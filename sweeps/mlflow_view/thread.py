@@ -1,4 +1,4 @@
-"""Feeds MLflow from a thread of its own, so that no trial waits for it and no error of it ends a study."""
+"""A thread that writes to MLflow, so that trials never wait for MLflow and its errors never stop a study."""
 
 from __future__ import annotations
 
@@ -12,41 +12,57 @@ from pathlib import Path
 from typing import Protocol
 
 from sweeps.mlflow_view.database import study_database
-from sweeps.mlflow_view.live_picture import LiveView
-from sweeps.mlflow_view.picture import StudyView
+from sweeps.mlflow_view.live_picture import LivePicture
+from sweeps.mlflow_view.picture import StudyPicture
 from sweeps.mlflow_view.writer import MlflowWriter
 from sweeps.redaction import redacted
 from sweeps.storage import TrialRecord, TrialStore
 
-__all__ = ["Tracker", "TrackerThread", "open_tracker", "open_writer"]
+__all__ = [
+    "LOCK_PAUSES_S",
+    "RECONNECT_S",
+    "REST",
+    "MlflowThread",
+    "TrialObserver",
+    "is_locked",
+    "open_mlflow_thread",
+    "open_writer",
+]
 
 logger = logging.getLogger(__name__)
-# A database that another process holds is free again in a moment; so often it is asked, with these pauses.
-_PAUSES_S = (0.2, 1.0, 3.0)
-# One that is away is tried again after so long, and so seldom that trying takes a twentieth of the time.
-_AGAIN_S, _REST = 30.0, 20.0
+# Pauses before each retry when another process has locked the database, which is usually brief.
+LOCK_PAUSES_S = (0.2, 1.0, 3.0)
+# An unavailable MLflow is tried again after this time, or after 20 times the duration of the last attempt.
+RECONNECT_S = 30.0
+REST = 20.0
 
 
-class Tracker(Protocol):
-    """Where finished trials are shown besides the store."""
+class TrialObserver(Protocol):
+    """Receives trials after they are stored."""
 
     def record(self, record: TrialRecord) -> None:
-        """Show a trial, soon; returns at once and never raises."""
+        """Accept a trial. Return at once, and never raise."""
         ...
 
     def finish(self, *, files: Iterable[Path], status: str) -> None:
-        """Show everything that is still to be shown, and the study's end."""
+        """Process the remaining trials and the end of the study.
+
+        Args:
+            files: The study's figures.
+            status: MLflow's status of the study's run.
+        """
         ...
 
 
-class TrackerThread:
-    """Writes records to MLflow as they come, and now and then the heat map of what is there.
+class MlflowThread:
+    """Writes trials to MLflow as they arrive, and the study's picture from time to time.
 
-    A database that is locked is asked again at once. Where MLflow is away for longer, or refuses, it is
-    opened again every half minute as trials come, and at the end; what it lacks is then written from Parquet.
+    A locked database is retried at once. If MLflow stays unavailable or reports another error, the thread
+    reconnects every half minute while trials arrive, and once more at the end. It then writes the missing
+    trials from Parquet.
 
     Attributes:
-        problem: What went wrong last, or None.
+        problem: Description of the last error, or None if the last operation succeeded.
     """
 
     def __init__(
@@ -54,81 +70,88 @@ class TrackerThread:
         open_writer: Callable[[], MlflowWriter],
         *,
         warn: Callable[[str], None],
-        live: LiveView | None = None,
+        live: LivePicture | None = None,
+        lock_pauses_s: tuple[float, ...] = LOCK_PAUSES_S,
+        reconnect_s: float = RECONNECT_S,
+        rest: float = REST,
     ) -> None:
         """Start the thread.
 
         Args:
-            open_writer: Connects to MLflow; called again when it was away.
-            warn: Tells the user, once.
-            live: Draws the study while it runs; None draws nothing.
+            open_writer: Connects to MLflow. It is called again after an error.
+            warn: Shows a message to the user. It is called once, at the first error.
+            live: Plots the running study, or None for no pictures.
+            lock_pauses_s: Pauses before each retry while the database is locked, in seconds.
+            reconnect_s: Least time between two attempts to connect, in seconds.
+            rest: Least time between two attempts, as a multiple of the time that the last one took.
         """
         self.problem: str | None = None
         self._open_writer = open_writer
         self._warn = warn
         self._live = live
-        self._said = False
-        self._again_s = 0.0
+        self._lock_pauses_s, self._reconnect_s, self._rest = lock_pauses_s, reconnect_s, rest
+        self._has_warned = False
+        self._next_attempt_s = 0.0
         self._n_recorded = 0
         self._writer: MlflowWriter | None = None
-        self._queue: queue.SimpleQueue[TrialRecord | StudyView | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[TrialRecord | StudyPicture | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="mlflow", daemon=True)
         self._thread.start()
 
     def record(self, record: TrialRecord) -> None:
-        """Show a trial, soon."""
+        """Queue a trial for writing."""
         self._queue.put(record)
         self._n_recorded += 1
         if self._live is not None:
             self._live.offer(self._n_recorded, self._queue.put)
 
     def finish(self, *, files: Iterable[Path], status: str) -> None:
-        """Write what is still missing from Parquet, then the study's end, drawn a last time."""
+        """Write the missing trials from Parquet, a last picture of the study, and the end of its run."""
         self._end()
         if self.problem is not None:
             self._open()
         writer = self._writer
         if writer is not None:
-            view = self._live.now() if self._live is not None else None
-            kept = list(files)
+            picture = self._live.now() if self._live is not None else None
+            figures = list(files)
 
             def end() -> None:
                 writer.write_missing()
-                writer.finish(view=view, files=kept, status=status)
+                writer.finish(picture=picture, files=figures, status=status)
 
             self._do(end)
 
     def abandon(self) -> None:
-        """End without the study's end, when the study was interrupted; what was queued is still written."""
+        """Write the queued trials and stop, without ending the study's run, after an interruption."""
         self._end(timeout_s=10)
 
     def _end(self, timeout_s: float | None = None) -> None:
-        """Write what is queued, then no more."""
+        """Write the queued trials, then stop the thread."""
         if self._live is not None:
             self._live.stop()
         self._queue.put(None)
         self._thread.join(timeout=timeout_s)
 
     def _serve(self) -> None:
-        """Open, complete what an earlier driver left, then write what comes."""
+        """Connect, write the trials that are missing, then write trials as they arrive."""
         self._open()
         while (item := self._queue.get()) is not None:
             if self._writer is not None and self.problem is None:
                 self._show(self._writer, item)
-            elif time.monotonic() >= self._again_s:
+            elif time.monotonic() >= self._next_attempt_s:
                 self._open()
 
-    def _show(self, writer: MlflowWriter, item: TrialRecord | StudyView) -> None:
-        """Write a trial or the study's picture."""
-        if isinstance(item, StudyView):
+    def _show(self, writer: MlflowWriter, item: TrialRecord | StudyPicture) -> None:
+        """Write a trial, or the study's picture."""
+        if isinstance(item, StudyPicture):
             self._do(lambda: writer.show(item))
         else:
             self._do(lambda: writer.write(item.row, events=item.events, history=item.history))
 
     def _open(self) -> None:
-        """Connect, and write what is stored and missing there."""
+        """Connect, and write the stored trials that MLflow lacks."""
         self.problem, self._writer = None, None
-        began_s = time.monotonic()
+        started_s = time.monotonic()
 
         def connect() -> None:
             self._writer = self._open_writer()
@@ -136,69 +159,69 @@ class TrackerThread:
 
         self._do(connect)
         now_s = time.monotonic()
-        self._again_s = now_s + max(_AGAIN_S, _REST * (now_s - began_s))
+        self._next_attempt_s = now_s + max(self._reconnect_s, self._rest * (now_s - started_s))
 
     def _do(self, work: Callable[[], object]) -> None:
-        """Do something that may be done again; a database that is locked is asked a few times."""
+        """Run an operation that can be repeated, and retry it while the database is locked."""
         with self._guard():
-            for pause_s in _PAUSES_S:
+            for pause_s in self._lock_pauses_s:
                 try:
                     work()
                     return
                 except Exception as error:
                     if not is_locked(error):
                         raise
-                    logger.info("MLflow's database is locked; it is asked again in %g s", pause_s)
+                    logger.info("MLflow's database is locked; trying again in %g s", pause_s)
                     time.sleep(pause_s)
             work()
 
     @contextlib.contextmanager
     def _guard(self) -> Iterator[None]:
-        """Keep a problem and say it once; Parquet has everything."""
+        """Remember and log an error instead of raising it, because Parquet has all results."""
         try:
             yield
         except Exception as error:
-            # MLflow lets through whatever its server, its database's driver, its file system or the figure's
-            # drawing raise; the study must go on without it whatever that is.
+            # MLflow does not wrap the errors of its server, its database driver or its file system, so any
+            # exception may arrive here. The study must continue in every case.
             lines = redacted(str(error)).strip().splitlines()
             self.problem = f"{type(error).__name__}: {lines[0] if lines else ''}"
             logger.warning("MLflow: %s", self.problem, exc_info=True)
-            if not self._said:
-                self._said = True
+            if not self._has_warned:
+                self._has_warned = True
                 self._warn(
-                    f"MLflow cannot be written ({self.problem[:200]}); the study goes on, its Parquet is "
-                    "whole, and `softloc mlflow rebuild` writes MLflow again"
+                    f"cannot write to MLflow ({self.problem[:200]}); the study continues, its Parquet files "
+                    "are complete, and `softloc mlflow rebuild` writes them to MLflow later"
                 )
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether a database said that another process holds it, which passes: SQLite's word for it."""
+    """Return whether an error says that another process has locked the SQLite database, which passes."""
     text = str(error).lower()
     return "database is locked" in text or "database table is locked" in text
 
 
-def open_tracker(
-    store: TrialStore, *, study: str, uri: str | None, draws: bool, say: Callable[[str], None]
-) -> TrackerThread | None:
-    """The thread that feeds MLflow; None, and said, where there is no place for a database.
+def open_mlflow_thread(
+    store: TrialStore, *, study: str, uri: str | None, plot: bool, say: Callable[[str], None]
+) -> MlflowThread | None:
+    """Return a started thread that writes to MLflow, or None if there is no place for a database.
 
     Args:
         store: The study's trials.
         study: The study's name.
-        uri: MLflow's address, or None for a database in the study's folder.
-        draws: Whether the study is drawn while it runs.
-        say: Tells the user.
+        uri: MLflow's tracking URI, or None for a database in the study's folder.
+        plot: Whether to plot the study while it runs.
+        say: Shows a message to the user.
     """
     local = store.folder.local
     if uri is None and local is None:
-        say("MLflow is not written: give --tracking-uri, for its database cannot stand on an object store")
+        say("MLflow is not written because its database cannot be on an object store; give --tracking-uri")
         return None
-    live = LiveView(str(local or store.folder.location)) if draws else None
-    return TrackerThread(lambda: open_writer(store, study=study, uri=uri), warn=say, live=live)
+    live = LivePicture(str(local or store.folder.location)) if plot else None
+    return MlflowThread(lambda: open_writer(store, study=study, uri=uri), warn=say, live=live)
 
 
 def open_writer(store: TrialStore, *, study: str, uri: str | None) -> MlflowWriter:
-    """A writer for an address, or for the database in the study's local folder, which is made if need be."""
+    """Return a writer for a tracking URI, or for the database in the study's folder, created if necessary."""
     local = store.folder.local
     if uri is not None or local is None:
         return MlflowWriter(store, uri=str(uri), study=study, artifact_root=None)

@@ -1,4 +1,4 @@
-"""MLflow as a view of the Parquet: a parent run for the study, a child run for each trial."""
+"""Writing a study to MLflow: a parent run for the study, and a child run for each trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from sweeps.mlflow_view.address import set_mlflow_environment, without_credentials
 from sweeps.mlflow_view.content import BEST_FIRST_TAG, PARAMETERS, TAGS, metrics_of, recording_scores, text_of
-from sweeps.mlflow_view.picture import StudyView
+from sweeps.mlflow_view.picture import StudyPicture
 from sweeps.storage import (
     STUDY_FILE,
     Row,
@@ -26,21 +26,21 @@ from sweeps.storage import (
     read_environments,
 )
 
-__all__ = ["MlflowWriter", "tracking_uri"]
+__all__ = ["MlflowWriter", "artifact_folders", "tracking_uri"]
 
-# Counts up when a run carries more than it did: older runs are then written again. The tag is `view`.
+# Version of what a run contains, stored in its tag `view`. Runs of an older version are written again.
 _VIEW = "2"
 _NOTE = "mlflow.note.content"
 
 
 def tracking_uri(folder: Path) -> str:
-    """The database of a study whose folder is local."""
+    """Return the address of the MLflow database in a local study folder."""
     return f"sqlite:///{folder.absolute()}/mlflow.db"
 
 
 @dataclass(frozen=True)
 class _Run:
-    """A trial's run: its identity in MLflow, how it ended, and what it carries."""
+    """The run of a trial: its MLflow id, its MLflow status, and the version of its content."""
 
     run_id: str
     status: str
@@ -48,20 +48,20 @@ class _Run:
 
 
 class MlflowWriter:
-    """Writes trials to MLflow, each once: a child run is found again by its tag `trial_id`.
+    """Writes trials to MLflow, each to one child run, which its tag `trial_id` identifies.
 
-    Writing a trial twice changes nothing; a run that was left open is completed. So everything can be written
-    again from Parquet at any time. Times are those of the trials, never those of the writing.
+    Writing a trial twice changes nothing, and an unfinished run is completed. Everything can therefore be
+    written again from Parquet at any time. Times are the times of the trials, not of the writing.
     """
 
     def __init__(self, store: TrialStore, *, uri: str, study: str, artifact_root: str | None) -> None:
-        """Open the study's experiment and parent run, making them where they are not there yet.
+        """Open the study's experiment and parent run, or create them.
 
         Args:
             store: The study's trials.
-            uri: MLflow's tracking address; its user and password, if any, are moved to the environment.
+            uri: MLflow's tracking URI. A user name and password in it are moved to the environment.
             study: The study's name.
-            artifact_root: Absolute address for artifacts, or None for the server's own.
+            artifact_root: Absolute address for artifacts, or None for the server's default.
         """
         uri = without_credentials(uri)
         set_mlflow_environment(os.environ)
@@ -70,7 +70,7 @@ class MlflowWriter:
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        # It prints a traceback, then raises what is caught and logged here: a full disk is no crash.
+        # This logger prints a traceback for errors that are also raised, and the callers handle those.
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         mlflow.set_tracking_uri(uri)
         self._store = store
@@ -81,7 +81,13 @@ class MlflowWriter:
         self._runs = self._children()
 
     def write(self, row: Row, *, events: Sequence[Row], history: Sequence[Row]) -> None:
-        """Write one trial: files; parameters, metrics, curve, tags in one batch; the end of its run."""
+        """Write the run of one trial: files, parameters, metrics, training curve, tags and status.
+
+        Args:
+            row: The trial's row of `trials`.
+            events: Its rows of `events`.
+            history: Its rows of `history`.
+        """
         from mlflow.entities import Metric, Param, RunTag
 
         if not self._lacks(row["trial_id"], row["status"]):
@@ -103,26 +109,32 @@ class MlflowWriter:
         self._runs[row["trial_id"]] = _Run(run_id, _ending(row["status"]), _VIEW)
 
     def write_missing(self) -> int:
-        """Write every stored trial that MLflow lacks or holds unfinished; the number written."""
+        """Write every stored trial whose run is missing or incomplete, and return how many."""
         lacking = [one for one in self._store.load().values() if self._lacks(one.trial_id, one.status)]
         for trial in lacking:
             events, history = (self._store.rows(table, trial.trial_id) for table in ("events", "history"))
             self.write(trial.row, events=events, history=history)
         return len(lacking)
 
-    def show(self, view: StudyView) -> None:
-        """Give the parent run the heat map and the summary as they are now."""
-        self._put_files(self._parent_id, view.files)
-        self._client.set_tag(self._parent_id, _NOTE, view.note)
+    def show(self, picture: StudyPicture) -> None:
+        """Update the heat map, the summary and the note of the parent run."""
+        self._put_files(self._parent_id, picture.files)
+        self._client.set_tag(self._parent_id, _NOTE, picture.note)
 
-    def finish(self, *, view: StudyView | None, files: Iterable[Path], status: str) -> None:
-        """Give the parent run the study's definition, environments, view and figures, and end it."""
+    def finish(self, *, picture: StudyPicture | None, files: Iterable[Path], status: str) -> None:
+        """Complete the parent run and end it.
+
+        Args:
+            picture: The study's picture, or None to leave the last one.
+            files: Figures to log as artifacts.
+            status: MLflow's status of the parent run.
+        """
         environments = read_environments(self._store.folder)
         content = {"environments.json": json.dumps(environments, indent=1).encode()} if environments else {}
         self._put_files(self._parent_id, {**content, **self._definition_file()})
-        if view is not None:
-            self.show(view)
-        for path, folder in _artifact_folders(files):
+        if picture is not None:
+            self.show(picture)
+        for path, folder in artifact_folders(files):
             self._client.log_artifact(self._parent_id, str(path), folder)
         stored = self._store.load().values()
         ended_ms = max((_ended_ms(trial.row) for trial in stored), default=0)
@@ -132,7 +144,7 @@ class MlflowWriter:
         self._client.set_terminated(self._parent_id, status=status, end_time=ended_ms)
 
     def _files(self, row: Row, events: Sequence[Row]) -> dict[str, bytes]:
-        """A trial's files: the study, the environment it ran in, and the scores of each recording."""
+        """Return a trial's files: study, environment, scores of each recording, and weights if kept."""
         files = self._definition_file()
         environment = environment_at(read_environments(self._store.folder), row["started_at"])
         if environment is not None:
@@ -146,21 +158,21 @@ class MlflowWriter:
 
     @cached_property
     def _definition(self) -> StoredDefinition | None:
-        """The stored definition of the study; it does not change while its driver runs."""
+        """The study's stored definition, which does not change while its driver runs."""
         return read_definition(self._store.folder)
 
     def _definition_file(self) -> dict[str, bytes]:
-        """Return the study file by name; empty if there is none."""
+        """Return the study file by name, or an empty mapping if there is none."""
         return {} if self._definition is None else {STUDY_FILE: self._definition.content}
 
     def _references_of(self, fingerprint: str) -> list[Row]:
-        """The reference events of a trial's data, read once."""
+        """Return the reference events of a trial's data, which are read once."""
         if fingerprint not in self._references:
             self._references[fingerprint] = self._store.rows("references", fingerprint[:32])
         return self._references[fingerprint]
 
     def _put_files(self, run_id: str, files: Mapping[str, bytes]) -> None:
-        """Give a run its files, in one go."""
+        """Log files as artifacts of a run, with one request."""
         if not files:
             return
         with tempfile.TemporaryDirectory(prefix="softloc-mlflow-") as folder:
@@ -169,12 +181,12 @@ class MlflowWriter:
             self._client.log_artifacts(run_id, folder)
 
     def _lacks(self, trial_id: str, status: str) -> bool:
-        """Whether a stored trial is absent here, stands otherwise, or carries less than it should."""
+        """Return whether a trial's run is missing, has another status, or is of an older version."""
         run = self._runs.get(trial_id)
         return run is None or run.status != _ending(status) or run.view != _VIEW
 
     def _experiment(self, study: str, artifact_root: str | None) -> str:
-        """The study's experiment."""
+        """Return the id of the study's experiment, which is created if necessary."""
         found = self._client.get_experiment_by_name(study)
         key, view = BEST_FIRST_TAG
         if found is None:
@@ -185,7 +197,7 @@ class MlflowWriter:
         return str(found.experiment_id)
 
     def _parent(self, study: str) -> str:
-        """The study's own run, running again."""
+        """Return the id of the parent run, with status RUNNING."""
         found = self._client.search_runs([self._experiment_id], "tags.kind = 'study'", max_results=1)
         if found:
             run_id = str(found[0].info.run_id)
@@ -195,7 +207,7 @@ class MlflowWriter:
         return str(self._client.create_run(self._experiment_id, tags=tags, run_name=study).info.run_id)
 
     def _children(self) -> dict[str, _Run]:
-        """The run of every trial that is there."""
+        """Return the existing child runs by trial."""
         children: dict[str, _Run] = {}
         token = None
         while True:
@@ -210,7 +222,7 @@ class MlflowWriter:
                 return children
 
     def _create(self, row: Row) -> str:
-        """An open run for a trial."""
+        """Create a running run for a trial and return its id."""
         tags = {"kind": "trial", "trial_id": row["trial_id"], "mlflow.parentRunId": self._parent_id}
         name = f"{row['loss']} {row['trial_id'][:8]}"
         created = self._client.create_run(
@@ -222,23 +234,23 @@ class MlflowWriter:
 
 
 def _ending(status: str) -> str:
-    """MLflow's word for how a trial ended; one that was stopped early is `KILLED` there."""
+    """Return MLflow's status for a trial's status. A trial that was stopped early is `KILLED` in MLflow."""
     return {"completed": "FINISHED", "stopped": "KILLED"}.get(status, "FAILED")
 
 
 def _started_ms(row: Row) -> int:
-    """When a trial began, in MLflow's unit."""
+    """Return when a trial started, in milliseconds since 1970."""
     return int(row["started_at"].timestamp() * 1000)
 
 
 def _ended_ms(row: Row) -> int:
-    """When its training ended."""
+    """Return when the training of a trial ended, in milliseconds since 1970."""
     took = timedelta(seconds=row.get("train_s") or 0.0)
     return int((row["started_at"] + took).timestamp() * 1000)
 
 
-def _artifact_folders(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
-    """Where each figure goes: `figures`, with the folders below the one that all have in common."""
+def artifact_folders(files: Iterable[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield each figure with its artifact folder: `figures`, plus its path below the common folder."""
     paths = list(files)
     root = os.path.commonpath([path.parent for path in paths]) if paths else ""
     for path in paths:

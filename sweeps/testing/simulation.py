@@ -1,4 +1,4 @@
-"""Trials that train nothing: a known surface, to test and measure everything around a trial."""
+"""Trials that train nothing and follow a known surface, to test and measure everything around a trial."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CHANNELS = ("a", "b")
 
 
 class SimulatedTask:
-    """A task of two tiny recordings whose trials `SimulatedTrial` runs."""
+    """A task with two tiny recordings, whose trials `SimulatedTrial` simulates."""
 
     name = "simulated"
     description = "trials that train nothing, with a known surface"
@@ -44,7 +44,7 @@ class SimulatedTask:
     feature_sums: Mapping[str, FeatureSum] = MappingProxyType({})
 
     def defaults(self, network: str) -> Mapping[str, Any]:
-        """TrialConfig fields that a study file need not write."""
+        """Return the default fields of TrialConfig."""
         return {
             "features": "none", "network": network, "loss": "softloc", "loss_options": (),
             "measure": "squared", "softness_s": 0.1, "alpha": Constant(0.5), "noise": "normal",
@@ -57,7 +57,7 @@ class SimulatedTask:
         }  # fmt: skip
 
     def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:
-        """The two recordings; nothing is read or written."""
+        """Return the two recordings, without reading or writing anything."""
         if request.source not in self.sources:
             raise ConfigError(f"`data` must be one of {', '.join(self.sources)}, but got {request.source}")
         recordings = [_recording(name) for name in ("one", "two")]
@@ -73,13 +73,13 @@ class SimulatedTask:
         )
 
     def score(self, data: TaskData, events: Mapping[str, EventList], *, tolerance_s: float) -> Scores:
-        """Scores of estimated events; `SimulatedTrial` makes its own."""
+        """Return the scores of estimated events. `SimulatedTrial` does not use them."""
         pairs = ((recording.reference, events[recording.name]) for recording in data.test)
         return score_events(pairs, channel_names=data.channel_names, tolerance_s=tolerance_s)
 
 
 def _recording(name: str) -> Recording:
-    """One second, three events."""
+    """Return a recording of one second with three events."""
     features = np.zeros((100, 1), dtype=np.float32)
     features.setflags(write=False)
     events = EventList(np.array([0.1, 0.4, 0.7]), np.array([0, 1, 0]), 1.0)
@@ -87,20 +87,20 @@ def _recording(name: str) -> Recording:
 
 
 def register_simulated_task() -> None:
-    """Make the task known, where it is not yet."""
+    """Register the simulated task unless it is registered."""
     if SimulatedTask.name not in TASKS.tasks:
         TASKS.register(SimulatedTask())
 
 
 @dataclass(frozen=True)
 class SimulatedTrial:
-    """A stand-in for `run_trial`: F1 falls with label noise, less so with a softness that fits.
+    """A replacement for `run_trial` whose F1 falls with label noise, less so near a softness of 100 ms.
 
     Attributes:
-        duration_s: How long a trial sleeps.
+        duration_s: Duration of a trial in seconds, during which it sleeps.
         noise_sd: Standard deviation of F1 between trials.
-        fail_below_s: Trials with a label noise below this fail, to try failures; 0 fails none.
-        log: File that trials run in stages write a line to when they begin or go on; empty for none.
+        fail_below_s: Trials with a label noise below this fail; 0 for no failures.
+        log: File to which trials append a line when they start or resume; empty for none.
     """
 
     duration_s: float = 0.0
@@ -109,29 +109,29 @@ class SimulatedTrial:
     log: str = ""
 
     def __call__(self, config: TrialConfig, data: TaskData, *, device: str = "cpu") -> TrialResult:
-        """The result, the same for the same configuration."""
+        """Return the result, which depends only on the configuration and the data."""
         run = self.begin(config, data, device=device)
         run.advance(config.iterations)
         return run.result()
 
     def begin(self, config: TrialConfig, data: TaskData, *, device: str = "cpu") -> SimulatedRun:
-        """A trial under way."""
+        """Start a trial that can be advanced in steps."""
         return SimulatedRun(self, config, data, device)
 
     def f1(self, config: TrialConfig, data: TaskData) -> float:
-        """F1 of a trial at its end."""
+        """Return the F1 that a trial reaches at its end."""
         identity = trial_id(config, data_fingerprint=data.fingerprint)
-        draw = np.random.default_rng(int(identity, 16)).standard_normal()
+        noise = np.random.default_rng(int(identity, 16)).standard_normal()
         softness_s = min(config.softness_s, 1.0)
-        value = 0.9 - 4 * config.label_noise_s * abs(softness_s - 0.1) + self.noise_sd * draw
+        value = 0.9 - 4 * config.label_noise_s * abs(softness_s - 0.1) + self.noise_sd * noise
         return float(np.clip(value, 0, 1))
 
 
 class SimulatedRun:
-    """A simulated trial under way: it waits instead of training, and F1 grows with the iterations.
+    """A running simulated trial, which waits instead of training. Its F1 grows with the iterations.
 
     Attributes:
-        iterations_done: Iterations waited for.
+        iterations_done: Number of iterations done.
     """
 
     def __init__(self, trial: SimulatedTrial, config: TrialConfig, data: TaskData, device: str) -> None:
@@ -139,10 +139,18 @@ class SimulatedRun:
         self._trial, self._config, self._data, self._device = trial, config, data, device
         self._identity = trial_id(config, data_fingerprint=data.fingerprint)
         self._train_s = 0.0
-        self._note("begins")
+        self._note("starts")
 
     def advance(self, until: int, *, at_most_s: float = math.inf) -> None:
-        """Wait; trials that are to fail do so here."""
+        """Wait as long as the iterations take.
+
+        Args:
+            until: Number of iterations to reach.
+            at_most_s: Longest time to wait, in seconds; at least one iteration is done.
+
+        Raises:
+            RuntimeError: The trial is one of those that fail.
+        """
         trial, config = self._trial, self._config
         if config.label_noise_s < trial.fail_below_s:
             raise RuntimeError(f"label noise {config.label_noise_s:g} s is below {trial.fail_below_s:g} s")
@@ -155,11 +163,11 @@ class SimulatedRun:
         self.iterations_done += wanted
 
     def scores(self, on: str) -> Scores:
-        """Scores as they are, whatever they are asked of."""
+        """Return the current scores, which are the same for all recordings."""
         return self.result().scores
 
     def result(self) -> TrialResult:
-        """F1 in proportion to the root of the iterations done."""
+        """Return the current result, with F1 proportional to the square root of the iterations done."""
         share = (self.iterations_done / self._config.iterations) ** 0.5
         return TrialResult(
             config=self._config,
@@ -173,27 +181,27 @@ class SimulatedRun:
         )
 
     def state(self) -> dict[str, Any]:
-        """How far it is."""
+        """Return the state of the trial."""
         return {"iterations_done": self.iterations_done, "train_s": self._train_s}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on."""
+        """Resume from a state."""
         self.iterations_done, self._train_s = int(state["iterations_done"]), float(state["train_s"])
-        self._note(f"goes on after {self.iterations_done}")
+        self._note(f"resumes after {self.iterations_done}")
 
     def weights(self) -> dict[str, torch.Tensor]:
-        """One weight: the F1 at the end."""
+        """Return a single weight, the F1 at the end."""
         return {"f1": torch.tensor(self._trial.f1(self._config, self._data))}
 
     def _note(self, text: str) -> None:
-        """A line of the log."""
+        """Append a line to the log."""
         if self._trial.log:
             with Path(self._trial.log).open("a", encoding="utf-8") as log:
                 log.write(f"{self._identity} {text}\n")
 
 
 def _scores(f1: float) -> Scores:
-    """Scores with that F1."""
+    """Return scores with this F1."""
     return Scores(
         f1=f1,
         precision=f1,

@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sweeps.mlflow_view.picture import StudyView
+from sweeps.mlflow_view.picture import StudyPicture
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
 from sweeps.storage.environment import remember_environment
 from sweeps.storage.folder import StudyFolder
@@ -57,7 +57,7 @@ def fill(folder: Path, n_trials: int) -> float:
         )
         writer.write(record.row, events=record.events, history=record.history)
     took_s = (time.perf_counter() - started) / len(trials)
-    writer.finish(view=StudyView(len(trials), {}, f"{len(trials)} trials"), files=[], status="FINISHED")
+    writer.finish(picture=StudyPicture(len(trials), {}, f"{len(trials)} trials"), files=[], status="FINISHED")
     return took_s
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeps.execution.runner import RunOptions, run_study
-from sweeps.inspection.drawing import draw_surface
+from sweeps.inspection.drawing import plot_study
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
 
@@ -54,7 +54,7 @@ def main() -> int:
         cpus=2,
         run_trial=SecretiveTrial(tuple(variables), uri),
         tracking_uri=None if uri == "own" else uri,
-        draw=draw_surface if look == "draw" else None,
+        draw=plot_study if look == "draw" else None,
     )
     return run_study(study_from_yaml(STUDY, name="sim.yaml"), options).exit_status
 

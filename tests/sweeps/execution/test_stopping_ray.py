@@ -174,7 +174,7 @@ def test_a_trial_goes_on_where_its_killed_worker_left_it(make_runs: Callable[...
     out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, ""), out
     assert {i: row["f1"] for i, row in runs.rows().items()} == pytest.approx(finals(runs.study))
-    assert "goes on after" in runs.log.read_text()
+    assert "resumes after" in runs.log.read_text()
     assert list(folder.glob("*")) == []
     assert {path.stem for path in (runs.results / "weights").glob("*.pt")} == set(runs.rows())
 
@@ -190,7 +190,7 @@ def test_a_trial_goes_on_where_its_killed_driver_left_it(make_runs: Callable[...
     damaged.write_bytes(damaged.read_bytes()[:-5])
     runs.run(trial_s=0.0)
     lines = runs.log.read_text().splitlines()
-    assert sum(line.startswith(f"{whole.stem} goes on after") for line in lines) == 1
+    assert sum(line.startswith(f"{whole.stem} resumes after") for line in lines) == 1
     assert not any(line.startswith(f"{damaged.stem} goes on") for line in lines)
     assert [path.name for path in folder.glob("*")] == [f"{damaged.name}.unusable"]
     log = (runs.results / "logs" / "driver.log").read_text()

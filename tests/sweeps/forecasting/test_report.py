@@ -1,4 +1,4 @@
-"""What a plan says before anything runs, and that it is right."""
+"""Plans: what they report before a study runs, and that it is right."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def report_of(make_study: MakeStudy, tmp_path: Path) -> Callable[..., PlanReport
 
 
 def a_trial(make_study: MakeStudy, *overrides: str) -> tuple[TrialConfig, TaskData]:
+    """Return the first trial of a study and its data."""
     study = make_study(*overrides)
     planner = plan(study)
     config = planner.all_trials()[0].config
@@ -50,20 +51,18 @@ def a_trial(make_study: MakeStudy, *overrides: str) -> tuple[TrialConfig, TaskDa
 
 
 class TestReport:
-    def test_trials_hours_resources_and_cost(self, report_of: Callable[..., PlanReport]) -> None:
+    def test_it_has_trials_hours_resources_and_cost(self, report_of: Callable[..., PlanReport]) -> None:
         report = report_of("resources.gpus=0.5", gpus=1.0, price_per_hour=2.0)
         # Two trials share the GPU: 6 rounds of 90 s.
         assert report.n_left == 12
-        assert "sim: 12 trials (12 design points x 1), 0 there already, 12 to run" in report.text
-        assert "design random: all points are known beforehand" in report.text
+        assert "sim: 12 trials (12 design points x 1), 0 already stored, 12 to run" in report.text
+        assert "design random: all points are known in advance" in report.text
         assert "expected: 9 min (9 min to 9 min) with 2 trials at a time" in report.text
-        assert "in all 0.3 CPU-hours, 0.15 GPU-hours" in report.text
-        assert "cost: 0.30 (0.30 to 0.30) at 2 an hour" in report.text
+        assert "in total 0.3 CPU-hours, 0.15 GPU-hours" in report.text
+        assert "cost: 0.30 (0.30 to 0.30) at 2 per hour" in report.text
         assert "label noise (ms)  " in report.text
 
-    def test_nothing_is_stored_but_a_picture(
-        self, report_of: Callable[..., PlanReport], tmp_path: Path
-    ) -> None:
+    def test_only_a_picture_is_stored(self, report_of: Callable[..., PlanReport], tmp_path: Path) -> None:
         report = report_of()
         assert report.picture == tmp_path / "sim" / "figures" / "plan.png"
         assert report.picture.read_bytes().startswith(b"\x89PNG")
@@ -72,13 +71,13 @@ class TestReport:
             _data_line(report), ""
         )
 
-    def test_what_is_there_is_not_planned_again(
+    def test_stored_trials_are_not_planned_again(
         self, report_of: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
     ) -> None:
         _store(make_study(), tmp_path, 5)
         report = report_of()
-        assert "5 there already, 7 to run" in report.text
-        assert re.search(r"there already: 5 trials, trained in \S+ s on average", report.text)
+        assert "5 already stored, 7 to run" in report.text
+        assert re.search(r"already stored: 5 trials, trained in \S+ s on average", report.text)
         assert "o" in report.text.split("across")[1]
         assert "expected: 3 min" in report.text
         _store(make_study(), tmp_path, 12)
@@ -86,17 +85,19 @@ class TestReport:
         assert report.text.endswith("nothing is left to run")
         assert report.forecast is None
 
-    def test_a_design_that_learns_tells_its_first_batch_only(
+    def test_only_the_first_batch_of_a_learning_design_is_known(
         self, report_of: Callable[..., PlanReport], tmp_path: Path
     ) -> None:
         report = report_of("design=tpe")
         assert "sim: at most 12 trials" in report.text
-        assert "design tpe learns: only its first batch is known (4 trials), the rest follows" in report.text
+        assert (
+            "design tpe learns: of its points, only the first batch can be planned (4 trials)" in report.text
+        )
         assert report.n_left == 12
         assert "expected: 4 min" in report.text  # 12 trials of 90 s, 4 at a time
         assert not (tmp_path / "sim" / POINTS_FILE).exists()
 
-    def test_a_design_that_learns_and_has_begun(
+    def test_the_stored_points_of_a_learning_design_are_known(
         self, report_of: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
     ) -> None:
         (tmp_path / "sim").mkdir()
@@ -106,41 +107,44 @@ class TestReport:
         planner = plan(study)
         _store_trials(planner, planner.trials(point), tmp_path)
         report = report_of("design=tpe")
-        assert "only what it gave so far is known (1 trials)" in report.text
-        assert "1 there already, 11 to run" in report.text
+        assert "only the points so far can be planned (1 trials)" in report.text
+        assert "1 already stored, 11 to run" in report.text
 
     def test_a_study_that_varies_nothing_has_no_picture(self, report_of: Callable[..., PlanReport]) -> None:
         report = report_of("label_noise=0ms", "softness=5ms", "trials=1")
         assert report.picture is None
         assert "nothing is varied, so there is no picture" in report.text
 
-    def test_without_a_gpu_the_time_on_one_is_not_guessed(
+    def test_without_a_gpu_the_time_on_a_gpu_is_not_estimated(
         self, report_of: Callable[..., PlanReport], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(plan_report, "available_gpus", lambda: 0)
         report = report_of("resources.gpus=1", gpus=8, trial_s=None)
         assert report.text.endswith(
-            "no GPU is here to time a trial on: plan where one is, or give --trial-seconds"
+            "no GPU here to time a trial: plan on a machine with one, or give --trial-seconds"
         )
 
     @pytest.mark.parametrize(
         ("options", "message"),
         [
             ({"cpus": 0}, "--cpus must be above 0, but got 0"),
-            ({"cpus": 0.5}, "--cpus and --gpus must hold a trial (1 CPUs and 0 GPUs), but got 0.5 CPUs"),
+            (
+                {"cpus": 0.5},
+                "--cpus and --gpus must be enough for one trial (1 CPUs and 0 GPUs), but got 0.5 CPUs",
+            ),
             ({"gpus": -1}, "--gpus must be at least 0, but got -1"),
             ({"price_per_hour": -1}, "--price-per-hour must be at least 0, but got -1"),
             ({"trial_s": 0}, "--trial-seconds must be above 0, but got 0"),
             ({"pilot_s": float("inf")}, "--pilot-seconds must be above 0, but got inf"),
         ],
     )
-    def test_a_wrong_option(
+    def test_invalid_options_are_rejected(
         self, report_of: Callable[..., PlanReport], options: dict[str, float], message: str
     ) -> None:
         with pytest.raises(ConfigError, match=re.escape(message)):
             report_of(**options)
 
-    def test_another_study_in_the_folder_is_refused(
+    def test_another_study_in_the_folder_is_rejected(
         self, report_of: Callable[..., PlanReport], make_study: MakeStudy, tmp_path: Path
     ) -> None:
         (tmp_path / "sim").mkdir()
@@ -148,7 +152,7 @@ class TestReport:
         with pytest.raises(ConfigError, match="must hold the same study, but `seed` is 9 there and 3 here"):
             report_of()
 
-    def test_pilots_of_every_loss_are_told(
+    def test_pilots_of_every_loss_are_reported(
         self, report_of: Callable[..., PlanReport], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def measured(run_trial: object, configs: list[TrialConfig], data: object, **_: object) -> object:
@@ -156,7 +160,7 @@ class TestReport:
 
         monkeypatch.setattr(plan_report, "run_pilots", measured)
         report = report_of("loss={each: [count, softloc]}", "iterations=10", trial_s=None, cpus=1)
-        assert "pilot trials, 1 at a time on this machine (cpu), set-up and scoring apart:" in report.text
+        assert "pilot trials, 1 at a time on this machine (cpu), set-up and scoring separate:" in report.text
         line = "none: 8.5 s a trial (6 to 11 s), 1 s + 10 iterations of 750 ms, from runs of 2 iterations"
         assert f"  simulated, softloc, {line}" in report.text
         assert f"  simulated, count, {line}" in report.text
@@ -192,11 +196,11 @@ def _store_trials(planner: Planner, trials: list[Any], out: Path) -> None:
 
 class TestForecast:
     @given(st.lists(st.floats(0.1, 100), min_size=1, max_size=30), st.integers(1, 8))
-    def test_the_makespan_lies_between_its_bounds(self, seconds: list[float], at_once: int) -> None:
+    def test_the_makespan_is_between_its_bounds(self, seconds: list[float], at_once: int) -> None:
         taken_s = makespan_s(seconds, at_once=at_once)
         least = max(max(seconds), sum(seconds) / at_once)
         assert least - 1e-9 <= taken_s
-        # Graham's bound for trials that begin as soon as a place is free.
+        # Graham's bound for trials that start as soon as a slot is free.
         assert taken_s <= sum(seconds) / at_once + max(seconds) * (1 - 1 / at_once) + 1e-9
 
     def test_equal_trials_run_in_rounds(self) -> None:
@@ -213,15 +217,19 @@ class TestForecast:
             (Resources(cpus=0.1), 1, 0, 10),
         ],
     )
-    def test_trials_at_once(self, resources: Resources, cpus: float, gpus: float, expected: int) -> None:
+    def test_the_number_of_trials_at_once(
+        self, resources: Resources, cpus: float, gpus: float, expected: int
+    ) -> None:
         assert trials_at_once(resources, cpus=cpus, gpus=gpus) == expected
 
-    def test_hours_and_their_range(self) -> None:
+    def test_a_forecast_has_hours_with_a_range(self) -> None:
         found = forecast([Spread(1800, 3600, 7200)] * 4, Resources(cpus=2, gpus=0.5), at_once=2)
         assert found.hours == Spread(1.0, 2.0, 4.0)
         assert (found.cpu_hours, found.gpu_hours) == (8.0, 2.0)
 
-    def test_a_kind_that_was_not_measured_takes_its_time_in_proportion(self, make_study: MakeStudy) -> None:
+    def test_the_time_of_an_unmeasured_kind_is_proportional_to_its_batches(
+        self, make_study: MakeStudy
+    ) -> None:
         config, _ = a_trial(make_study, "iterations=100", "batch_size=4")
         timings = {kind_of(config): [Timing(2.0, 0.1, 100)]}
         assert trial_spread(config, timings).expected == pytest.approx(12.0)
@@ -230,7 +238,7 @@ class TestForecast:
 
 
 class _Clock:
-    """A clock that trials move: each takes its set-up and a millisecond an iteration."""
+    """A clock that trials advance by their set-up and a millisecond for each iteration."""
 
     def __init__(self, setup_s: float) -> None:
         self.now_s, self.setup_s = 0.0, setup_s
@@ -245,7 +253,7 @@ class _Clock:
 
 
 class TestPilot:
-    def test_set_up_and_iterations_are_told_apart(
+    def test_set_up_and_iterations_are_distinguished(
         self, make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         config, data = a_trial(make_study, "iterations=100000")
@@ -259,7 +267,7 @@ class TestPilot:
             assert timing.iteration_s == pytest.approx(0.001)
             assert timing.setup_s == pytest.approx(0.05)
 
-    def test_two_lengths_are_run_even_where_the_first_takes_long(
+    def test_two_lengths_are_timed_even_if_the_first_takes_long(
         self, make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         config, data = a_trial(make_study, "iterations=1000")
@@ -269,26 +277,31 @@ class TestPilot:
         assert clock.ran == [2, 8, 16, 16]
         assert [timing.setup_s for timing in found] == pytest.approx([0.1, 0.1])
 
-    def test_a_short_trial_is_run_as_it_is(self, make_study: MakeStudy) -> None:
+    def test_a_short_trial_is_run_completely(self, make_study: MakeStudy) -> None:
         config, data = a_trial(make_study, "iterations=20")
         ran: list[int] = []
         timings_of(lambda trial, data, *, device: ran.append(trial.iterations), config, data,
                    device="cpu", target_s=9.0)  # type: ignore[arg-type]  # fmt: skip
         assert ran == [2, 8, 20, 20]
 
-    def test_the_kinds_of_most_trials_are_measured(self, make_study: MakeStudy) -> None:
+    def test_the_most_frequent_kinds_are_measured(self, make_study: MakeStudy) -> None:
         config, _ = a_trial(make_study)
         sizes = [1, 2, 2, 3, 3, 4, 4, 5, 5]
         found = measured_kinds(replace(config, batch_size=size) for size in sizes)
         assert [one.batch_size for one in found] == [2, 3, 4, 5]
 
     @pytest.mark.slow
-    def test_in_processes_of_their_own(self, make_study: MakeStudy) -> None:
+    def test_pilots_run_in_separate_processes(self, make_study: MakeStudy) -> None:
         config, data = a_trial(make_study)
         found = run_pilots(
-            SimulatedTrial(duration_s=0.05), [config], {config.data_request(): data},
-            at_once=2, threads=1, device="cpu", target_s=0.01,
-        )  # fmt: skip
+            SimulatedTrial(duration_s=0.05),
+            [config],
+            {config.data_request(): data},
+            at_once=2,
+            threads=1,
+            device="cpu",
+            target_s=0.01,
+        )
         [timings] = found.values()
         assert len(timings) == 4
         assert np.mean([timing.trial_s(2) for timing in timings]) == pytest.approx(0.05, abs=0.05)

@@ -1,4 +1,4 @@
-"""Looking data over: everything that is wrong, at once."""
+"""Checking data: all problems are reported at once."""
 
 from pathlib import Path
 
@@ -26,13 +26,13 @@ def check(root: Path, cache: Path, source: str = "mdb") -> list[str]:
     return list(check_data("drums", source, data_root=root, split=None, cache_dir=cache))
 
 
-def test_good_data_is_described(mdb, tmp_path):
+def test_valid_data_are_described(mdb, tmp_path):
     lines = check(mdb, tmp_path / "cache")
-    assert "everything can be read" in lines[0]
+    assert "all recordings can be read" in lines[0]
     assert "train: 1 recordings" in lines[1] and "HH 1, KD 1, SD 1" in lines[1]
 
 
-def test_every_problem_is_named_with_its_line(mdb, tmp_path):
+def test_every_problem_is_reported_with_its_line(mdb, tmp_path):
     labels = mdb / "annotations" / "class"
     (labels / "MusicDelta_Rock_class.txt").write_text("0.5\tKD\n-1\tSD\n")
     (labels / "MusicDelta_Punk_class.txt").write_text("0.5\tBell\n")
@@ -41,6 +41,6 @@ def test_every_problem_is_named_with_its_line(mdb, tmp_path):
     assert "Rock_class.txt, line 2" in str(error.value) and "Punk_class.txt, line 1" in str(error.value)
 
 
-def test_an_unknown_source_is_refused(mdb, tmp_path):
+def test_an_unknown_source_is_rejected(mdb, tmp_path):
     with pytest.raises(ConfigError, match=r"`data` must be one of mdb, idmt, .*, but got mdbb"):
         check(mdb, tmp_path / "cache", source="mdbb")

@@ -1,3 +1,5 @@
+"""The importance of the varied parameters."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,7 +25,7 @@ def study(n=60, **columns):
     return StoredStudy("here", "simulated", trials.assign(**columns), {})
 
 
-def test_finds_what_matters():
+def test_the_parameter_that_matters_has_the_largest_share():
     shares = parameter_importance(study())
     assert next(iter(shares)) == "label noise (ms)" and shares["label noise (ms)"] > 0.8
     assert set(shares) == {"label noise (ms)", "softness (ms)", "loss"}
@@ -40,6 +42,6 @@ def test_infinite_softness_is_left_out():
 @pytest.mark.parametrize(
     "few", [study(8), study(30, label_noise_s=0.1, loss="softloc")], ids=["few trials", "one parameter"]
 )
-def test_refused(few):
-    with pytest.raises(AnalysisError, match="needs 2 parameters that vary and 10 trials, but here has"):
+def test_too_few_trials_or_parameters_are_rejected(few):
+    with pytest.raises(AnalysisError, match="needs at least 2 varied parameters and 10 trials, but here has"):
         parameter_importance(few)

@@ -64,7 +64,7 @@ def test_the_front_as_text() -> None:
         ["0.85", "21", "2", "softloc", "0.1"],
         ["0.7", "5", "1", "count", "0"],
     ]
-    assert pareto_text(ROWS[4:5], BOTH).endswith("no completed trial has all of them")
+    assert pareto_text(ROWS[4:5], BOTH).endswith("no completed trial has a value for each")
 
 
 def test_a_folder_without_a_study_is_rejected(tmp_path: Path) -> None:

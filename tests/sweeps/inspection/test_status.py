@@ -1,4 +1,4 @@
-"""How far a study is, read from its folder alone, while its driver runs elsewhere."""
+"""The status of a study, read from its folder while its driver runs elsewhere."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NODES = [NodeLoad("cpu1", "10.0.0.2", 8, 8, 0, 0), NodeLoad("gpu1", "10.0.0.3", 
 
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
-    """A study on a filesystem that is not this machine's disk."""
+    """Return the folder of a study that is not on this machine's disk."""
     store = fs._MockFileSystem()
     opened = SimpleNamespace(from_uri=lambda location: (store, location.partition("//")[2]))
     monkeypatch.setattr(fs, "FileSystem", opened)
@@ -50,7 +50,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
 
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
-    """Eight completed trials and two failed ones, of two machines."""
+    """Return the records of eight completed and two failed trials, which ran on two machines."""
     planner = plan(make_study("trials=10"))
     provenance, records = Provenance("sim", "0.1.0", "abc"), []
     for number, trial in enumerate(planner.all_trials()):
@@ -63,15 +63,22 @@ def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
             )
         else:
             record = failed_record(
-                trial.config, trial.trial_id, provenance, data_fingerprint=data.fingerprint, log="Traceback",
-                error=f"ValueError: number {number}", host=host, device="cpu", started_at=STARTED,
-            )  # fmt: skip
+                trial.config,
+                trial.trial_id,
+                provenance,
+                data_fingerprint=data.fingerprint,
+                log="Traceback",
+                error=f"ValueError: number {number}",
+                host=host,
+                device="cpu",
+                started_at=STARTED,
+            )
         records.append(record)
     return records
 
 
 def run_driver(folder: StudyFolder, records: Sequence[TrialRecord], *, state: str) -> None:
-    """What a driver does to a folder: its trials, its status."""
+    """Write trials and a status into a folder, as a driver does."""
     counts = Counts(designed=12, running=2)
     line = ProgressLine(counts, console=Console(file=io.StringIO()))
     line.update()
@@ -82,7 +89,7 @@ def run_driver(folder: StudyFolder, records: Sequence[TrialRecord], *, state: st
     StatusFile(folder, line, recorder)._write(state, NODES)
 
 
-def test_a_running_study(folder: StudyFolder, records: list[TrialRecord]) -> None:
+def test_the_status_of_a_running_study(folder: StudyFolder, records: list[TrialRecord]) -> None:
     run_driver(folder, records, state="running")
     lines = status_text(LOCATION).splitlines()
     assert lines[0] == f"{LOCATION}: running; 8 of 12 trials completed, 2 failed, 2 running"
@@ -98,23 +105,23 @@ def test_a_running_study(folder: StudyFolder, records: list[TrialRecord]) -> Non
     assert folder.read(f"logs/{failed}.log") == b"Traceback"
 
 
-def test_a_driver_that_is_silent_is_said_and_the_parquet_counts(
+def test_a_silent_driver_is_reported_with_the_counts_of_the_parquet_files(
     folder: StudyFolder, records: list[TrialRecord]
 ) -> None:
     run_driver(folder, records[:3], state="running")
     last = json.loads(folder.read("status.json") or b"")
     last["updated_at"] = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
     folder.write("status.json", json.dumps(last).encode())
-    # Kept after the last status was written.
+    # Stored after the last status was written.
     TrialStore(folder).write(records[3].row)
     text = status_text(LOCATION)
     assert text.startswith(
-        f"{LOCATION}: its driver was not heard of for 5 min (run the study again to go on); 4 of"
+        f"{LOCATION}: no sign of its driver for 5 min (run the study again to resume it); 4 of"
     )
     assert "node" not in text
 
 
-def test_reading_changes_nothing_even_where_a_part_is_damaged(
+def test_reading_changes_nothing_even_if_a_part_is_damaged(
     folder: StudyFolder, records: list[TrialRecord]
 ) -> None:
     run_driver(folder, records, state="done")
@@ -127,7 +134,7 @@ def test_reading_changes_nothing_even_where_a_part_is_damaged(
     assert folder.read("driver.lock") is None
 
 
-def test_a_study_without_a_status_shows_the_failures_that_parquet_knows(
+def test_without_a_status_file_the_failures_come_from_parquet(
     folder: StudyFolder, records: list[TrialRecord]
 ) -> None:
     for record in (records[0], records[8]):
@@ -139,7 +146,7 @@ def test_a_study_without_a_status_shows_the_failures_that_parquet_knows(
     ]
 
 
-def test_a_study_with_several_objectives_says_where_its_front_is(folder: StudyFolder) -> None:
+def test_a_study_with_several_objectives_points_to_its_front(folder: StudyFolder) -> None:
     folder.write("study.yaml", b"name: sim\nobjectives: {f1: maximize, train_s: minimize}")
     assert status_text(LOCATION).splitlines()[-1] == (
         f"best in f1 (maximize) and train_s (minimize): softloc pareto {LOCATION}"
@@ -147,12 +154,12 @@ def test_a_study_with_several_objectives_says_where_its_front_is(folder: StudyFo
 
 
 @pytest.mark.parametrize("content", [b"{cut", b"[1]"])
-def test_a_damaged_status_is_none(folder: StudyFolder, content: bytes) -> None:
+def test_a_damaged_status_file_is_ignored(folder: StudyFolder, content: bytes) -> None:
     folder.write("status.json", content)
-    assert status_text(LOCATION).startswith(f"{LOCATION}: not begun; 0 trials")
+    assert status_text(LOCATION).startswith(f"{LOCATION}: not started; 0 trials")
 
 
-def test_a_folder_without_a_study_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_a_study_is_rejected(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"must hold study.yaml, but {tmp_path} does not"):
         status_text(str(tmp_path))
 
@@ -161,20 +168,20 @@ def test_watching_ends_with_the_driver(
     folder: StudyFolder, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_driver(folder, records, state="running")
-    # While it sleeps, the driver ends.
+    # The driver ends during the pause.
     monkeypatch.setattr(status.time, "sleep", lambda _: run_driver(folder, records, state="done"))
     first, second = watch_status(LOCATION)
     assert ": running;" in first
     assert ": done;" in second
 
 
-def test_the_status_is_written_by_a_thread_that_a_slow_store_may_hold_up(
+def test_a_thread_writes_the_status_so_that_a_slow_store_delays_no_trial(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = StudyFolder(tmp_path)
     recorder = SimpleNamespace(errors=["one"], ended_by_host={"here": 2})
     line = ProgressLine(Counts(designed=3, done=2), console=Console(file=io.StringIO()))
-    monkeypatch.setattr(status_file, "node_loads", lambda: 1 / 0)  # Ray is on its way down
+    monkeypatch.setattr(status_file, "node_loads", lambda: 1 / 0)  # Ray is shutting down
     file = StatusFile(folder, line, recorder)  # type: ignore[arg-type]
     for _ in range(3):
         file.tick()
@@ -200,7 +207,7 @@ def test_the_expected_finish_follows_the_recent_pace(monkeypatch: pytest.MonkeyP
             line.update()
 
     line.update()
-    assert line.expected_s() is None  # nothing has begun
+    assert line.expected_s() is None  # nothing has started
     counts.running = 1
     line.update()
     assert line.per_minute() is None
@@ -215,12 +222,15 @@ def test_the_expected_finish_follows_the_recent_pace(monkeypatch: pytest.MonkeyP
     assert len(line._ended) < 200
 
 
-def test_load_of_the_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_load_of_each_node(monkeypatch: pytest.MonkeyPatch) -> None:
     def node(name: str, alive: bool, **resources: float) -> dict[str, Any]:
         return {
-            "NodeID": name, "Alive": alive, "NodeManagerHostname": name, "NodeManagerAddress": "10.0.0.1",
+            "NodeID": name,
+            "Alive": alive,
+            "NodeManagerHostname": name,
+            "NodeManagerAddress": "10.0.0.1",
             "Resources": resources,
-        }  # fmt: skip
+        }
 
     nodes = [node("b", True, CPU=8.0, GPU=1.0), node("a", True, CPU=2.0), node("gone", False, CPU=4.0)]
     ray = SimpleNamespace(is_initialized=lambda: True, nodes=lambda: nodes)

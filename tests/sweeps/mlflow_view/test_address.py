@@ -1,4 +1,4 @@
-"""Addresses of MLflow: what is accepted, what is refused and in which words, and how a login is given."""
+"""Addresses of MLflow: which are accepted, the messages for others, and where the password goes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ import pytest
 from softloc_core.errors import ConfigError, UserError
 from sweeps.mlflow_view.address import validate_database_uri, validate_tracking_uri, without_credentials
 from sweeps.mlflow_view.dashboard import rebuild_mlflow, serve_dashboard
-from sweeps.planning.identity import resolved_study
+from sweeps.planning import resolved_study
 from sweeps.study import Study
 from tests.sweeps.simulated_studies import plan
 
 
-def refusal(validate: Callable[[str], None], uri: str) -> str | None:
-    """What is said against an address, or None."""
+def rejection(validate: Callable[[str], None], uri: str) -> str | None:
+    """Return the message with which an address is rejected, or None if it is accepted."""
     try:
         validate(uri)
     except ConfigError as error:
@@ -33,22 +33,28 @@ def refusal(validate: Callable[[str], None], uri: str) -> str | None:
 
 @pytest.mark.parametrize("uri", ["http://host:5000", "https://me:pw@host/base", "sqlite:////tmp/x.db"])
 def test_servers_and_databases_are_accepted(uri: str) -> None:
-    assert refusal(validate_tracking_uri, uri) is None
-    assert refusal(validate_tracking_uri, f"x{uri}") is not None
+    assert rejection(validate_tracking_uri, uri) is None
+    assert rejection(validate_tracking_uri, f"x{uri}") is not None
 
 
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
-        ("host:5000", r"`--tracking-uri` must begin with one of http://, https://, postgresql://, mysql://, "
-                      r"mssql://, sqlite://, but got host:5000$"),
-        ("./mlruns", "`--tracking-uri` must begin with one of http://.* but got ./mlruns$"),
+        (
+            "host:5000",
+            r"`--tracking-uri` must start with one of http://, https://, postgresql://, mysql://, "
+            r"mssql://, sqlite://, but got host:5000$",
+        ),
+        ("./mlruns", "`--tracking-uri` must start with one of http://.* but got ./mlruns$"),
         ("ftp://me:hunter2@host", r"but got ftp://me:\*\*\*@host$"),
-        ("http://:5000", "`--tracking-uri` must name a host, as http://HOST:5000, but got http://:5000$"),
-        ("postgresql+no://me:hunter2@db/x", r"must be a database's address, .*me:\*\*\*@db/x$"),
+        (
+            "http://:5000",
+            "`--tracking-uri` must name a host, for example http://HOST:5000, but got http://:5000$",
+        ),
+        ("postgresql+no://me:hunter2@db/x", r"must be the address of a database, .*me:\*\*\*@db/x$"),
     ],
-)  # fmt: skip
-def test_other_addresses_are_refused_without_their_passwords(uri: str, message: str) -> None:
+)
+def test_other_addresses_are_rejected_with_their_passwords_hidden(uri: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         validate_tracking_uri(uri)
     assert "hunter2" not in str(caught.value)
@@ -61,7 +67,7 @@ def test_other_addresses_are_refused_without_their_passwords(uri: str, message: 
         ("postgresql+psycopg2", "psycopg2", "pip install psycopg2-binary"),
     ],
 )
-def test_a_database_without_its_driver_is_one_clear_line(
+def test_a_missing_database_driver_is_reported_in_one_line(
     scheme: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = builtins.__import__
@@ -83,11 +89,11 @@ def test_a_database_without_its_driver_is_one_clear_line(
 
 @pytest.mark.skipif(importlib.util.find_spec("psycopg") is None, reason="psycopg is not installed")
 def test_postgresql_with_its_driver_is_accepted() -> None:
-    assert refusal(validate_database_uri, "postgresql+psycopg://me@db/mlflow") is None
+    assert rejection(validate_database_uri, "postgresql+psycopg://me@db/mlflow") is None
 
 
-def test_a_server_is_no_database() -> None:
-    with pytest.raises(ConfigError, match="`--backend-store-uri` must begin with one of postgresql://"):
+def test_a_server_is_rejected_as_a_database() -> None:
+    with pytest.raises(ConfigError, match="`--backend-store-uri` must start with one of postgresql://"):
         validate_database_uri("http://host:5000")
 
 
@@ -99,7 +105,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("clean_environment")
-def test_a_password_leaves_the_address_and_goes_where_mlflow_looks() -> None:
+def test_the_password_of_a_server_moves_to_the_environment() -> None:
     assert without_credentials("http://host:5000/x") == "http://host:5000/x"
     assert "MLFLOW_TRACKING_USERNAME" not in os.environ
     assert without_credentials("https://me:a%40b@host:5000/x?y=1") == "https://host:5000/x?y=1"
@@ -110,12 +116,12 @@ def test_a_password_leaves_the_address_and_goes_where_mlflow_looks() -> None:
 
 
 class _Guard(BaseHTTPRequestHandler):
-    """A server that lets nobody in, and remembers who came."""
+    """A server that rejects all requests and remembers their login."""
 
-    came: list[str]
+    logins: list[str]
 
     def do_GET(self) -> None:
-        type(self).came.append(self.headers.get("Authorization", "nobody"))
+        type(self).logins.append(self.headers.get("Authorization", "no login"))
         content = b'{"error_code": "PERMISSION_DENIED", "message": "not you"}'
         self.send_response(403)
         self.send_header("Content-Length", str(len(content)))
@@ -125,16 +131,16 @@ class _Guard(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815
 
     def log_message(self, *_: Any) -> None:
-        """Nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def guard() -> Iterator[tuple[str, list[str]]]:
-    _Guard.came = []
+    _Guard.logins = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Guard)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"127.0.0.1:{server.server_port}", _Guard.came
+    yield f"127.0.0.1:{server.server_port}", _Guard.logins
     server.shutdown()
     server.server_close()
     thread.join()
@@ -149,7 +155,7 @@ def basic(user: str, password: str) -> str:
 @pytest.mark.parametrize(
     ("user_info", "variables", "sent"),
     [
-        ("", {}, "nobody"),
+        ("", {}, "no login"),
         ("me:hunter2@", {}, basic("me", "hunter2")),
         (
             "",
@@ -159,11 +165,16 @@ def basic(user: str, password: str) -> str:
         ("", {"MLFLOW_TRACKING_TOKEN": "hunter2"}, "Bearer hunter2"),
     ],
 )
-def test_a_server_is_given_the_login_of_address_or_environment(
-    user_info: str, variables: dict[str, str], sent: str, guard: tuple[str, list[str]], tmp_path: Path,
-    make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    address, came = guard
+def test_a_server_receives_the_login_of_the_address_or_the_environment(
+    user_info: str,
+    variables: dict[str, str],
+    sent: str,
+    guard: tuple[str, list[str]],
+    tmp_path: Path,
+    make_study: Callable[..., Study],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address, logins = guard
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     study = make_study()
@@ -173,13 +184,13 @@ def test_a_server_is_given_the_login_of_address_or_environment(
         UserError, match=f"MLflow must be reachable at http://.*{address}, but: .*not you"
     ) as caught:
         rebuild_mlflow(str(tmp_path), uri=f"http://{user_info}{address}")
-    assert came == [sent]
+    assert logins == [sent]
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_dashboard_needs_a_database(tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match=r"must hold mlflow.db, but .* does not: run the study, or `softloc mlflow"
+        UserError, match=r"must hold mlflow.db, but .* does not: run the study, or run `softloc mlflow"
     ):
         serve_dashboard(str(tmp_path), port=5000, say=print)
     with pytest.raises(
@@ -188,16 +199,16 @@ def test_a_dashboard_needs_a_database(tmp_path: Path) -> None:
         serve_dashboard("s3://bucket/x?region=eu-central-1", port=5000, say=print)
 
 
-def test_a_port_that_is_taken_is_one_line(tmp_path: Path, guard: tuple[str, list[str]]) -> None:
+def test_a_port_in_use_is_reported_in_one_line(tmp_path: Path, guard: tuple[str, list[str]]) -> None:
     (tmp_path / "mlflow.db").touch()
     host, _, port = guard[0].partition(":")
     with pytest.raises(
-        ConfigError, match=f"--host and --port must be free here, but {guard[0]} is not: Address"
+        ConfigError, match=f"--host and --port must be free on this machine, but {guard[0]} is not: Address"
     ):
         serve_dashboard(str(tmp_path), port=int(port), host=host, say=print)
 
 
-def test_a_damaged_definition_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_study_file_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("[")
     with pytest.raises(UserError, match=r"study.yaml must be a study, but it cannot be read"):
         rebuild_mlflow(str(tmp_path), uri=None)

@@ -1,4 +1,4 @@
-"""The dashboard answers on localhost, and ends with everything it started."""
+"""The dashboard serves MLflow on localhost, and ends all processes that it started."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def wait_until(holds, *, within_s: float) -> bool:
     return False
 
 
-def test_serves_on_localhost_and_ends_with_all_its_processes(tmp_path: Path) -> None:
+def test_it_serves_on_localhost_and_ends_all_its_processes(tmp_path: Path) -> None:
     (tmp_path / "mlflow.db").touch()
     port = free_port()
     driver = subprocess.Popen(
@@ -58,7 +58,7 @@ def test_serves_on_localhost_and_ends_with_all_its_processes(tmp_path: Path) -> 
         ]
         assert port in {address.port for address in listening}
         assert {address.ip for address in listening} == {"127.0.0.1"}
-        # A database's address, and a password in it, is in no command line.
+        # No command line has the database's address, which may contain a password.
         assert not any("mlflow.db" in " ".join(process.cmdline()) for process in children)
         driver.send_signal(signal.SIGTERM)
         assert driver.wait(timeout=40) == 0

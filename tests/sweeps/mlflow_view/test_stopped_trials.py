@@ -1,4 +1,4 @@
-"""Stopped trials and kept weights in MLflow, in the status and in an export."""
+"""Stopped trials and stored weights in MLflow, in the status, in an export and in a plan."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sweeps.execution.recorder import Recorder
 from sweeps.execution.status_file import StatusFile
 from sweeps.forecasting.report import PlanOptions, plan_study
 from sweeps.inspection.status import status_text
-from sweeps.mlflow_view.picture import study_view
+from sweeps.mlflow_view.picture import study_picture
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
@@ -37,7 +37,7 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 def reach(store: TrialStore, study: Study, iterations: int, *, number: int) -> str:
-    """One of the study's trials as it stands after so many of its 20 iterations; its identity."""
+    """Store a trial of the study after some of its 20 iterations, and return its identity."""
     planner = plan(study)
     config = planner.all_trials()[number].config
     data = planner.data_of(config)
@@ -65,7 +65,7 @@ def study(make_study: Callable[..., Study]) -> Study:
 
 @pytest.fixture
 def store(tmp_path: Path, study: Study) -> TrialStore:
-    """A completed trial with its weights and a stopped one, of three."""
+    """Return a store with a completed trial with its weights and a stopped trial, of three."""
     store = TrialStore(StudyFolder(tmp_path / "sim"))
     store.folder.write("study.yaml", study.to_yaml().encode())
     identity = reach(store, study, 20, number=0)
@@ -75,7 +75,7 @@ def store(tmp_path: Path, study: Study) -> TrialStore:
 
 
 def children(store: TrialStore, *, tag: str = "status") -> dict[str, Any]:
-    """MLflow's runs by a tag of theirs; the study's own has none of these."""
+    """Return MLflow's runs by the value of a tag. The parent run has key `study`."""
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri(Path(str(store.folder.local))))
@@ -85,18 +85,17 @@ def children(store: TrialStore, *, tag: str = "status") -> dict[str, Any]:
 
 
 def written(store: TrialStore) -> int:
+    """Write the missing trials to MLflow and return how many."""
     local = Path(str(store.folder.local))
     writer = MlflowWriter(
         store, uri=tracking_uri(local), study="sim", artifact_root=f"file://{local}/mlartifacts"
     )
     number = writer.write_missing()
-    writer.finish(view=None, files=[], status="FINISHED")
+    writer.finish(picture=None, files=[], status="FINISHED")
     return number
 
 
-def test_a_stopped_trial_in_mlflow_and_what_becomes_of_it_when_run_in_full(
-    store: TrialStore, study: Study
-) -> None:
+def test_a_stopped_trial_keeps_its_run_when_it_is_completed_later(store: TrialStore, study: Study) -> None:
     assert (written(store), written(store)) == (2, 0)
     runs = children(store)
     assert (runs["stopped"].info.status, runs["completed"].info.status) == ("KILLED", "FINISHED")
@@ -111,7 +110,7 @@ def test_a_stopped_trial_in_mlflow_and_what_becomes_of_it_when_run_in_full(
     assert (folders["stopped"] / "recordings.csv").is_file()
     parent = runs["study"].data.metrics
     assert (parent["trials_completed"], parent["trials_stopped"], parent["trials_failed"]) == (1, 1, 0)
-    # Run in full, it is the same run, with its last results.
+    # When completed, the trial keeps its run, which has the new results.
     identity = reach(store, study, 20, number=1)
     assert (written(store), written(store)) == (1, 0)
     again = children(store, tag="trial_id")[identity]
@@ -121,7 +120,7 @@ def test_a_stopped_trial_in_mlflow_and_what_becomes_of_it_when_run_in_full(
     assert again.data.metrics["iterations_done"] == 20
 
 
-def test_status_counts_stopped_trials_while_the_study_runs_and_after(store: TrialStore) -> None:
+def test_the_status_counts_stopped_trials_during_and_after_a_run(store: TrialStore) -> None:
     folder = store.folder
     assert (
         status_text(str(folder))
@@ -138,7 +137,7 @@ def test_status_counts_stopped_trials_while_the_study_runs_and_after(store: Tria
     assert counts.left == 1
 
 
-def test_a_study_of_stopped_trials_alone_is_no_study_that_has_not_begun(tmp_path: Path, study: Study) -> None:
+def test_a_study_with_stopped_trials_only_has_started(tmp_path: Path, study: Study) -> None:
     store = TrialStore(StudyFolder(tmp_path / "sim"))
     store.folder.write("study.yaml", study.to_yaml().encode())
     reach(store, study, 2, number=1)
@@ -147,7 +146,7 @@ def test_a_study_of_stopped_trials_alone_is_no_study_that_has_not_begun(tmp_path
     )
 
 
-def test_an_export_keeps_what_stopped_trials_reached(store: TrialStore, tmp_path: Path) -> None:
+def test_an_export_keeps_the_results_of_stopped_trials(store: TrialStore, tmp_path: Path) -> None:
     export_study(str(store.folder), str(tmp_path / "export"))
     exported = load_results(tmp_path / "export")
     assert exported.stopped["iterations_done"].tolist() == [2]
@@ -158,25 +157,28 @@ def test_an_export_keeps_what_stopped_trials_reached(store: TrialStore, tmp_path
     )
 
 
-def test_the_view_of_a_study_says_how_many_were_stopped(store: TrialStore) -> None:
-    view = study_view(str(store.folder))
-    assert view.note.startswith("1 trials completed, 0 failed, 1 stopped early (left out of what follows).")
-    assert b"softloc,1,0,1," in view.files["summary.csv"]
+def test_the_picture_of_a_study_reports_the_stopped_trials(store: TrialStore) -> None:
+    picture = study_picture(str(store.folder))
+    assert picture.note.startswith("1 trials completed, 0 failed, 1 stopped early (not in the tables below).")
+    assert b"softloc,1,0,1," in picture.files["summary.csv"]
 
 
-def test_weights_are_loaded_by_trial(store: TrialStore) -> None:
+def test_the_weights_of_a_trial_can_be_loaded(store: TrialStore) -> None:
     [identity] = [i for i, trial in store.load().items() if trial.status == "completed"]
     assert load_weights(str(store.folder), identity)["f1"] == 0.5
 
 
-def test_a_plan_counts_stopped_trials_as_there_and_says_what_its_hours_are_of(
+def test_a_plan_counts_stopped_trials_as_stored_and_forecasts_complete_trials(
     store: TrialStore, study: Study, make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     options = PlanOptions(out=str(tmp_path), cache_dir=tmp_path / "cache", cpus=1, gpus=0, trial_s=60.0)
     text = plan_study(study, options).text
-    assert "2 there already, 1 to run" in text
-    assert "trials that are stopped early take less; what follows is of whole ones\nexpected: " in text
+    assert "2 already stored, 1 to run" in text
+    assert (
+        "trials that are stopped early take less time; the forecast is for complete trials\nexpected: "
+        in text
+    )
     in_full = plan_study(make_study("trials=3", "iterations=20"), options).text
-    assert "1 there already, 2 to run" in in_full and "stopped early" not in in_full
+    assert "1 already stored, 2 to run" in in_full and "stopped early" not in in_full
     with pytest.raises(ConfigError, match="`stop_early` needs validation recordings"):
         plan_study(make_study("trials=3", "iterations=20", "stop_early=asha"), options)

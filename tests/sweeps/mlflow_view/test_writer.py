@@ -1,5 +1,4 @@
-# ruff: noqa: E501
-"""MLflow as a view: each trial once, all ended, and no error of it reaches the study."""
+"""MLflow as a view: each trial has one ended run, and errors of MLflow never stop a study."""
 
 from __future__ import annotations
 
@@ -22,9 +21,9 @@ from softloc_core.errors import UserError
 from sweeps.mlflow_view.content import BEST_FIRST_TAG, FINAL_METRICS, PARAMETERS, metrics_of
 from sweeps.mlflow_view.dashboard import rebuild_mlflow
 from sweeps.mlflow_view.database import study_database
-from sweeps.mlflow_view.picture import StudyView
-from sweeps.mlflow_view.thread import TrackerThread
-from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
+from sweeps.mlflow_view.picture import StudyPicture
+from sweeps.mlflow_view.thread import MlflowThread
+from sweeps.mlflow_view.writer import MlflowWriter, artifact_folders, tracking_uri
 from sweeps.storage.environment import driver_environment
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
@@ -42,13 +41,13 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning",
 )
 PROVENANCE = Provenance("sim", "0.1.0", "abc")
-VIEW = StudyView(3, {"heat_map.png": b"png"}, "3 trials")
+PICTURE = StudyPicture(3, {"heat_map.png": b"png"}, "3 trials")
 STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A fresh MLflow database; making one takes seconds, copying it none."""
+    """Return an empty MLflow database. Creating one takes seconds, but copies are fast."""
     from mlflow import MlflowClient
 
     folder = tmp_path_factory.mktemp("template")
@@ -58,7 +57,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, make_study: Callable[..., Study], empty_database: Path) -> TrialStore:
-    """Two completed trials and a failed one."""
+    """Return a store with two completed trials and a failed one."""
     (tmp_path / "sim").mkdir()
     shutil.copy(empty_database, tmp_path / "sim" / "mlflow.db")
     study = make_study("trials=3")
@@ -72,14 +71,24 @@ def store(tmp_path: Path, make_study: Callable[..., Study], empty_database: Path
     store.write_references(planner.data_of(bad.config))
     for trial in good:
         record = completed_record(
-            SimulatedTrial()(trial.config, planner.data_of(trial.config)), PROVENANCE, channel_names=("a", "b"), host="h",
+            SimulatedTrial()(trial.config, planner.data_of(trial.config)),
+            PROVENANCE,
+            channel_names=("a", "b"),
+            host="h",
             started_at=STARTED,
-        )  # fmt: skip
+        )
         store.write(record.row, events=record.events, history=record.history)
     failed = failed_record(
-        bad.config, bad.trial_id, PROVENANCE, data_fingerprint="f", error="ValueError: no", log="", host="h",
-        device="cpu", started_at=STARTED,
-    )  # fmt: skip
+        bad.config,
+        bad.trial_id,
+        PROVENANCE,
+        data_fingerprint="f",
+        error="ValueError: no",
+        log="",
+        host="h",
+        device="cpu",
+        started_at=STARTED,
+    )
     store.write(failed.row)
     return store
 
@@ -96,21 +105,25 @@ def artifacts(run: Any) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def runs(store: TrialStore, kind: str) -> list[Any]:
+def client_of(store: TrialStore) -> Any:
     from mlflow import MlflowClient
 
     assert store.folder.local is not None
-    client = MlflowClient(tracking_uri(store.folder.local))
+    return MlflowClient(tracking_uri(store.folder.local))
+
+
+def runs(store: TrialStore, kind: str) -> list[Any]:
+    client = client_of(store)
     experiment = client.get_experiment_by_name("sim")
     return list(client.search_runs([experiment.experiment_id], f"tags.kind = '{kind}'"))
 
 
-def test_a_study_in_mlflow(store: TrialStore, tmp_path: Path) -> None:
+def test_a_study_has_a_parent_run_and_a_child_run_for_each_trial(store: TrialStore, tmp_path: Path) -> None:
     writer = open_writer(store)
     assert writer.write_missing() == 3
     figure = tmp_path / "surface.png"
     figure.write_bytes(b"png")
-    writer.finish(view=VIEW, files=[figure], status="FAILED")
+    writer.finish(picture=PICTURE, files=[figure], status="FAILED")
     [parent] = runs(store, "study")
     children = runs(store, "trial")
     assert sorted(run.info.status for run in children) == ["FAILED", "FINISHED", "FINISHED"]
@@ -126,26 +139,27 @@ def test_a_study_in_mlflow(store: TrialStore, tmp_path: Path) -> None:
         if row["status"] == "completed":
             assert run.data.metrics["f1"] == row["f1"]
             assert run.data.metrics["f1_a"] == row["f1_per_class"]["a"]
-            assert run.data.metrics["loss"] == 0.5  # the curve's last point
+            assert run.data.metrics["loss"] == 0.5  # last point of the curve
         else:
             assert run.data.tags["error"] == "ValueError: no"
     assert parent.data.tags["mlflow.note.content"] == "3 trials"
     assert artifacts(parent) == {"study.yaml", "environments.json", "heat_map.png", "figures/surface.png"}
 
 
-def test_the_view_with_the_best_on_top_is_given_to_old_and_new_experiments(store: TrialStore) -> None:
-    writer = open_writer(store)
-    key, view = BEST_FIRST_TAG
-    assert writer._client.get_experiment_by_name("sim").tags[key] == view
-    writer._client.set_experiment_tag(writer._experiment_id, key, "an older one")
+def test_new_and_existing_experiments_get_the_view_that_lists_the_best_first(store: TrialStore) -> None:
+    client, (key, view) = client_of(store), BEST_FIRST_TAG
     open_writer(store)
-    assert writer._client.get_experiment_by_name("sim").tags[key] == view
+    experiment = client.get_experiment_by_name("sim")
+    assert experiment.tags[key] == view
+    client.set_experiment_tag(experiment.experiment_id, key, "an older view")
+    open_writer(store)
+    assert client.get_experiment_by_name("sim").tags[key] == view
     shown = set(json.loads(view)["selectedColumns"])
     known = {f"metrics.`{name}`" for name in FINAL_METRICS} | {f"params.`{name}`" for name in PARAMETERS}
     assert shown <= known
 
 
-def test_a_trials_files(store: TrialStore) -> None:
+def test_the_run_of_a_trial_has_study_environment_and_recording_scores(store: TrialStore) -> None:
     open_writer(store).write_missing()
     run = next(run for run in runs(store, "trial") if run.info.status == "FINISHED")
     folder = Path(run.info.artifact_uri.removeprefix("file://"))
@@ -158,13 +172,13 @@ def test_a_trials_files(store: TrialStore) -> None:
         ("two", "a"),
         ("two", "b"),
     ]
-    # The simulated trial estimates the very reference.
+    # The simulated trial's estimates equal the reference.
     assert [line["f1"] for line in lines] == ["1.0000"] * 3
     assert [line["n_matched"] for line in lines] == ["3", "2", "1"]
 
 
 def everything(store: TrialStore) -> dict[str, Any]:
-    """All that MLflow holds: its database's rows and the artifacts' contents."""
+    """Return everything in MLflow: the rows of its database and the contents of its artifacts."""
     local = store.folder.local
     assert local is not None
     with contextlib.closing(sqlite3.connect(local / "mlflow.db")) as database:
@@ -182,21 +196,26 @@ def test_rebuilding_twice_changes_nothing(store: TrialStore) -> None:
     assert local is not None
     (local / "figures").mkdir()
     (local / "figures" / "surface.svg").write_text("<svg/>")
-    assert rebuild_mlflow(str(local), uri=None) == "3 trials written to MLflow, 0 there already"
+    assert rebuild_mlflow(str(local), uri=None) == "3 trials written to MLflow, 0 already there"
     before = everything(store)
     assert {Path(name).name for name in before["files"]} == {
-        "study.yaml", "environment.json", "environments.json", "recordings.csv", "summary.csv", "surface.svg",
-    }  # fmt: skip
-    assert rebuild_mlflow(str(local), uri=None) == "0 trials written to MLflow, 3 there already"
+        "study.yaml",
+        "environment.json",
+        "environments.json",
+        "recordings.csv",
+        "summary.csv",
+        "surface.svg",
+    }
+    assert rebuild_mlflow(str(local), uri=None) == "0 trials written to MLflow, 3 already there"
     assert everything(store) == before
 
 
-def test_a_run_of_an_earlier_version_is_given_what_it_lacks(store: TrialStore) -> None:
+def test_a_run_of_an_earlier_version_is_completed(store: TrialStore) -> None:
     writer = open_writer(store)
     writer.write_missing()
     run = next(run for run in runs(store, "trial") if run.info.status == "FINISHED")
     shutil.rmtree(run.info.artifact_uri.removeprefix("file://"))
-    writer._client.delete_tag(run.info.run_id, "view")
+    client_of(store).delete_tag(run.info.run_id, "view")
     assert open_writer(store).write_missing() == 1
     assert artifacts(run) == {"study.yaml", "environment.json", "recordings.csv"}
 
@@ -204,9 +223,9 @@ def test_a_run_of_an_earlier_version_is_given_what_it_lacks(store: TrialStore) -
 def test_a_run_that_a_killed_driver_left_open_is_completed(
     store: TrialStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = open_writer(store)
-    monkeypatch.setattr(writer._client, "set_terminated", lambda *_, **__: None)
-    writer.write_missing()
+    with monkeypatch.context() as patched:
+        patched.setattr("mlflow.MlflowClient.set_terminated", lambda *_, **__: None)
+        open_writer(store).write_missing()
     assert {run.info.status for run in runs(store, "trial")} == {"RUNNING"}
     assert open_writer(store).write_missing() == 3
     children = runs(store, "trial")
@@ -214,7 +233,7 @@ def test_a_run_that_a_killed_driver_left_open_is_completed(
     assert "RUNNING" not in {run.info.status for run in children}
 
 
-def test_a_failed_trial_that_completes_is_the_same_run(store: TrialStore) -> None:
+def test_a_failed_trial_that_completes_later_keeps_its_run(store: TrialStore) -> None:
     open_writer(store).write_missing()
     assert any("error" in run.data.tags for run in runs(store, "trial"))
     [failed] = [trial for trial in store.load().values() if trial.status == "failed"]
@@ -230,7 +249,7 @@ def test_a_failed_trial_that_completes_is_the_same_run(store: TrialStore) -> Non
     assert not any("error" in run.data.tags for run in runs(store, "trial"))
 
 
-def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
+def test_a_long_curve_is_thinned_and_keeps_its_last_point() -> None:
     history = [
         {"iteration": i, "loss": float(i), "terms": [("count", 1.0)], "alpha": 0.5} for i in range(1, 1001)
     ]
@@ -239,20 +258,20 @@ def test_a_long_curve_is_thinned_and_keeps_its_end() -> None:
     assert curve[-1] == (1000.0, 1000)
 
 
-def test_a_database_is_made_whole_or_not_at_all(
+def test_a_database_is_created_completely_or_not_at_all(
     tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Path] = []
+    created: list[Path] = []
 
     class Client:
-        """Makes a database as MLflow does; the first time the disk is full in the middle of it."""
+        """Creates a database as MLflow does. The first time, the disk is full in the middle of it."""
 
         def __init__(self, uri: str) -> None:
-            made.append(Path(uri.removeprefix("sqlite:///")))
-            shutil.copy(empty_database, made[-1])
+            created.append(Path(uri.removeprefix("sqlite:///")))
+            shutil.copy(empty_database, created[-1])
 
         def search_experiments(self, **_: Any) -> None:
-            if len(made) == 1:
+            if len(created) == 1:
                 raise OSError("disk full")
 
     monkeypatch.setattr("mlflow.MlflowClient", Client)
@@ -264,30 +283,32 @@ def test_a_database_is_made_whole_or_not_at_all(
     assert study_database(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     assert [path.name for path in tmp_path.iterdir()] == ["mlflow.db"]
     assert study_database(tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
-    assert len(made) == 2
+    assert len(created) == 2
 
 
-def test_a_damaged_database_is_one_line(store: TrialStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_damaged_database_is_reported_in_one_line(
+    store: TrialStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("mlflow.store.db.utils.MAX_RETRY_COUNT", 1)
     local = store.folder.local
     assert local is not None
     (local / "mlflow.db").write_bytes(b"no database" * 1000)
-    message = r"MLflow's database must be one it can write, but .*mlflow.db: .*not a database.*move it away"
+    message = r"MLflow's database must be writable, but .*mlflow.db: .*not a database.*move it away"
     with pytest.raises(UserError, match=message) as caught:
         rebuild_mlflow(str(local), uri=None)
     assert "\n" not in str(caught.value)
 
 
 class _Broken:
-    """A writer whose database is away until told otherwise."""
+    """A writer whose database is unavailable while `is_away`."""
 
-    away = True
+    is_away = True
 
     def __init__(self, inner: MlflowWriter) -> None:
         self._inner = inner
 
     def _check(self) -> None:
-        if type(self).away:
+        if type(self).is_away:
             raise ConnectionError("no route to MLflow\nsecond line")
 
     def write(self, *arguments: Any, **named: Any) -> None:
@@ -304,97 +325,93 @@ class _Broken:
 
 
 @pytest.mark.parametrize("returns", [True, False])
-def test_mlflow_away_is_said_once_and_made_up_for_at_the_end(
+def test_an_unavailable_mlflow_is_reported_once_and_completed_at_the_end(
     store: TrialStore, returns: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_Broken, "away", True)
-    said: list[str] = []
-    tracker = TrackerThread(lambda: _Broken(open_writer(store)), warn=said.append)  # type: ignore[arg-type, return-value]
+    monkeypatch.setattr(_Broken, "is_away", True)
+    messages: list[str] = []
+    thread = MlflowThread(lambda: _Broken(open_writer(store)), warn=messages.append)  # type: ignore[arg-type, return-value]
     for trial in store.load().values():
-        tracker.record(TrialRecord(trial.row))
-    tracker._queue.put(None)
-    tracker._thread.join(timeout=30)
-    assert not tracker._thread.is_alive()
-    monkeypatch.setattr(_Broken, "away", not returns)
-    tracker.finish(files=[], status="FINISHED")
-    assert len(said) == 1
-    assert said[0].startswith(
-        "MLflow cannot be written (ConnectionError: no route to MLflow); the study goes on"
+        thread.record(TrialRecord(trial.row))
+    thread.abandon()
+    monkeypatch.setattr(_Broken, "is_away", not returns)
+    thread.finish(files=[], status="FINISHED")
+    assert len(messages) == 1
+    assert messages[0].startswith(
+        "cannot write to MLflow (ConnectionError: no route to MLflow); the study continues"
     )
     assert len(runs(store, "trial")) == (3 if returns else 0)
 
 
 class _Locked(_Broken):
-    """A writer whose database is held by another process a few times."""
+    """A writer whose database is locked by another process for the next `n_locked` calls."""
 
-    refusals = 0
+    n_locked = 0
 
     def _check(self) -> None:
-        if type(self).refusals > 0:
-            type(self).refusals -= 1
+        if type(self).n_locked > 0:
+            type(self).n_locked -= 1
             raise RuntimeError("(sqlite3.OperationalError) database is locked [SQL: UPDATE runs ...]")
 
 
-@pytest.mark.parametrize(("refusals", "said_times"), [(3, 0), (4, 1)])
-def test_a_locked_database_is_asked_again(
-    store: TrialStore, refusals: int, said_times: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("n_locked", "n_messages"), [(3, 0), (4, 1)])
+def test_a_locked_database_is_retried(
+    store: TrialStore, n_locked: int, n_messages: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweeps.mlflow_view.thread._PAUSES_S", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(_Locked, "refusals", 0)
-    said: list[str] = []
-    tracker = TrackerThread(lambda: _Locked(open_writer(store)), warn=said.append)  # type: ignore[arg-type, return-value]
-    tracker._queue.put(None)
-    tracker._thread.join(timeout=30)
-    monkeypatch.setattr(_Locked, "refusals", refusals)
-    tracker.finish(files=[], status="FINISHED")
-    assert len(said) == said_times
-    assert all("database is locked" in text for text in said)
-    assert runs(store, "study")[0].info.status == ("RUNNING" if said_times else "FINISHED")
+    monkeypatch.setattr(_Locked, "n_locked", 0)
+    messages: list[str] = []
+    thread = MlflowThread(
+        lambda: _Locked(open_writer(store)), warn=messages.append, lock_pauses_s=(0.0, 0.0, 0.0)
+    )  # type: ignore[arg-type, return-value]
+    thread.abandon()
+    monkeypatch.setattr(_Locked, "n_locked", n_locked)
+    thread.finish(files=[], status="FINISHED")
+    assert len(messages) == n_messages
+    assert all("database is locked" in text for text in messages)
+    assert runs(store, "study")[0].info.status == ("RUNNING" if n_messages else "FINISHED")
 
 
-def test_mlflow_that_comes_back_is_written_before_the_end(
+def test_an_mlflow_that_becomes_available_again_is_written_before_the_end(
     store: TrialStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sweeps.mlflow_view.thread._AGAIN_S", 0.0)
-    monkeypatch.setattr("sweeps.mlflow_view.thread._REST", 0.0)
-    monkeypatch.setattr(_Broken, "away", True)
-    tried: list[int] = []
+    monkeypatch.setattr(_Broken, "is_away", True)
+    attempts: list[int] = []
 
     def connect() -> MlflowWriter:
-        tried.append(len(tried))
+        attempts.append(len(attempts))
         return _Broken(open_writer(store))  # type: ignore[return-value]
 
-    tracker = TrackerThread(connect, warn=lambda _: None)
+    thread = MlflowThread(connect, warn=lambda _: None, reconnect_s=0.0, rest=0.0)
     first, *others = store.load().values()
-    tracker.record(TrialRecord(first.row))
-    while len(tried) < 2:
+    thread.record(TrialRecord(first.row))
+    while len(attempts) < 2:
         time.sleep(0.01)
-    monkeypatch.setattr(_Broken, "away", False)
+    monkeypatch.setattr(_Broken, "is_away", False)
     for trial in others:
-        tracker.record(TrialRecord(trial.row))
-    tracker._end()
-    assert tracker.problem is None
+        thread.record(TrialRecord(trial.row))
+    thread.abandon()
+    assert thread.problem is None
     assert len(runs(store, "trial")) == 3
 
 
 class _Live:
-    """Draws on every third trial, at once."""
+    """Delivers a picture at every third trial, at once."""
 
     def __init__(self) -> None:
         self.stopped = False
 
-    def offer(self, n_trials: int, deliver: Callable[[StudyView], None]) -> None:
+    def offer(self, n_trials: int, deliver: Callable[[StudyPicture], None]) -> None:
         if n_trials % 3 == 0:
-            deliver(VIEW)
+            deliver(PICTURE)
 
-    def now(self) -> StudyView:
-        return StudyView(3, {"heat_map.png": b"the last"}, "the end")
+    def now(self) -> StudyPicture:
+        return StudyPicture(3, {"heat_map.png": b"the last"}, "the end")
 
     def stop(self) -> None:
         self.stopped = True
 
 
-def test_the_heat_map_is_drawn_again_as_trials_arrive(store: TrialStore) -> None:
+def test_the_heat_map_is_updated_as_trials_arrive(store: TrialStore) -> None:
     writers: list[MlflowWriter] = []
 
     def keep() -> MlflowWriter:
@@ -402,38 +419,36 @@ def test_the_heat_map_is_drawn_again_as_trials_arrive(store: TrialStore) -> None
         return writers[-1]
 
     live = _Live()
-    tracker = TrackerThread(keep, warn=pytest.fail, live=live)  # type: ignore[arg-type]
+    thread = MlflowThread(keep, warn=pytest.fail, live=live)  # type: ignore[arg-type]
     for trial in store.load().values():
-        tracker.record(TrialRecord(trial.row))
-    tracker._end()
+        thread.record(TrialRecord(trial.row))
+    thread.abandon()
     assert live.stopped
     [parent] = runs(store, "study")
     heat_map = Path(parent.info.artifact_uri.removeprefix("file://")) / "heat_map.png"
     assert heat_map.read_bytes() == b"png"
     assert parent.data.tags["mlflow.note.content"] == "3 trials"
     assert parent.info.status == "RUNNING"
-    tracker.finish(files=[], status="FINISHED")
+    thread.finish(files=[], status="FINISHED")
     assert heat_map.read_bytes() == b"the last"
     [parent] = runs(store, "study")
     assert parent.data.tags["mlflow.note.content"] == "the end"
 
 
-def test_records_reach_mlflow_while_the_study_runs(store: TrialStore) -> None:
-    tracker = TrackerThread(lambda: open_writer(store), warn=pytest.fail)
+def test_trials_are_written_to_mlflow_while_the_study_runs(store: TrialStore) -> None:
+    thread = MlflowThread(lambda: open_writer(store), warn=pytest.fail)
     for trial in store.load().values():
         events, history = (tuple(store.rows(table, trial.trial_id)) for table in ("events", "history"))
-        tracker.record(TrialRecord(trial.row, events, history))
-    tracker.finish(files=[], status="FINISHED")
-    assert tracker.problem is None
+        thread.record(TrialRecord(trial.row, events, history))
+    thread.finish(files=[], status="FINISHED")
+    assert thread.problem is None
     assert len(runs(store, "trial")) == 3
     assert runs(store, "study")[0].info.status == "FINISHED"
 
 
-def test_figures_keep_their_folders() -> None:
-    from sweeps.mlflow_view.writer import _artifact_folders
-
+def test_figures_keep_their_folders_below_the_common_one() -> None:
     alone = [Path("/runs/a/figures/surface.png"), Path("/runs/a/figures/report.html")]
-    assert [folder for _, folder in _artifact_folders(alone)] == ["figures", "figures"]
+    assert [folder for _, folder in artifact_folders(alone)] == ["figures", "figures"]
     tasks = [Path("/runs/a/figures/golf/surface.png"), Path("/runs/a/figures/gait/surface.png")]
-    assert [folder for _, folder in _artifact_folders(tasks)] == ["figures/golf", "figures/gait"]
-    assert list(_artifact_folders([])) == []
+    assert [folder for _, folder in artifact_folders(tasks)] == ["figures/golf", "figures/gait"]
+    assert list(artifact_folders([])) == []

@@ -20,7 +20,7 @@ from softloc_core.features.front_ends import FRONT_ENDS
 from softloc_core.inference.voting import VOTES
 from softloc_core.losses import Ramp
 from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
-from softloc_core.trial.run import TrialConfig, detector_of, run_trial
+from softloc_core.trial.run import TrialConfig, run_trial, trial_detector
 from sweeps.planning import Planner, load_data
 from sweeps.planning.data import data_requests
 from sweeps.study import load_study, shipped_studies
@@ -151,7 +151,7 @@ def test_the_drum_papers_settings_reach_the_trials() -> None:
         assert config.alpha == Ramp(low=0.2, high=0.9, start=50_000 / 150_000, stop=120_000 / 150_000)
         assert (config.rate_centre - config.rate_variation, config.rate_share) == (0.875, 0.9)
         assert config.stacking == 0
-    detector = detector_of(trials[0], hop_s=0.005)
+    detector = trial_detector(trials[0], hop_s=0.005)
     assert detector.decoder == DECODERS["local_mass_paper_drums"] == LocalMass(mass=0.5, window_s=0.045)
     ours, theirs = detector.ensemble.vote(hop_s=0.005), VOTES["paper_drums"]
     assert replace(ours, mass=0) == pytest.approx(replace(theirs, mass=0))
@@ -172,13 +172,13 @@ def test_the_piano_papers_settings_reach_the_trials() -> None:
     # A rise of 1e-5 a step from 100 000 on, held at 0.2 until it is more; it ends at 160 000.
     assert softloc.alpha == Ramp(low=0.2, high=0.6, start=120_000 / 160_000, stop=1.0)
     assert softloc.softness_s == 0.1
-    detector = detector_of(softloc, hop_s=0.005)
+    detector = trial_detector(softloc, hop_s=0.005)
     assert detector.decoder == LocalMass(mass=0.35, window_s=0.1)
     ours, theirs = detector.ensemble.vote(hop_s=0.005), VOTES["paper_piano"]
     assert replace(ours, mass=0) == pytest.approx(replace(theirs, mass=0))
     assert ours.mass == pytest.approx(0.14, rel=0.01)
     one_sided = next(config for config in trials if config.loss == "one_sided")
-    detector = detector_of(one_sided, hop_s=0.005)
+    detector = trial_detector(one_sided, hop_s=0.005)
     assert isinstance(detector.decoder, PeakPicking) and detector.decoder.relative_height == 0.35
     assert not detector.ensemble.votes
 
@@ -186,7 +186,7 @@ def test_the_piano_papers_settings_reach_the_trials() -> None:
 def test_the_count_papers_piano_settings_reach_the_trials() -> None:
     [config] = configs("piano_counts_paper")
     assert (config.loss, config.iterations, config.learning_rate) == ("count", 500_000, 1e-4)
-    detector = detector_of(config, hop_s=0.005)
+    detector = trial_detector(config, hop_s=0.005)
     ours, theirs = detector.ensemble.vote(hop_s=0.005), VOTES["loco_piano"]
     assert replace(ours, mass=0) == pytest.approx(replace(theirs, mass=0))
     assert ours.mass == pytest.approx(0.08, rel=0.01)
