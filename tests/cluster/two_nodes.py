@@ -177,7 +177,7 @@ def main() -> None:
 
 def study(nodes: TwoNodes) -> None:
     """Run a study on the cluster and kill its only worker on the way."""
-    driver = ROOT / "tests" / "sweeps" / "simulated_driver.py"
+    driver = ROOT / "tests" / "sweeps" / "execution" / "simulated_driver.py"
     command = [
         sys.executable,
         str(driver),
