@@ -1,10 +1,10 @@
-"""Whether a 90 % band holds the truth 90 % of the time: 200 simulated studies of known surfaces.
+"""Measure how often a 90 % band contains the truth, on 200 simulated studies of known surfaces.
 
     python benchmarks/analysis_calibration.py [--studies 200]
 
-Each study draws 210 uniformly random trials with noise 0.012 or 0.03 a run (half of the studies each) from
-one of the five known surfaces. Printed is the share of the surface that the pointwise band holds, where it
-has support.
+Each study draws 210 uniformly random trials from one of the five known surfaces. Half of the studies have
+noise 0.012 per run, the other half 0.03. The benchmark prints the share of the surface that is within the
+pointwise band, where the surface has support.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ N_TRIALS = 210
 
 
 def coverage(surface: str, noise_sd: float, seed: int) -> list[dict[str, object]]:
-    """Share of the surface within the bands, for every estimator."""
+    """Return the share of the surface within the bands for every estimator."""
     rng = np.random.default_rng([seed, 3])
     points = uniform_design(N_TRIALS, rng)
     values = simulated_f1(surface, points, noise_sd=noise_sd, rng=rng)
@@ -56,7 +56,7 @@ def main() -> None:
     pointwise["all"] = found.groupby("estimator")["pointwise"].mean()
     pointwise["simultaneous"] = found.groupby("estimator")["simultaneous_all"].mean()
     print(f"Share of the surface within the pointwise 90 % band, {n_studies} studies of {N_TRIALS} trials;")
-    print("last column: studies whose whole surface lies within the simultaneous 90 % band.\n")
+    print("last column: studies whose whole surface is within the simultaneous 90 % band.\n")
     print(
         f"| estimator | {' | '.join(map(str, pointwise.columns))} |\n|---|" + "---|" * len(pointwise.columns)
     )

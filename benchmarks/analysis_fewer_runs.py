@@ -1,12 +1,12 @@
-"""How many runs a surface needs: error against 210 uniformly random runs read by the paper's estimator.
+"""Compare the error of fewer runs with that of 210 uniformly random runs read by the paper's estimator.
 
     python benchmarks/analysis_fewer_runs.py [--repetitions 50] [--out build/fewer_runs.csv]
         [--designs sobol adaptive] [--estimators gaussian_process steered_process]
 
-For each known surface, each design and each estimator: the root mean squared error over the whole surface,
-divided by that of 210 uniformly random runs and a Nadaraya-Watson estimate with a bandwidth of 10 ms; mean
-over the repetitions. Below 1 the goal is met. Rows are appended as they come; a second call goes on where
-the first ended.
+For each known surface, design and estimator, the benchmark computes the root mean squared error over the
+whole surface, divided by that of 210 uniformly random runs and a Nadaraya-Watson estimate with a bandwidth
+of 10 ms. It prints the mean over the repetitions. A value below 1 meets the goal. Rows are appended as they
+are computed; a second call resumes where the first ended.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ WORKERS = 4
 
 
 def rms(estimate: Array, surface: str) -> float:
-    """Error over the whole surface."""
+    """Return the error over the whole surface."""
     return float(np.sqrt(np.mean((estimate - KNOWN_SURFACES[surface](*GRID.points().T)) ** 2)))
 
 
 def adaptive_study(surface: str, n: int, noise_sd: float, seed: int) -> tuple[Array, Array]:
-    """Points and values of an adaptive study with four parallel workers, whose results come back together."""
+    """Return points and values of an adaptive study with four workers, whose results arrive together."""
     space = {
         "softness": Parameter("uniform", (0.0, RANGE_MS[0])),
         "label_noise": Parameter("uniform", (0.0, RANGE_MS[1])),
@@ -56,7 +56,7 @@ def adaptive_study(surface: str, n: int, noise_sd: float, seed: int) -> tuple[Ar
 
 
 def study(design: str, surface: str, n: int, noise_sd: float, seed: int) -> tuple[Array, Array]:
-    """Points and values of one simulated study."""
+    """Return points and values of one simulated study."""
     if design == "adaptive":
         return adaptive_study(surface, n, noise_sd, seed)
     rng = np.random.default_rng([seed, 2])
@@ -72,7 +72,7 @@ def study(design: str, surface: str, n: int, noise_sd: float, seed: int) -> tupl
 def repetition(
     surface: str, n: int, noise_sd: float, seed: int, *, designs: Sequence[str], estimators: Sequence[str]
 ) -> pd.DataFrame:
-    """Errors of designs and estimators in one repetition."""
+    """Return the errors of designs and estimators in one repetition."""
     rng = np.random.default_rng([seed, 0])
     points = uniform_design(210, rng)
     values = simulated_f1(surface, points, noise_sd=noise_sd, rng=rng)
@@ -88,7 +88,7 @@ def repetition(
 
 
 def table(errors: pd.DataFrame) -> str:
-    """Ratios to the paper's 210 runs, a row a design and estimator, as Markdown."""
+    """Return ratios to the paper's 210 runs as Markdown, one row per design and estimator."""
     lines = []
     for (n, noise_sd), part in errors.groupby(["n", "noise_sd"]):
         means = part.groupby(["design", "estimator", "surface"])["error"].mean().unstack()

@@ -1,11 +1,11 @@
-"""The floor of one kernel: the least error that any length scales, direction and noise could give it.
+"""Compute the floor of a single kernel: the smallest error for any length scales, direction and noise.
 
     python benchmarks/analysis_floor.py
 
-On Sobol points of each known surface a Gaussian process is given the hyperparameters under which its true
-error (bias and noise, over the whole surface) is least. No estimator that reads one such kernel can do
-better, however it chooses them. Ratios to the error of 210 uniformly random runs read by a Nadaraya-Watson
-estimate with a bandwidth of 10 ms; 20 repetitions of those, three Sobol designs.
+On Sobol points of each known surface, a Gaussian process receives the hyperparameters that minimise its
+true error (bias and noise, over the whole surface). No estimator with a single kernel of this kind can do
+better, however it chooses them. The benchmark prints ratios to the error of 210 uniformly random runs read
+by a Nadaraya-Watson estimate with a bandwidth of 10 ms (20 repetitions), for three Sobol designs.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ REPETITIONS, N_DESIGNS, MOST_TRIES = 20, 3, 160
 
 
 def smoother(setting: Array, kernel: str, trials: Array, at: Array) -> Array:
-    """[point, trial] of a process with a constant mean; places are in shares of the ranges.
+    """Return the weights [point, trial] of a process with a constant mean.
 
     Args:
-        setting: Logarithms of two length scales, the direction (two numbers, or none), logarithm of the noise
-            variance over the signal's.
+        setting: Logarithms of two length scales, the direction (two numbers, or none), and the logarithm of
+            the ratio of noise variance to signal variance.
         kernel: One of `KERNELS`.
-        trials: [trial, 2].
-        at: [point, 2].
+        trials: Places of the trials as shares of the ranges, [trial, 2].
+        at: Places to estimate, likewise, [point, 2].
     """
 
     def embedded(places: Array) -> Array:
@@ -53,7 +53,7 @@ def smoother(setting: Array, kernel: str, trials: Array, at: Array) -> Array:
 
 
 def least_error(surface: str, n: int, noise_sd: float, *, directional: bool) -> float:
-    """Root mean squared error under the best hyperparameters of the best kernel."""
+    """Return the root mean squared error with the best hyperparameters of the best kernel."""
     truth, at = KNOWN_SURFACES[surface], GRID.points() / RANGE_MS
     expected = truth(*GRID.points().T)
     designs = [qmc.Sobol(2, rng=seed).random_base2(7)[:n] for seed in range(N_DESIGNS)]
@@ -77,7 +77,7 @@ def least_error(surface: str, n: int, noise_sd: float, *, directional: bool) -> 
 
 
 def base_error(surface: str, noise_sd: float) -> float:
-    """Mean error of 210 random runs read the paper's way."""
+    """Return the mean error of 210 random runs read by the paper's estimator."""
     errors = []
     for seed in range(REPETITIONS):
         rng = np.random.default_rng([seed, 0])

@@ -1,11 +1,11 @@
-"""Speed of the surfaces, beside statsmodels, in one run.
+"""Measure the speed of the surfaces and of statsmodels in one run.
 
     python benchmarks/analysis_speed.py
 
-210 trials and 100 000 trials onto a grid of 751 x 501; bandwidths by leave-one-out. Statsmodels' KernelReg
-gets the same trials and the same bandwidth on a few points of the grid, and its time is scaled to the
-whole. Times are of the processor, the best of three with 210 trials; the memory is the largest of the
-process so far.
+210 trials and 100 000 trials are estimated on a grid of 751 x 501, with leave-one-out bandwidths. The
+KernelReg of statsmodels receives the same trials and bandwidth on a few points of the grid; its time is
+extrapolated to the whole grid. Times are processor times, the best of three for 210 trials. Memory is the
+peak of the process so far.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ GRID = Grid(tuple(np.linspace(low, high, n) for (low, high), n in zip(SPACE_MS, 
 
 
 def best_of(function: Callable[[], T], n: int) -> tuple[float, T]:
-    """Shortest processor time in seconds, and the last result."""
+    """Return the shortest processor time in seconds and the last result."""
     times = []
     for _ in range(n):
         start = time.process_time()
@@ -36,7 +36,7 @@ def best_of(function: Callable[[], T], n: int) -> tuple[float, T]:
 
 
 def statsmodels_time(fit: KernelRegression) -> float:
-    """Seconds of KernelReg on the whole grid, from a few of its points, where it must agree with ours."""
+    """Return the extrapolated seconds of KernelReg for the whole grid; a few points must agree with ours."""
     at = GRID.points()[:: 1000 if len(fit.values) < 1000 else 20_000]
     kind = ("lc", "ll")[fit.degree]
     theirs = KernelReg(fit.values, fit.points, var_type="cc", reg_type=kind, bw=fit.bandwidth)
@@ -46,7 +46,7 @@ def statsmodels_time(fit: KernelRegression) -> float:
 
 
 def measure(n: int, degree: int, repeats: int) -> str:
-    """One row of the table."""
+    """Return one row of the table."""
     rng = np.random.default_rng(0)
     points = uniform_design(n, rng)
     values = simulated_f1("ridge", points, noise_sd=0.012, rng=rng)

@@ -1,9 +1,9 @@
-"""Workers that are not there: Ray Tune's own controller, with actors that live in the driver's process.
+"""Simulated workers: Ray Tune's own controller with actors that live in the driver's process.
 
-Takes the place of the actor manager of Tune's controller (Ray 2.60). Everything on the driver's side is
-real: Tune's queue and callbacks, the study's source, recorder, store and MLflow. A worker's step runs here,
-its time is kept apart, and its end comes at a virtual time, so that 64 busy nodes need one core and no
-waiting.
+This module replaces the actor manager of Tune's controller (Ray 2.60). Everything on the driver's side is
+real: Tune's queue and callbacks, the study's source, recorder, store and MLflow. A worker's step runs in the
+driver's process and its time is counted separately. The step ends at a virtual time, so 64 busy nodes need
+one core and no waiting.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ START_S = 5.0
 
 
 class SimulatedActors:
-    """Stands in for `ray.air.execution._internal.actor_manager.RayActorManager`.
+    """A replacement for `ray.air.execution._internal.actor_manager.RayActorManager`.
 
     Attributes:
-        workers: Workers that can live at once.
-        trial_s: How long a trial takes, in virtual seconds.
-        steps: Trials that workers have ended.
-        worker_s: Processor time of workers' code, which on a cluster is not the driver's.
-        now_s: The virtual time.
+        workers: Largest number of workers at a time.
+        trial_s: Duration of a trial in virtual seconds.
+        steps: Number of trials that workers have finished.
+        worker_s: Processor time of the workers' code, which does not burden the driver on a cluster.
+        now_s: The virtual time in seconds.
     """
 
     workers = 64
@@ -42,11 +42,11 @@ class SimulatedActors:
         self._waiting: list[tuple[Any, Any, dict[str, Any]]] = []
         self._cancelled: set[int] = set()
         self._tasks: dict[Any, set[int]] = {}
-        # Tune's controller reads this one by its name.
+        # Tune's controller reads this attribute by name.
         self._live_actors_to_ray_actors_resources: dict[Any, tuple[Any, Any]] = {}
 
     def add_actor(self, cls: Any, kwargs: dict[str, Any], resource_request: Any, **callbacks: Any) -> Any:
-        """A worker that starts as soon as there is room."""
+        """Return a worker that starts as soon as there is room."""
         from ray.air.execution._internal.tracked_actor import TrackedActor
 
         tracked = TrackedActor(next(self._numbers), **callbacks)
@@ -54,7 +54,7 @@ class SimulatedActors:
         return tracked
 
     def remove_actor(self, tracked_actor: Any, kill: bool = False, stop_future: Any = None) -> bool:
-        """End a worker; True when its end will be told."""
+        """End a worker; return True if its end will be reported."""
         if tracked_actor in self._live_actors_to_ray_actors_resources:
             self._at(0.0, tracked_actor, lambda: self._stopped(tracked_actor))
             return True
@@ -71,7 +71,7 @@ class SimulatedActors:
         on_error: Any = None,
         _return_future: bool = False,
     ) -> None:
-        """Run a method of a worker; a trial's step ends a trial later, anything else at once."""
+        """Run a method of a worker; a training step ends after a trial's duration, anything else at once."""
 
         def run() -> None:
             live = self._live_actors_to_ray_actors_resources.get(tracked_actor)
@@ -88,7 +88,7 @@ class SimulatedActors:
         self._tasks.setdefault(tracked_actor, set()).add(number)
 
     def next(self, timeout: float | None = None) -> bool:
-        """Start what can be started, then let the next thing happen."""
+        """Start the workers for which there is room, then process the next event."""
         while self._waiting and self.num_live_actors < self.workers:
             self._start(*self._waiting.pop(0))
         while self._events:
@@ -103,7 +103,7 @@ class SimulatedActors:
         return False
 
     def clear_actor_task_futures(self, tracked_actor: Any) -> None:
-        """Forget what was scheduled for a worker."""
+        """Cancel the events scheduled for a worker."""
         self._cancelled |= self._tasks.pop(tracked_actor, set())
 
     def is_actor_started(self, tracked_actor: Any) -> bool:
@@ -137,13 +137,13 @@ class SimulatedActors:
         self._live_actors_to_ray_actors_resources.clear()
 
     def _at(self, delay_s: float, tracked: Any, event: Callable[[], None]) -> int:
-        """Let something happen later."""
+        """Schedule a call."""
         number = next(self._numbers)
         heapq.heappush(self._events, (self.now_s + delay_s, number, tracked, event))
         return number
 
     def _start(self, tracked: Any, cls: Any, kwargs: dict[str, Any]) -> None:
-        """A worker's process begins."""
+        """Start a worker's process."""
         started = time.thread_time()
         trainable = cls.__ray_metadata__.modified_class(**kwargs)
         type(self).worker_s += time.thread_time() - started
@@ -153,13 +153,13 @@ class SimulatedActors:
         self._at(START_S, tracked, lambda: tracked._on_start and tracked._on_start(tracked))
 
     def _stopped(self, tracked: Any) -> None:
-        """A worker has ended."""
+        """Report that a worker has ended."""
         if self._live_actors_to_ray_actors_resources.pop(tracked, None) is not None and tracked._on_stop:
             tracked._on_stop(tracked)
 
 
 def simulate_actors() -> None:
-    """Let every study of this process run on workers that are not there."""
+    """Run every study of this process on simulated workers."""
     import ray.tune.execution.tune_controller as controller
 
     controller.RayActorManager = SimulatedActors

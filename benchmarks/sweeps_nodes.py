@@ -1,9 +1,9 @@
-"""Throughput of a study on 1, 2 and 4 nodes of a Ray cluster that stands on this machine.
+"""Measure the throughput of a study on 1, 2 and 4 nodes of a Ray cluster on this machine.
 
 python benchmarks/sweeps_nodes.py [TRIALS_A_NODE]
 
-Trials sleep half a second, so that nodes which share this machine's cores do not slow each other down: what
-is measured is how dispatch scales. Every node has one core, the head none.
+Trials sleep for half a second, so that nodes that share the cores of this machine do not slow each other
+down. The benchmark therefore measures how dispatch scales. Every node has one core, the head has none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ space: {{label_noise: {{uniform: [0ms, 100ms]}}, softness: {{uniform: [0ms, 150m
 
 
 def throughput(nodes: int, trials: int) -> dict[str, float]:
-    """Trials a second between the first and the last tenth of a study."""
+    """Return the trials per second between the first and the last tenth of a study."""
     from sweeps.execution import set_ray_environment
 
     set_ray_environment(local=False)
@@ -70,7 +70,7 @@ def main() -> None:
         print(json.dumps(throughput(int(sys.argv[1]), int(sys.argv[2]))))
         return
     a_node = int(sys.argv[1]) if len(sys.argv) == 2 else 60
-    print("| nodes | trials a second | of what the trials' own time allows |\n|---|---|---|")
+    print("| nodes | trials per second | share of what the trials' own time allows |\n|---|---|---|")
     for nodes in (1, 2, 4):
         command = [sys.executable, __file__, str(nodes), str(a_node * nodes)]
         environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(32).hex()}

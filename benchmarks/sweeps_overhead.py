@@ -1,4 +1,4 @@
-"""What a trial costs beyond its own training: trials that do nothing, through a study and through plain Tune.
+"""Measure the overhead of a trial: trials that train nothing, with a study and with plain Ray Tune.
 
 python benchmarks/sweeps_overhead.py [TRIALS]
 """
@@ -17,12 +17,12 @@ from pathlib import Path
 import psutil
 
 PLAIN_TRIALS = 60
-# Plain Tune is stopped after this long, whatever it has done by then.
+# Plain Tune is stopped after this time, however many trials it has finished.
 PLAIN_LIMIT_S = 240.0
 
 
 def study(trials: int) -> dict[str, float]:
-    """A simulated study with Parquet and MLflow."""
+    """Run a simulated study with Parquet and MLflow."""
     from sweeps.execution import Counts, ProgressLine, RunOptions, run_study
     from sweeps.study import study_from_yaml
     from sweeps.testing import SimulatedTrial, register_simulated_task
@@ -35,7 +35,7 @@ def study(trials: int) -> dict[str, float]:
     progress, ended = ProgressLine(Counts(0)), threading.Event()
 
     def watch() -> None:
-        # Trials count once they are stored, which goes on after the last one was dispatched.
+        # Trials count once they are stored, which continues after the last one was dispatched.
         while not ended.wait(0.1):
             seen.append((time.perf_counter(), progress.counts.done, process.memory_info().rss))
 
@@ -57,7 +57,7 @@ def study(trials: int) -> dict[str, float]:
 
 
 def plain(trials: int) -> dict[str, float]:
-    """Ray Tune as it comes: a function trainable, default callbacks."""
+    """Run plain Ray Tune: a function trainable with the default callbacks."""
     import ray
     from ray import tune
 
@@ -82,7 +82,7 @@ def plain(trials: int) -> dict[str, float]:
 
 
 def measured(kind: str, trials: int) -> dict[str, float]:
-    """One of the two, in a process of its own."""
+    """Run one of the two in a separate process."""
     done = subprocess.run(
         [sys.executable, __file__, kind, str(trials)],
         capture_output=True,
@@ -101,7 +101,7 @@ def main() -> None:
         return
     trials = int(sys.argv[1]) if len(sys.argv) == 2 else 1000
     ours, tune_alone = measured("study", trials), measured("plain", PLAIN_TRIALS)
-    print(f"study, {trials} trials: {1000 * ours['seconds_a_trial']:.0f} ms a trial, driver memory "
+    print(f"study, {trials} trials: {1000 * ours['seconds_a_trial']:.0f} ms per trial, driver memory "
           f"{ours['driver_growth_mb_over_1000']:+.0f} MB over 1 000 trials")  # fmt: skip
     print(f"plain ray.tune.Tuner, {tune_alone['trials']:.0f} trials: "
           f"{1000 * tune_alone['seconds_a_trial']:.0f} ms a trial")  # fmt: skip

@@ -1,6 +1,6 @@
-"""Ten thousand trials on 64 simulated nodes: what the driver, the store and the analysis need.
+"""Measure the cost of ten thousand trials on 64 simulated nodes for driver, store and analysis.
 
-python benchmarks/sweeps_scale.py [TRIALS] [--nodes 64] [--no-mlflow]; 1 000 trials where no number is given.
+python benchmarks/sweeps_scale.py [TRIALS] [--nodes 64] [--no-mlflow]; 1 000 trials by default.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ space:
 
 
 class Sampler:
-    """Looks at the driver five times a second: time, dispatched, stored, memory, time in workers."""
+    """Samples the driver five times a second: time, dispatched, stored, memory, time in workers."""
 
     def __init__(self, progress: ProgressLine) -> None:
         self._progress = progress
@@ -54,7 +54,7 @@ class Sampler:
         self._thread.join()
 
     def between(self, trials: int, column: int) -> tuple[Sample, Sample]:
-        """The first samples at a tenth and at nine tenths of the trials."""
+        """Return the first samples at a tenth and at nine tenths of the trials."""
         early, late = (
             next(item for item in self.seen if item[column] >= trials * tenths // 10) for tenths in (1, 9)
         )
@@ -68,7 +68,7 @@ class Sampler:
 
 
 def dispatch(trials: int, nodes: int, out: Path, *, mlflow: bool) -> dict[str, float]:
-    """Run the study; time and memory between its first and its last tenth."""
+    """Run the study; return time and memory between its first and its last tenth."""
     register_simulated_task()
     simulate_actors()
     SimulatedActors.workers = nodes
@@ -99,7 +99,7 @@ def dispatch(trials: int, nodes: int, out: Path, *, mlflow: bool) -> dict[str, f
 
 
 def reading(folder: Path) -> dict[str, float]:
-    """Store and analysis on what was written."""
+    """Time store and analysis on the written study."""
     found: dict[str, float] = {}
     files = list(folder.rglob("*.parquet"))
     found["Parquet files"] = len(files)
@@ -120,7 +120,7 @@ def reading(folder: Path) -> dict[str, float]:
 
 
 def show(found: dict[str, float]) -> None:
-    """Rows of a table."""
+    """Print rows of a table."""
     for name, value in found.items():
         print(f"| {name} | {value:.4g} |", flush=True)
 
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=64)
     parser.add_argument("--no-mlflow", action="store_true")
     options = parser.parse_args()
-    # Read by Ray's processes when they begin. No worker is started: the actors are simulated.
+    # Ray's processes read this when they start. No worker is started, because the actors are simulated.
     os.environ.update({"RAY_enable_worker_prestart": "0", "RAY_prestart_worker_first_driver": "0"})
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)

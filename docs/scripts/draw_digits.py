@@ -1,4 +1,4 @@
-"""Draw how a network that was only told counts represents digits: a t-SNE of its last convolutional layer."""
+"""Draw how networks trained on counts and on places represent digits: a t-SNE of their last convolution."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ N_DIGITS = 600
 
 
 def trained(loss_name: str, data: TaskData, iterations: int) -> CompactWindows:
-    """The compact network after training with one loss."""
+    """Return the compact network after training with one loss."""
     torch.manual_seed(0)
     defaults = TASKS.get("digits").defaults("compact")
     training_set = TrainingSet.from_recordings(
@@ -45,7 +45,7 @@ def trained(loss_name: str, data: TaskData, iterations: int) -> CompactWindows:
 
 
 def single_windows(image: np.ndarray) -> torch.Tensor:
-    """Each digit alone in the middle of a window at half the resolution, [digit, 1, band]."""
+    """Return each digit in the middle of a window at half the resolution, [digit, 1, band]."""
     margin = (WINDOW_PX - FIELD_PX) // 2
     window = np.pad(image.astype(np.float32) / 255, ((0, 0), (margin, margin), (margin, margin)))
     half = window.reshape(len(window), WINDOW_PX // 2, 2, WINDOW_PX // 2, 2).mean(axis=(2, 4))
@@ -53,7 +53,7 @@ def single_windows(image: np.ndarray) -> torch.Tensor:
 
 
 def neighbour_accuracy(representation: np.ndarray, digit: np.ndarray) -> float:
-    """Share of the digits whose nearest other digit has their class."""
+    """Return the share of the digits whose nearest other digit has the same class."""
     distance = np.linalg.norm(representation[:, None] - representation[None], axis=2)
     np.fill_diagonal(distance, np.inf)
     return float((digit[distance.argmin(axis=1)] == digit).mean())
@@ -62,7 +62,9 @@ def neighbour_accuracy(representation: np.ndarray, digit: np.ndarray) -> float:
 def main() -> None:
     """Train with counts and with places, and draw both."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data-root", type=Path, help="folder of MNIST's files; embedded digits without it")
+    parser.add_argument(
+        "--data-root", type=Path, help="folder of MNIST's files (default: the embedded digits)"
+    )
     parser.add_argument("--canvases", type=int, default=1000, choices=(125, 250, 500, 1000))
     parser.add_argument("--iterations", type=int, default=900)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "figures" / "digits_tsne.png")
@@ -74,7 +76,7 @@ def main() -> None:
     windows, digit = single_windows(test.image[:N_DIGITS]), test.digit[:N_DIGITS]
     figure, axes = plt.subplots(1, 2, figsize=(10, 5), constrained_layout=True)
     for axis, (loss, title) in zip(
-        axes, (("count", "told counts alone"), ("cross_entropy", "told places")), strict=True
+        axes, (("count", "trained on counts"), ("cross_entropy", "trained on places")), strict=True
     ):
         network = trained(loss, data, chosen.iterations)
         with torch.no_grad():
@@ -82,10 +84,12 @@ def main() -> None:
         place = TSNE(random_state=0, init="pca").fit_transform(seen)
         axis.scatter(*place.T, c=digit, cmap="tab10", s=8, vmin=-0.5, vmax=9.5)
         accuracy = neighbour_accuracy(seen, digit)
-        axis.set(title=f"{title}: {accuracy:.0%} have a neighbour of their class", xticks=[], yticks=[])
+        axis.set(
+            title=f"{title}: {accuracy:.0%} have a nearest neighbour of their class", xticks=[], yticks=[]
+        )
     figure.colorbar(axes[1].collections[0], ax=axes, ticks=range(10), shrink=0.8)
     pixels = neighbour_accuracy(windows.flatten(1).numpy(), digit)
-    figure.supxlabel(f"of their pixels as they are, {pixels:.0%} have one", fontsize=9)
+    figure.supxlabel(f"raw pixels: {pixels:.0%}", fontsize=9)
     figure.savefig(chosen.out, dpi=110)
 
 

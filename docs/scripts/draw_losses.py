@@ -1,4 +1,4 @@
-"""Draw what a network predicts after training with three losses on the same noisy labels."""
+"""Draw the predictions of a network after training with three losses on the same noisy labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOSSES = {
 
 
 def batch(rng: np.random.Generator, n_sequences: int) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-    """Markers in noise, labels off by some frames, and the true frames."""
+    """Return noisy markers, labels that are off by some frames, and the true frames."""
     true = rng.integers(30, N_FRAMES - 30, n_sequences)
     features = rng.normal(0, 0.3, (n_sequences, 1, N_FRAMES))
     for lag, height in ((0, 2.0), (1, 1.0), (2, 0.5)):
@@ -34,7 +34,7 @@ def batch(rng: np.random.Generator, n_sequences: int) -> tuple[torch.Tensor, tor
 
 
 def trained(name: str) -> torch.nn.Module:
-    """A small convolutional network that has seen the same labels under any loss."""
+    """Return a small convolutional network; it sees the same labels whatever the loss."""
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     network = torch.nn.Sequential(
@@ -55,7 +55,7 @@ def trained(name: str) -> torch.nn.Module:
 
 
 def main() -> None:
-    """Train, predict, draw."""
+    """Train, predict and draw."""
     features, label, true = batch(np.random.default_rng(1), 1)
     figure, axes = plt.subplots(1, 3, figsize=(9, 2.6), sharex=True, sharey=True, layout="constrained")
     for axis, (name, title) in zip(axes, LOSSES.items(), strict=True):

@@ -18,7 +18,7 @@ WINDOW_S = 0.3
 
 
 def differences_s(trial: Trial) -> NDArray[np.float64]:
-    """INDIP minus Stereophoto of each pair of contacts that are each other's nearest, in seconds."""
+    """Return INDIP minus Stereophoto in seconds, for contacts that are each other's nearest."""
     indip, stereophoto = (
         np.sort(np.concatenate([np.empty(0), *trial.bouts.get(system, [])]))
         for system in ("indip", "stereophoto")
@@ -34,7 +34,7 @@ def differences_s(trial: Trial) -> NDArray[np.float64]:
 
 
 def summary(difference_s: NDArray[np.float64]) -> str:
-    """Mean, spread and quantiles in milliseconds."""
+    """Return mean, spread and quantiles in milliseconds, as text."""
     low, median, high = (1e3 * q for q in np.quantile(difference_s, [0.05, 0.5, 0.95]))
     mean, sd = 1e3 * difference_s.mean(), 1e3 * difference_s.std(ddof=1)
     within = np.mean(np.abs(difference_s) <= 0.05 + 1e-9)
@@ -45,7 +45,7 @@ def summary(difference_s: NDArray[np.float64]) -> str:
 
 
 def main(data_root: Path) -> None:
-    """Log the disagreement of each trial and of all."""
+    """Log the disagreement of each trial and of all trials together."""
     every = []
     for path in sorted(data_root.glob("*/*/data.mat")):
         for trial in read_trials(path)[0]:

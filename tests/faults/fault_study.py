@@ -205,7 +205,8 @@ def expected(study: Study) -> dict[str, dict[str, Any]]:
     """Return the results and events of every trial of an undisturbed run."""
     from datetime import UTC, datetime
 
-    from sweeps.storage.records import Provenance, completed_record
+    from sweeps.storage.provenance import Provenance
+    from sweeps.storage.records import completed_record
 
     planner = plan(study)
     found = {}

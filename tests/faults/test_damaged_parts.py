@@ -56,7 +56,7 @@ def test_trials_with_damaged_parts_run_again(
     for damage, path in zip((cut_in_half, empty, cut_in_half), study.parts(table)[::3], strict=False):
         damage(path)
     study.finish()
-    assert "7 there already, 3 to run" in study.output()
+    assert "7 already stored, 3 to run" in study.output()
     assert_intact(study, f"parts of {table} cut in half or emptied", times=3)
     study.rebuild()
     assert study.mlflow() == (sorted(path.stem for path in study.parts()), {"FINISHED"})

@@ -19,8 +19,8 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-ROOT = Path(__file__).parents[1]
-DOORS = ROOT / "docs" / "site_doors.py"
+ROOT = Path(__file__).parents[2]
+DOORS = ROOT / "docs" / "scripts" / "site_doors.py"
 # Files of the repository that are pages of the site although they are not in docs/.
 PAGES = {
     "README.md": "index.md",

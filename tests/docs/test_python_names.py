@@ -1,0 +1,41 @@
+"""Python names on the pages exist: what snippets import, and dotted names in the text."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
+SNIPPET = re.compile(r"^```python\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
+DOTTED = re.compile(r"`((?:softloc|softloc_core|sweeps|analysis)(?:\.[A-Za-z_]\w*)+)`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_snippets_import_names_that_exist(page: Path) -> None:
+    for snippet in SNIPPET.findall(page.read_text()):
+        for imports in re.findall(r"^(?:from|import) .*$", snippet, flags=re.MULTILINE):
+            exec(compile(imports, str(page), "exec"), {})
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_dotted_names_exist(page: Path) -> None:
+    for name in DOTTED.findall(page.read_text()):
+        assert exists(name), name
+
+
+def exists(name: str) -> bool:
+    """Whether a dotted name is a module or an attribute of one."""
+    package, _, last = name.rpartition(".")
+    try:
+        return hasattr(importlib.import_module(package), last) or bool(importlib.import_module(name))
+    except ModuleNotFoundError:
+        return False
+
+
+def test_a_missing_name_is_noticed() -> None:
+    assert exists("softloc_core.losses.count_loss") and exists("softloc_core.losses")
+    assert not exists("softloc_core.losses.missing_loss") and not exists("softloc_core.missing.loss")
