@@ -73,9 +73,9 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
 }
 # What some commands say instead, being asked for something else.
 OTHER = {
-    ("importance", "one trial"): "importance needs 2 parameters that vary and 10 trials",
-    ("importance", "two trials"): "importance needs 2 parameters that vary and 10 trials",
-    ("importance", "one point"): "importance needs 2 parameters that vary and 10 trials",
+    ("importance", "one trial"): "importance needs at least 2 varied parameters and 10 trials",
+    ("importance", "two trials"): "importance needs at least 2 varied parameters and 10 trials",
+    ("importance", "one point"): "importance needs at least 2 varied parameters and 10 trials",
 }
 
 
