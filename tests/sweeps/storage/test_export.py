@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.reading.results import load_results, load_table
+from analysis.reading.parts import load_table
+from analysis.reading.results import load_results
 from softloc_core.errors import ConfigError
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
