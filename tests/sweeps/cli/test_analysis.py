@@ -55,7 +55,7 @@ def run(monkeypatch, *arguments):
         (["surface", "--at", "softness=80ms"], "at softness 80 ms", ["surface_at_softness_80ms.png"]),
     ],
 )
-def test_commands(study, monkeypatch, capsys, arguments, words, files):
+def test_commands_print_and_write_their_results(study, monkeypatch, capsys, arguments, words, files):
     assert run(monkeypatch, arguments[0], study, *arguments[1:]) == 0
     printed = capsys.readouterr().out
     assert words in printed
@@ -83,7 +83,7 @@ def test_commands(study, monkeypatch, capsys, arguments, words, files):
         (["compare", "--standard-error", "exact"], "`standard_error` must be one of estimator, bootstrap"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(study, monkeypatch, capsys, arguments, message):
+def test_a_user_error_prints_one_line_and_exits_with_status_2(study, monkeypatch, capsys, arguments, message):
     assert run(monkeypatch, arguments[0], study, *arguments[1:]) == 2
     printed = capsys.readouterr()
     assert message in printed.err and printed.err.count("\n") == 1 and not printed.out

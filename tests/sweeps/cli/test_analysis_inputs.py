@@ -100,7 +100,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_bad_study_is_one_line_and_no_picture(
+def test_an_unusable_study_prints_one_line_and_writes_no_figure(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -115,7 +115,7 @@ def test_a_bad_study_is_one_line_and_no_picture(
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "status"])
-def test_no_study_at_all(
+def test_a_folder_without_a_study_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     options = COMMANDS.get(command, [])
@@ -125,7 +125,7 @@ def test_no_study_at_all(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_part_cut_in_half(
+def test_a_truncated_part_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     study = write(tmp_path / "study", trials())
@@ -135,7 +135,7 @@ def test_a_part_cut_in_half(
     assert "part-0000.parquet is not" in text
 
 
-def test_half_a_share_of_recordings_is_refused_when_rescored(
+def test_rescoring_without_all_recordings_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = write(tmp_path / "study", trials())

@@ -43,7 +43,7 @@ def statuses(folder: Path) -> list[str]:
     return [str(pq.read_table(path)["status"][0]) for path in parts]
 
 
-def test_each_call_keeps_to_its_budget_and_the_last_ends_the_study(
+def test_each_run_stays_within_its_budget_and_the_last_one_completes_the_study(
     tmp_path: Path, run: Callable[..., tuple[int, str]]
 ) -> None:
     state = tmp_path / "runs" / "sim" / "status.json"

@@ -140,7 +140,7 @@ def test_a_killed_driver_loses_and_repeats_nothing(driver: Driver, make_study: C
     assert "16 already stored, 0 to run" in out
 
 
-def test_ctrl_c_keeps_what_is_finished_and_ends_the_workers(driver: Driver) -> None:
+def test_ctrl_c_keeps_finished_trials_and_ends_the_workers(driver: Driver) -> None:
     process = driver.start(trial_s=1.0)
     driver.wait_for_parts(2)
     children = family(process.pid)
@@ -157,7 +157,7 @@ def test_ctrl_c_keeps_what_is_finished_and_ends_the_workers(driver: Driver) -> N
     assert json.loads((driver.results / "status.json").read_text())["state"] == "interrupted"
 
 
-def test_failed_trials_are_told_and_run_again(driver: Driver) -> None:
+def test_failed_trials_are_reported_and_run_again(driver: Driver) -> None:
     status, out, err = driver.run("trials=8", "label_noise={uniform: [40ms, 80ms]}", fail_below_s=0.06)
     assert (status, err) == (1, "")
     rows = [pq.read_table(path).to_pylist()[0] for path in driver.parts()]
@@ -179,7 +179,7 @@ def test_failed_trials_are_told_and_run_again(driver: Driver) -> None:
     assert driver.mlflow()[1] == {"FINISHED"}
 
 
-def test_a_second_driver_is_refused_and_names_the_first(driver: Driver) -> None:
+def test_a_second_driver_is_rejected_and_told_who_the_first_is(driver: Driver) -> None:
     process = driver.start(trial_s=0.5)
     driver.wait_for_parts(1)
     status, _, err = driver.run()
@@ -189,7 +189,7 @@ def test_a_second_driver_is_refused_and_names_the_first(driver: Driver) -> None:
     process.wait(timeout=60)
 
 
-def test_nothing_listens_beyond_this_machine(driver: Driver) -> None:
+def test_no_port_is_open_to_other_machines(driver: Driver) -> None:
     process = driver.start(trial_s=0.5)
     driver.wait_for_parts(1)
     listening = [

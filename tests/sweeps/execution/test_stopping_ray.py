@@ -158,14 +158,14 @@ def test_a_killed_driver_keeps_stopped_trials(make_runs: Callable[..., Runs]) ->
     assert set(runs.mlflow()) == set(rows)
 
 
-def test_a_design_that_learns_hears_of_stopped_trials(make_runs: Callable[..., Runs]) -> None:
+def test_a_design_that_learns_receives_stopped_trials(make_runs: Callable[..., Runs]) -> None:
     runs = make_runs("design=tpe", "trials=14", "stop_early={asha: {}, score_on: test}")
     runs.run("trials=8", trial_s=0.2)
     runs.run(trial_s=0.2)
     assert len(runs.rows()) == 14 and set(runs.statuses()) <= {"completed", "stopped"}
 
 
-def test_a_trial_goes_on_where_its_killed_worker_left_it(make_runs: Callable[..., Runs]) -> None:
+def test_a_trial_resumes_after_its_worker_was_killed(make_runs: Callable[..., Runs]) -> None:
     runs = make_runs("trials=3", "checkpoint={every: 0.1}", "keep_weights=true")
     process = runs.start(trial_s=8.0)
     folder = runs.results / "checkpoints"
@@ -179,7 +179,7 @@ def test_a_trial_goes_on_where_its_killed_worker_left_it(make_runs: Callable[...
     assert {path.stem for path in (runs.results / "weights").glob("*.pt")} == set(runs.rows())
 
 
-def test_a_trial_goes_on_where_its_killed_driver_left_it(make_runs: Callable[..., Runs]) -> None:
+def test_a_trial_resumes_after_its_driver_was_killed(make_runs: Callable[..., Runs]) -> None:
     runs = make_runs("trials=2", "checkpoint={every: 0.1}")
     process = runs.start(trial_s=8.0)
     folder = runs.results / "checkpoints"
@@ -198,7 +198,7 @@ def test_a_trial_goes_on_where_its_killed_driver_left_it(make_runs: Callable[...
     assert {i: row["f1"] for i, row in runs.rows().items()} == pytest.approx(finals(runs.study))
 
 
-def test_a_killed_training_gives_what_it_gives_undisturbed_bit_for_bit(
+def test_a_killed_training_gives_the_same_result_bit_for_bit(
     make_runs: Callable[..., Runs],
 ) -> None:
     study_keys = ("checkpoint={every: 0.05}", "keep_weights=true", "stop_early={asha: {}, score_on: test}")

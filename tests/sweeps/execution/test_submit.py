@@ -58,7 +58,7 @@ GOOD: Mapping[str, Any] = {"address": "http://127.0.0.1:1", "out": "/shared/stud
         ),
     ],
 )
-def test_what_no_cluster_can_serve_is_refused_here(
+def test_a_request_that_no_cluster_can_serve_is_rejected_locally(
     given: dict[str, Any], message: str, make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
@@ -83,7 +83,7 @@ class _Client:
         type(self).submitted = {**job, "file": file.name, "text": file.read_text()}
 
 
-def test_the_study_travels_with_its_overrides_and_the_options(
+def test_the_study_is_sent_with_its_overrides_and_options(
     make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ray import job_submission
@@ -113,7 +113,7 @@ def test_the_study_travels_with_its_overrides_and_the_options(
         assert line in text.splitlines()
 
 
-def test_an_option_that_run_does_not_know_is_refused_here(
+def test_an_unknown_option_of_run_is_rejected_locally(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["submit", "quickstart", "--address", "http://127.0.0.1:1", "--out", "/x"]

@@ -59,7 +59,7 @@ def test_the_puff_papers_settings_reach_the_trials(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("noise", ["binary", "skew_normal"])
-def test_the_puff_papers_other_noises_are_one_override_away(tmp_path: Path, noise: str) -> None:
+def test_one_override_selects_another_noise_of_the_puff_paper(tmp_path: Path, noise: str) -> None:
     trials = configs("puffs_paper", tmp_path, "data=synthetic", f"fixed.noise={noise}")
     assert {config.noise for config in trials} == {noise}
 

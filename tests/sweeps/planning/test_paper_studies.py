@@ -88,7 +88,7 @@ def one_of_each_loss(name: str, *overrides: str) -> list[TrialConfig]:
     return list({config.loss: config for config in configs(name, *overrides)}.values())
 
 
-def test_there_is_a_study_for_every_experiment_of_the_papers() -> None:
+def test_every_experiment_of_the_papers_has_a_study() -> None:
     experiments = {"digits", "drums", "golf", "piano", "piano_counts", "puffs", "segmentation"}
     assert {name.removesuffix("_paper") for name in PAPER_STUDIES} == experiments
 
@@ -102,7 +102,7 @@ def test_every_study_of_the_papers_can_be_planned(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in PAPER_STUDIES if name != "digits_paper"])
-def test_a_step_of_each_runs(name: str) -> None:
+def test_one_training_step_of_each_study_runs(name: str) -> None:
     """The whole way on made-up recordings: augmented, trained, asked as an ensemble, decoded, scored.
 
     VGG-13 takes too long here; it is among the slow ones below.
@@ -117,7 +117,7 @@ def test_a_step_of_each_runs(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER_STUDIES)
-def test_a_step_of_each_runs_on_the_embedded_source(name: str, tmp_path: Path) -> None:
+def test_one_training_step_of_each_study_runs_on_the_embedded_source(name: str, tmp_path: Path) -> None:
     """As above on what the source renders, cut to a few seconds where it is sound."""
     torch.set_num_threads(1)
     study = load_study(name, overrides=EMBEDDED[load_study(name, overrides=()).task])

@@ -48,7 +48,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("status", [Trial.PENDING, Trial.RUNNING])
-def test_a_death_during_the_handing_over_counts_once(process: Any, status: str) -> None:
+def test_a_death_during_the_hand_over_counts_once(process: Any, status: str) -> None:
     controller = Controller(status, is_handed_over=True)
     for _ in range(2):
         process(controller, controller.trial, ActorDiedError())
@@ -56,7 +56,7 @@ def test_a_death_during_the_handing_over_counts_once(process: Any, status: str) 
     assert controller._resetting_trials == []
 
 
-def test_every_other_failure_is_left_as_it_is(process: Any) -> None:
+def test_other_failures_are_unchanged(process: Any) -> None:
     running = Controller(Trial.RUNNING, is_handed_over=False)
     process(running, running.trial, ActorDiedError())
     assert (running.trial.status, running.trial.failures) == (Trial.PENDING, 1)
@@ -65,7 +65,7 @@ def test_every_other_failure_is_left_as_it_is(process: Any) -> None:
     assert waiting.trial.status == Trial.ERROR
 
 
-def test_what_is_mended_is_there() -> None:
+def test_the_repaired_parts_of_ray_exist() -> None:
     # A Tune that renames these would silently not be mended.
     assert {"_process_trial_failure", "_set_trial_status"} <= set(vars(TuneController))
     trial = Trial("any", stub=True)
