@@ -9,7 +9,7 @@ from sweeps.cli.app import main
 
 @pytest.fixture
 def study(tmp_path):
-    """A study of two losses, as little of it as the analysis needs."""
+    """Write a study of two losses with the columns that the analysis needs."""
     rng = np.random.default_rng(0)
     n = 60
     noise_s, loss = rng.uniform(0, 0.1, n), np.repeat(["softloc", "cross_entropy"], n // 2)
@@ -37,7 +37,7 @@ def study(tmp_path):
 
 
 def run(monkeypatch, *arguments):
-    """Exit status of the command."""
+    """Run a command, and return its exit status."""
     monkeypatch.setattr("sys.argv", ["softloc", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         main()

@@ -1,4 +1,4 @@
-"""Groups of options: a dataclass in a command's parameters stands for its fields."""
+"""Groups of options: a dataclass among a command's parameters becomes its fields."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def command_of_one_group() -> tuple[typer.Typer, list[object]]:
     def look(
         asked: Asked, needed: Annotated[str, typer.Option(help="Must be given.")], last: int = 3
     ) -> None:
-        """Say what came."""
+        """Record the arguments."""
         seen.append((asked, needed, last))
 
     return app, seen
@@ -49,7 +49,9 @@ def test_options_of_a_group_have_defaults_and_keep_their_order_in_the_help() -> 
     assert CliRunner().invoke(app, ["here", "--needed", "x"]).exit_code == 0
     assert seen == [(Asked("here"), "x", 3)]
     text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
-    places = [text.index(word) for word in ("Say what came.", "--level", "--loss", "--needed", "--last")]
+    places = [
+        text.index(word) for word in ("Record the arguments.", "--level", "--loss", "--needed", "--last")
+    ]
     assert places == sorted(places)
 
 

@@ -1,4 +1,4 @@
-"""Trials run in stages: where they rest, what they give there, and that it changes nothing."""
+"""Trials that pause: when they pause, what they return, and that pauses do not change the result."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_score_that_is_not_finite_is_the_worst(make_study: Callable[..., Study
 
 @pytest.fixture
 def real_trial(make_study: Callable[..., Study]) -> tuple[TrialConfig, TaskData]:
-    """A trial that trains, on four seconds of noise."""
+    """Return a trial that trains on four seconds of noise."""
     config, data = planned(make_study("iterations=12"))
     rng = np.random.default_rng(0)
     recordings = [
@@ -119,7 +119,7 @@ def test_a_real_trial_with_pauses_gives_the_same_result_as_without(
         if (state := found[-1].state) is not None:
             saved.append(pack(state, trial_id="x", origin=ORIGIN))
     same(found[-1].result, at_once)
-    # Gone on with from each of its checkpoints, in another process for all it knows.
+    # Resume from each checkpoint, as another process would.
     assert len(saved) == 3
     for checkpoint in saved:
         again = PausableTrial(config, data, wanted, device="cpu", checkpoint=checkpoint)
@@ -159,7 +159,7 @@ def test_the_time_limit_counts_the_time_before_a_pause() -> None:
 
 @pytest.fixture
 def kept(tmp_path: Path, make_study: Callable[..., Study]) -> Callable[..., tuple[StudyFolder, Counts]]:
-    """A study's folder after its recorder took three records: completed, stopped, failed."""
+    """Return a function that stores a completed, a stopped and a failed trial with a recorder."""
 
     def keep(host: str | None = "h") -> tuple[StudyFolder, Counts]:
         folder, counts = StudyFolder(tmp_path / "study"), Counts(designed=3)
@@ -175,7 +175,7 @@ def kept(tmp_path: Path, make_study: Callable[..., Study]) -> Callable[..., tupl
 
 
 def records(study: Study, *, host: str | None) -> list[TrialRecord]:
-    """A completed trial with weights, a stopped one and a failed one."""
+    """Return a completed trial with weights, a stopped trial and a failed trial."""
     provenance, now = Provenance("sim", "0.1.0", "abc"), datetime.now(UTC)
     found = []
     for number, reached in enumerate((Reached(20, {2: 0.5}, b"weights"), Reached(2, {2: 0.1}))):

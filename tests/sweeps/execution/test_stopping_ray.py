@@ -1,4 +1,4 @@
-"""Studies that stop trials early and save those under way, on a real Ray: nothing is lost or run twice."""
+"""Studies that stop trials early and checkpoint running ones, on a real Ray: nothing is lost or repeated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATIENCE_S = 300.0
 
 
 class Runs:
-    """Drivers of one study, each in a process of its own."""
+    """Drivers of one study, each in a separate process."""
 
     def __init__(self, folder: Path, study: Study) -> None:
         self.folder, self.study = folder, study
@@ -71,7 +71,7 @@ class Runs:
         return [str(row["status"]) for row in self.rows().values()]
 
     def mlflow(self) -> dict[str, str]:
-        """How the run of each trial ended in MLflow."""
+        """Return how the run of each trial ended in MLflow."""
         with contextlib.closing(sqlite3.connect(self.results / "mlflow.db")) as database:
             query = (
                 "select tags.value, runs.status from tags join runs using (run_uuid) where key = 'trial_id'"
@@ -135,7 +135,7 @@ def test_some_trials_are_stopped_and_the_best_completes(rule: str, make_runs: Ca
         assert pq.read_table(runs.results / "events" / f"{identity}.parquet").num_rows == 3
     assert f"{24 - len(stopped)} of 24 trials completed, {len(stopped)} stopped early; " in out
     assert runs.mlflow() == {i: "KILLED" if i in stopped else "FINISHED" for i in rows}
-    # Stopped ones stand for a study that stops early, and are run in full for one that does not.
+    # Stopped trials are final in a study that stops early, and run in full in one that does not.
     assert "24 already stored, 0 to run" in runs.run(trial_s=0.0)
     out = runs.run("stop_early=null", trial_s=0.0)
     assert f"{24 - len(stopped)} already stored, {len(stopped)} to run" in out

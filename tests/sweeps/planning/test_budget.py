@@ -1,4 +1,4 @@
-"""What one call may spend, and that the next one goes on."""
+"""The limits of one run, and how the next run continues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROW = {"f1": 0.5}
 
 @pytest.fixture
 def source_of(make_study: Callable[..., Study], tmp_path: Path) -> Callable[..., TrialSource]:
-    """The twelve simulated trials, less what is stored."""
+    """Return a function that makes a source of the twelve simulated trials, without stored ones."""
 
     def make(stored: dict[str, str] | None = None, *overrides: str) -> TrialSource:
         study = make_study(*overrides)
@@ -34,7 +34,7 @@ def source_of(make_study: Callable[..., Study], tmp_path: Path) -> Callable[...,
 
 
 def given(source: TrialSource) -> list[str]:
-    """All that a source gives, every trial told as completed."""
+    """Return all trials of a source, and report each as completed."""
     found = []
     while (trial := source.next()) is not None:
         found.append(trial.trial_id)

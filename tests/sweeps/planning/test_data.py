@@ -1,4 +1,4 @@
-"""Where recorded data lies, as the command line gives it."""
+"""Folders of recorded data, as the command line gives them."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def test_fields_that_a_loss_ignores_are_not_varied(make_study: MakeStudy) -> Non
         planner(study)
     trials = planner(replace(study, trials=None)).all_trials()
     losses = [trial.config.loss for trial in trials]
-    # Nine settings of SoftLoc; cross entropy has no softness, so three.
+    # Nine settings for SoftLoc, but three for cross entropy, which has no softness.
     assert (losses.count("softloc"), losses.count("cross_entropy")) == (9, 3)
     ignored = {
         (c.softness_s, c.alpha, c.measure) for c in (t.config for t in trials) if c.loss == "cross_entropy"
@@ -201,7 +201,7 @@ def test_all_fields_are_written_out(make_study: MakeStudy) -> None:
 
 
 def test_trials_without_augmentation_keep_their_old_identities(make_study: MakeStudy) -> None:
-    """Identities of studies that were written before rates, stacking and ensembles."""
+    """The identities are those of studies stored before rates, stacking and ensembles existed."""
     first = planner(make_study()).all_trials()[0]
     config = first.config
     assert (config.rate_variation, config.rate_centre, config.rate_share, config.stacking) == (0, 1, 1, 0)

@@ -1,4 +1,4 @@
-"""Studies of several tasks: every task has the whole design, in units of its own."""
+"""Studies of several tasks: every task has the whole design, in its own units."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ fixed:
 
 
 class _CoarseTask(SimulatedTask):
-    """Frames and tolerance twice as long as those of the other task."""
+    """A task with frames and a tolerance twice as long as those of the simulated task."""
 
     name = "coarse"
     tolerance_s = 0.1

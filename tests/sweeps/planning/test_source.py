@@ -1,4 +1,4 @@
-"""Which trial comes next, also after a driver was killed."""
+"""Which trial runs next, also after a driver was killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROVENANCE = Provenance("sim", "0.1.0", "abc")
 
 
 def run_some(study: Study, folder: StudyFolder, count: int, *, lose_last: int = 0) -> int:
-    """What a driver does until it is killed: how many trials it was given."""
+    """Run trials as a driver does until it is killed, and return how many it received."""
     planner = plan(study)
     store = TrialStore(folder)
     source = trial_source(planner, store.load(), folder)
@@ -60,7 +60,7 @@ def test_a_resumed_study_stores_every_designed_trial_once(
 ) -> None:
     study = make_study(*f"design={design}".split(", ", 1), f"replicates={replicates}", "trials=12")
     folder = StudyFolder(tmp_path)
-    # Killed twice, each time with trials in flight.
+    # The driver is killed twice, each time with running trials.
     assert run_some(study, folder, 5, lose_last=2) == 5
     assert run_some(study, folder, 4, lose_last=1) == 4
     assert len(TrialStore(folder).load()) == 6
@@ -168,5 +168,5 @@ def test_no_point_is_lost_while_the_folder_is_full(
         "cannot write points.json to the study's folder ([Errno 28] No space left on device: "
         "'points.json'): no new trials start until it can be written; retrying every second"
     ]
-    # A driver that goes on has the point that was given out.
+    # A resumed driver runs the trial of the stored point.
     assert trial_source(planner, {}, StudyFolder(tmp_path)).next() == first

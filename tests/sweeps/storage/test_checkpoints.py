@@ -1,4 +1,4 @@
-"""Checkpoints and kept weights: how often, what is refused, what stays in the folder."""
+"""Checkpoints and stored weights: when they are due, what is rejected, and what stays in the folder."""
 
 # ruff: noqa: E501
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A study gathered in a few files: nothing is lost, nothing counted twice, nothing overwritten."""
+"""An export of a study loses nothing, counts nothing twice and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 @pytest.fixture
 def study_folder(tmp_path: Path, make_study: Callable[..., Study]) -> Path:
-    """A study of four trials."""
+    """Return the folder of a study with four trials."""
     study = make_study("trials=4")
     planner = plan(study)
     folder = StudyFolder(tmp_path / "study")

@@ -1,4 +1,4 @@
-"""Places and whole writes on any filesystem."""
+"""Paths and atomic writes on any filesystem."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_an_address_that_pyarrow_cannot_open_is_rejected() -> None:
 
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
-    """A folder on a filesystem that makes no folders by itself: in memory."""
+    """Return a folder on an in-memory filesystem, which does not create folders automatically."""
     store = fs._MockFileSystem()
     opened = SimpleNamespace(from_uri=lambda location: (store, location.partition("//")[2]))
     monkeypatch.setattr(fs, "FileSystem", opened)

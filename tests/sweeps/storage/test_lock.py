@@ -1,4 +1,4 @@
-"""One driver a study, on a disk with locks and on a filesystem without."""
+"""A study has one driver at a time, on a disk with locks and on a filesystem without."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ with study_lock(StudyFolder(sys.argv[1])):
 
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
-    """A folder on a filesystem that has no locks: in memory."""
+    """Return a folder on an in-memory filesystem, which has no locks."""
     store = fs._MockFileSystem()
     opened = SimpleNamespace(from_uri=lambda location: (store, location.partition("//")[2]))
     monkeypatch.setattr(fs, "FileSystem", opened)
@@ -57,7 +57,7 @@ def test_a_lock_on_a_disk_ends_with_its_process_even_if_it_is_killed(tmp_path: P
         with pytest.raises(StudyLockedError, match=refused), study_lock(folder):
             pass
         holder.kill()
-    # The file still names the dead one; its lock is gone.
+    # The file still names the dead driver, but its lock is gone.
     assert json.loads((tmp_path / "sim" / "driver.lock").read_text())["pid"] == holder.pid
     with study_lock(folder):
         assert json.loads((tmp_path / "sim" / "driver.lock").read_text())["pid"] == os.getpid()

@@ -1,4 +1,4 @@
-"""The driver's log: behind what stands there, on any filesystem, and no reason to stop."""
+"""The driver's log is appended to, on any filesystem, and its errors do not stop a study."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results on a real S3-compatible server: moto's, over HTTP on this machine."""
+"""A study on an S3-compatible server: moto's, over HTTP on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """An S3 server with one bucket."""
+    """Start an S3 server with one bucket."""
     moto_server = pytest.importorskip("moto.server", reason="needs moto[server]")
     boto3 = pytest.importorskip("boto3")
     served = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -40,7 +40,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(params=["environment", "address"])
 def out(request: pytest.FixtureRequest, server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A place in the bucket; where the server is, is said by the environment or by the address itself."""
+    """Return an address in the bucket. The environment or the address itself names the server."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -53,7 +53,7 @@ def out(request: pytest.FixtureRequest, server: str, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
-    """Four completed trials."""
+    """Return four completed trials."""
     planner = plan(make_study("trials=4"))
     return [
         completed_record(

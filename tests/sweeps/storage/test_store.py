@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Parts that are cut, emptied, foreign or from the future; disks that are full."""
+"""Trials are stored and read back; parts may be truncated, empty, foreign or newer, and disks full."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
-    """Three completed trials."""
+    """Return three completed trials."""
     study = make_study("trials=3")
     planner = plan(study)
     found = []
@@ -49,7 +49,7 @@ def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
 
 @pytest.fixture
 def store(tmp_path: Path, records: list[TrialRecord]) -> TrialStore:
-    """A store that holds them."""
+    """Return a store that holds these trials."""
     store = TrialStore(StudyFolder(tmp_path / "study"))
     for record in records:
         store.write(record.row, events=record.events, history=record.history)
@@ -127,7 +127,7 @@ def test_a_damaged_part_is_set_aside_counted_and_logged(
     assert "set aside" in caplog.text
     assert not path.exists()
     assert path.with_name(f"{path.name}.corrupt").exists()
-    # And the analysis, which reads trials/*.parquet, can read what is left.
+    # The analysis, which reads trials/*.parquet, can read the remaining parts.
     from analysis.reading.results import load_results
 
     assert len(load_results(str(store.folder)).trials) == 2
@@ -250,7 +250,7 @@ def test_a_trial_with_damaged_events_or_history_counts_as_missing(
     path.write_bytes({"half": content[: len(content) // 2], "empty": b"", "noise": b"\0" * 100}[damage])
     assert set(store.load()) == {records[0].trial_id, records[2].trial_id}
     assert store.set_aside == [f"{table}/{path.name}.corrupt", f"trials/{path.name}.corrupt"]
-    # Run again, it is whole again, and the set-aside parts stay.
+    # After the trial runs again it is complete, and the set-aside parts remain.
     store.write(records[1].row, events=records[1].events, history=records[1].history)
     assert len(TrialStore(store.folder).load()) == 3
     assert path.with_name(f"{path.name}.corrupt").exists()

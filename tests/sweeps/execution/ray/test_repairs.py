@@ -1,4 +1,4 @@
-"""Tune's controller: a worker that dies while it is handed a trial costs that trial one attempt."""
+"""Tune's controller: a worker that dies during the hand-over of a trial uses up one attempt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sweeps.execution.ray.repairs import repair_retries, slim
 
 
 class Controller:
-    """As much of the controller as a failure touches, with its own method in question."""
+    """The part of Tune's controller that handles failures, with the method under test."""
 
     def __init__(self, status: str, *, is_handed_over: bool) -> None:
         self.trial = SimpleNamespace(status=status, failures=0)
@@ -26,7 +26,7 @@ class Controller:
 
 
 class _Group(list[Any]):
-    """A set of things without a hash."""
+    """A set of objects without a hash."""
 
     def discard(self, item: Any) -> None:
         if item in self:
@@ -34,7 +34,7 @@ class _Group(list[Any]):
 
 
 def tell(controller: Any, trial: Any, exception: Exception) -> None:
-    """What Tune does to a trial that is running, or to one that waits."""
+    """Treat a running or waiting trial as Tune does."""
     trial.failures += 1
     trial.status = Trial.PENDING if trial.status == Trial.RUNNING else Trial.ERROR
 

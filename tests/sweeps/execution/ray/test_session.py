@@ -1,4 +1,4 @@
-"""Starting Ray: what goes wrong is said in a line."""
+"""Errors while Ray starts are reported in one line."""
 
 from __future__ import annotations
 

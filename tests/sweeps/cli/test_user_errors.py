@@ -1,4 +1,4 @@
-"""Whatever a user gets wrong: one line, status 2, nothing started and nothing written."""
+"""A user error prints one line and exits with status 2; nothing is started or written."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_wrong_argument_prints_one_line_and_exits_with_status_2(
 
 
 def _instant_data(study: object, **arguments: object) -> object:
-    """The embedded drums take a while to render; what is tested here needs only their frame rate."""
+    """Return drums data without rendering it; these tests need only its frame rate."""
     from sweeps.planning import data as study_data
     from sweeps.testing.simulation import SimulatedTask
 
