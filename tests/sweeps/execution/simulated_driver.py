@@ -3,8 +3,8 @@
 python simulated_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S [OVERRIDE ...]
 
 The environment variables SIMULATED_ADDRESS and SIMULATED_TRACKING_URI set --address and --tracking-uri.
-SIMULATED_BUDGET is a JSON mapping with the values of --max-hours, --max-trials and --max-failures. Trials that
-pause write to the file SIMULATED_LOG when they start or resume. With SIMULATED_TRAINING they really train.
+SIMULATED_BUDGET is a JSON mapping with the values of --max-hours, --max-trials and --max-failures. Trials
+that pause write to the file SIMULATED_LOG when they start or resume, and train if SIMULATED_TRAINING is set.
 """
 
 from __future__ import annotations
