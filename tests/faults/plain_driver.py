@@ -1,6 +1,6 @@
-"""A driver without Ray: the study's lock, source, recorder and store around trials that it runs itself.
+"""A driver without Ray, which uses the study's lock, source, recorder and store but runs the trials itself.
 
-python plain_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S; a second of start-up instead of ten.
+`python plain_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S` starts in one second instead of ten.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from pathlib import Path
 from softloc_core.errors import UserError
 from sweeps.execution.progress import Counts
 from sweeps.execution.recorder import Recorder
-from sweeps.planning import Planner, load_data
+from sweeps.planning import Planner, load_data, make_planner
 from sweeps.planning.source import trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.lock import study_lock
-from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
@@ -26,7 +27,7 @@ def main() -> int:
     study_file, out, trial_s, _ = sys.argv[1:]
     register_simulated_task()
     study = study_from_yaml(Path(study_file).read_text(), name=study_file)
-    planner = Planner(study, load_data(study, data_root=None, cache_dir=Path(out) / "cache"))
+    planner = make_planner(study, load_data(study, data_root=None, cache_dir=Path(out) / "cache"))
     folder = StudyFolder(f"{out}/{study.name}")
     try:
         with study_lock(folder):
@@ -38,7 +39,7 @@ def main() -> int:
 
 
 def run(planner: Planner, store: TrialStore, trial_s: float) -> None:
-    """Every missing trial, one after the other."""
+    """Run the missing trials one after another."""
     trial = SimulatedTrial(duration_s=trial_s)
     source = trial_source(planner, store.load(), store.folder)
     recorder = Recorder(store, None, Counts(source.n_designed), say=print)

@@ -1,6 +1,6 @@
-"""A driver of the simulated study whose trials tell, in an error, a secret of their environment.
+"""A driver of a simulated study whose trials raise errors with secrets of their environment.
 
-python secretive_driver.py OUT TRACKING_URI|own draw|plain VARIABLE ...
+Usage: `python secretive_driver.py OUT TRACKING_URI|own draw|plain VARIABLE ...`
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.execution.runner import RunOptions, run_study
+from sweeps.execution.run import RunOptions
+from sweeps.execution.runner import run_study
 from sweeps.inspection.drawing import plot_study
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
@@ -32,7 +33,7 @@ fixed: {loss: softloc}
 
 @dataclass(frozen=True)
 class SecretiveTrial:
-    """Trials with little label noise fail, and say too much."""
+    """Trials that fail with secrets in their message if their label noise is low."""
 
     variables: tuple[str, ...]
     address: str
@@ -40,8 +41,8 @@ class SecretiveTrial:
     def __call__(self, config: Any, data: Any, *, device: str = "cpu") -> Any:
         time.sleep(0.2)
         if config.label_noise_s < 0.03:
-            told = " ".join(os.environ.get(name, "unset") for name in self.variables)
-            raise RuntimeError(f"no access with {told} to {self.address}")
+            secrets = " ".join(os.environ.get(name, "unset") for name in self.variables)
+            raise RuntimeError(f"no access with {secrets} to {self.address}")
         return SimulatedTrial()(config, data, device=device)
 
 

@@ -47,10 +47,10 @@ def run(monkeypatch, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "words", "files"),
     [
-        (["surface"], "softness (ms) across", ["surface.png", "surface_slices.svg"]),
+        (["surface"], "over softness (ms)", ["surface.png", "surface_slices.svg"]),
         (["compare", "--reference", "softloc", "--softness", "80ms"], "robustness radius", ["compare.csv"]),
         (["recommend", "--label-noise", "60ms"], "use softloc with a softness", ["recommend.csv"]),
-        (["report"], "one page for any browser", ["report.html"]),
+        (["report"], "single page for any browser", ["report.html"]),
         (["importance"], "Share of the variance of F1", ["importance.png", "importance.csv"]),
         (["surface", "--at", "softness=80ms"], "at softness 80 ms", ["surface_at_softness_80ms.png"]),
     ],
@@ -68,13 +68,16 @@ def test_commands(study, monkeypatch, capsys, arguments, words, files):
     ("arguments", "message"),
     [
         (["recommend", "--label-noise", "60"], "`--label-noise` must carry a unit"),
-        (["recommend", "--label-noise", "3frames"], "`--label-noise` must be finite and in ms or s, as 20ms"),
-        (["recommend", "--label-noise", "300ms"], "`label_noise` must lie within the studied range"),
+        (
+            ["recommend", "--label-noise", "3frames"],
+            "`--label-noise` must be finite and in ms or s, such as 20ms",
+        ),
+        (["recommend", "--label-noise", "300ms"], "`label_noise` must be within the studied range"),
         (["compare", "--softness", "inf"], "`--softness` must be finite and in ms or s"),
         (["compare", "--loss", "count"], "`loss` must be one of cross_entropy, softloc, but got count"),
         (["surface", "--tolerance", "20ms"], "must hold events/*.parquet"),
         (["surface", "--preset", "paper"], "`preset` must be authors, but got paper"),
-        (["surface", "--at", "softness"], "`--at` must be NAME=VALUE, as alpha=0.5 or label_noise=60ms"),
+        (["surface", "--at", "softness"], "`--at` must be NAME=VALUE, such as alpha=0.5 or label_noise=60ms"),
         (["compare", "--at", "alpha=1", "--at", "alpha=2"], "must give each parameter once, but got alpha"),
         (["surface", "--standard-error", "exact"], "`standard_error` must be one of estimator, bootstrap"),
         (["compare", "--standard-error", "exact"], "`standard_error` must be one of estimator, bootstrap"),

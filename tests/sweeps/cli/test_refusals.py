@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.cli import app as cli
-from sweeps.planning.data_roots import DataRoots
+from sweeps.planning.data import DataRoots
 
 GOOD = """\
 name: mine
@@ -160,7 +160,7 @@ def test_studies_and_tasks_are_listed(
     ("out", "message"),
     [
         ("afile", "--out must be a folder that can be read, but afile/mine: "),
-        ("/proc/nowhere", "--out must be a folder that takes files, but /proc/nowhere/mine: No such file or"),
+        ("/proc/nowhere", "--out must be a writable folder, but /proc/nowhere/mine: No such file or"),
     ],
 )
 def test_a_folder_that_takes_no_files(
@@ -187,5 +187,5 @@ def test_figures_that_cannot_be_written(
     arguments = ("recommend", str(example), "--label-noise", "50ms", "--out-dir", "/proc/nowhere")
     status, _, err = softloc(*arguments, capsys=capsys, monkeypatch=monkeypatch)
     assert status == 2
-    assert "softloc: files must be readable and their folder must take files, but got: " in err
+    assert "softloc: files must be readable and their folder writable, but got: " in err
     assert "Traceback" not in err

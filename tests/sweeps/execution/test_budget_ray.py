@@ -49,15 +49,13 @@ def test_each_call_keeps_to_its_budget_and_the_last_ends_the_study(
     state = tmp_path / "runs" / "sim" / "status.json"
     status, out = run(max_trials=3)
     assert status == 0
-    assert (
-        "3 of 12 trials completed, stopped, for 3 trials were run (--max-trials 3): the same command" in out
-    )
+    assert "3 of 12 trials completed, stopped because 3 trials were run (--max-trials 3): run the same" in out
     assert statuses(tmp_path) == ["completed"] * 3
     assert json.loads(state.read_text())["state"] == "paused"
 
     status, out = run(max_failures=2, fail_below_s=1.0)
     assert status == 1
-    assert "trials failed (--max-failures 2): the same command goes on from here" in out
+    assert "trials failed (--max-failures 2): run the same command to continue" in out
     # One trial may have been waiting for a worker.
     assert 2 <= statuses(tmp_path).count("failed") <= 4
 

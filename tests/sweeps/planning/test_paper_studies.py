@@ -21,7 +21,7 @@ from softloc_core.inference.voting import VOTES
 from softloc_core.losses import Ramp
 from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
 from softloc_core.trial.run import TrialConfig, run_trial, trial_detector
-from sweeps.planning import Planner, load_data
+from sweeps.planning import Planner, load_data, make_planner
 from sweeps.planning.data import data_requests
 from sweeps.study import load_study, shipped_studies
 
@@ -62,7 +62,7 @@ def made_up(request: DataRequest) -> TaskData:
 
 def planner_of(name: str, *overrides: str) -> Planner:
     study = load_study(name, overrides=overrides)
-    return Planner(study, {request: made_up(request) for request in data_requests(study)})
+    return make_planner(study, {request: made_up(request) for request in data_requests(study)})
 
 
 def configs(name: str, *overrides: str) -> list[TrialConfig]:
@@ -122,7 +122,9 @@ def test_a_step_of_each_runs_on_the_embedded_source(name: str, tmp_path: Path) -
     torch.set_num_threads(1)
     study = load_study(name, overrides=EMBEDDED[load_study(name, overrides=()).task])
     data = load_data(study, data_root=None, cache_dir=tmp_path)
-    for config in {trial.config.loss: trial.config for trial in Planner(study, data).all_trials()}.values():
+    for config in {
+        trial.config.loss: trial.config for trial in make_planner(study, data).all_trials()
+    }.values():
         loaded = data[config.data_request()]
         cut = replace(loaded, train=loaded.train[:2], test=tuple(_cut(r) for r in loaded.test[:1]))
         result = run_trial(replace(config, iterations=2, batch_size=2), cut)
