@@ -54,10 +54,10 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True)
 class LocalMass:
-    """Find an event wherever a short window holds enough probability mass; for networks that predict points.
+    """Decoder that finds an event wherever a short window holds enough mass; for point predictions.
 
-    Events are local maxima of the mass in a sliding window. The time of an event is the centre of mass of
-    its window, so that an event split over neighbouring frames is found once, between these frames.
+    Events are local maxima of the probability mass in a sliding window. The time of an event is the centre of
+    mass of its window, so that an event split over neighbouring frames is found once, between these frames.
 
     Source: the SoftLoc paper's released drum code, which clears windows of 9 frames (45 ms) that hold a mass
     of 0.5 from left to right. Deliberate difference: the search for maxima, and the centre of mass instead of
@@ -91,7 +91,7 @@ class LocalMass:
 
 @dataclass(frozen=True)
 class PeakPicking:
-    """Find an event at every local maximum that is high enough; for networks that predict smeared labels.
+    """Decoder that finds an event at every local maximum that is high enough; for smeared predictions.
 
     Source: the SoftLoc paper's one-sided baseline, which picks peaks of at least 0.35 of a single label's
     smoothed peak. Deliberate difference: that code subtracts each detection and searches the residual; here
@@ -122,7 +122,7 @@ class PeakPicking:
 
 @dataclass(frozen=True)
 class OneEach:
-    """Find exactly one event of each class, in its most probable frame.
+    """Decoder that finds exactly one event of each class, in its most probable frame.
 
     It suits recordings that hold each class once. On ties the first frame is chosen. It always finds an
     event, so a class that may be absent needs another decoder.
@@ -139,7 +139,7 @@ class OneEach:
 
 @dataclass(frozen=True)
 class Threshold:
-    """Find an event in every frame whose probability is above a threshold, even in neighbouring frames.
+    """Decoder that finds an event in every frame above a threshold, even in neighbouring frames.
 
     It suits signals whose frames are separate observations, such as breaths, where two neighbouring frames
     may both hold an event.
@@ -163,7 +163,7 @@ class Threshold:
 
 @dataclass(frozen=True)
 class FrameClass:
-    """Find the starts of segments: runs of frames with the same most probable class.
+    """Decoder that finds the starts of segments: runs of frames with the same most probable class.
 
     This decoder looks at all classes at once. Every frame is assigned a class, so that the segments fill the
     recording. On ties the first class is chosen.
@@ -228,8 +228,7 @@ AUTO_DECODING: Mapping[str, str] = {
     "frame": "local_mass",
     "smeared": "peak_picking",
 }
-"""Decoder that `auto` selects for each kind of network output: local mass for networks that predict points or
-classify frames, peak picking for networks that predict smeared labels."""
+"""Decoder that `auto` selects for each kind of network output."""
 SPARSE_DECODING: Mapping[str, str] = {
     "point": "local_mass_150ms",
     "frame": "local_mass_150ms",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import mir_eval
 import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
+from softloc_core.metrics import matched_errors
 
 if TYPE_CHECKING:
     from softloc_core.options import OptionValue
@@ -50,7 +50,7 @@ def calibrated_offset_s(
     offset_s = _fullest(np.sort(np.concatenate([np.empty(0), *near_s])), width_s=2 * tolerance_s)
     for _ in range(_REFINEMENTS):
         error_s = np.concatenate(
-            [np.empty(0), *(_residuals(r, e + offset_s, tolerance_s=tolerance_s) for r, e in lists)]
+            [np.empty(0), *(matched_errors(r, e + offset_s, tolerance_s=tolerance_s) for r, e in lists)]
         )
         offset_s -= float(error_s.mean()) if len(error_s) else 0.0
     return offset_s
@@ -78,17 +78,6 @@ def _differences(
     last = np.searchsorted(reference_s, estimated_s + window_s, side="right")
     pairs = [reference_s[a:b] - time_s for a, b, time_s in zip(first, last, estimated_s, strict=True)]
     return np.concatenate([np.empty(0), *pairs])
-
-
-def _residuals(
-    reference_s: NDArray[np.float64], estimated_s: NDArray[np.float64], *, tolerance_s: float
-) -> NDArray[np.float64]:
-    """Return estimated minus reference time in seconds of each matched pair."""
-    if not len(reference_s) or not len(estimated_s):
-        return np.empty(0)
-    pair = np.asarray(mir_eval.util.match_events(reference_s, estimated_s, tolerance_s), dtype=np.int64)
-    pair = pair.reshape(-1, 2)
-    return estimated_s[pair[:, 1]] - reference_s[pair[:, 0]]
 
 
 def _fullest(difference_s: NDArray[np.float64], *, width_s: float) -> float:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from softloc_core.events import EventList
 
-__all__ = ["Scores", "f_measure", "mean_over_recordings", "pooled_scores", "score_events"]
+__all__ = ["Scores", "f_measure", "matched_errors", "mean_over_recordings", "pooled_scores", "score_events"]
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,22 @@ def score_events(
     for (reference, estimated), allowed_s in zip(pairs, each_s, strict=True):
         for channel in range(len(channel_names)):
             reference_s, estimated_s = reference.channel_time_s(channel), estimated.channel_time_s(channel)
-            error_s = _matched_errors(reference_s, estimated_s, tolerance_s=allowed_s)
+            error_s = matched_errors(reference_s, estimated_s, tolerance_s=allowed_s)
             counts[channel] += (len(reference_s), len(estimated_s), len(error_s))
             errors.append(error_s)
     return pooled_scores(counts, np.concatenate([np.empty(0), *errors]), channel_names)
 
 
-def _matched_errors(
+def matched_errors(
     reference_s: NDArray[np.float64], estimated_s: NDArray[np.float64], *, tolerance_s: float
 ) -> NDArray[np.float64]:
-    """Return estimated minus reference time of each matched pair, [pair] in seconds."""
+    """Return estimated minus reference time of each matched pair, [pair] in seconds.
+
+    Args:
+        reference_s: [event] times of the reference events of one class in seconds.
+        estimated_s: [event] times of the estimated events of the same class in seconds.
+        tolerance_s: Largest accepted time difference in seconds, inclusive.
+    """
     if not len(reference_s) or not len(estimated_s):
         return np.empty(0)
     matching = mir_eval.util.match_events(reference_s, estimated_s, tolerance_s)

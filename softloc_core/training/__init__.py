@@ -1,6 +1,6 @@
 """Training of one network: excerpts, augmentation, settings of the optimisation, and the loop."""
 
-from softloc_core.training.augmentation import Augmentation, AugmentedSet, judge_augmentation
+from softloc_core.training.augmentation import Augmentation, AugmentedSet, feature_sum_for
 from softloc_core.training.excerpts import TrainingSet
 from softloc_core.training.loop import TrainingRun, fit
 from softloc_core.training.optimisation import HistoryPoint, Optimisation
@@ -12,6 +12,6 @@ __all__ = [
     "Optimisation",
     "TrainingRun",
     "TrainingSet",
+    "feature_sum_for",
     "fit",
-    "judge_augmentation",
 ]

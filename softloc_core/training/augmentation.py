@@ -11,7 +11,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.tasks import FeatureSum, Task
 from softloc_core.training.excerpts import Batch, TrainingSet
 
-__all__ = ["Augmentation", "AugmentedSet", "judge_augmentation"]
+__all__ = ["Augmentation", "AugmentedSet", "feature_sum_for"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Augmentation:
         return (self.rate_variation > 0 or self.rate_centre != 1) and self.rate_share > 0
 
 
-def judge_augmentation(augmentation: Augmentation, *, task: Task, features: str) -> FeatureSum | None:
+def feature_sum_for(augmentation: Augmentation, *, task: Task, features: str) -> FeatureSum | None:
     """Return the function that adds the features of two excerpts, or None without stacking.
 
     Raises:
@@ -85,7 +85,7 @@ class AugmentedSet:
         Args:
             training_set: Training set from which excerpts are drawn.
             augmentation: Settings of the augmentation.
-            feature_sum: Function that adds the features of two excerpts, from `judge_augmentation`.
+            feature_sum: Function that adds the features of two excerpts, from `feature_sum_for`.
         """
         self.training_set = training_set
         self.augmentation = augmentation
@@ -125,7 +125,7 @@ class AugmentedSet:
         Labels are united: as elsewhere, two events of a class in one frame count as one. The length of a sum
         is the shorter of the two lengths.
         """
-        assert self.feature_sum is not None  # judge_augmentation returned it
+        assert self.feature_sum is not None  # feature_sum_for returned it
         features, label, lengths = sampled
         stacked = stacked.to(features.device)
         sums = self.feature_sum(features[stacked], features[size:])

@@ -56,10 +56,10 @@ def fit(
 
 
 class TrainingRun:
-    """A running training.
+    """A training run in progress.
 
-    Training in parts has the same result as training at once, bit for bit, if the state of torch's global
-    generators (dropout) is carried over from part to part.
+    Training in parts has the same result as training without a pause, bit for bit, if the state of torch's
+    global generators (dropout) is carried over from part to part.
 
     Attributes:
         iterations_done: Number of optimiser steps done.

@@ -5,9 +5,9 @@ from softloc_core.trial.run import (
     TrialConfig,
     TrialResult,
     TrialRun,
-    augmentation_of,
-    detector_of,
     run_trial,
+    trial_augmentation,
+    trial_detector,
     trial_id,
 )
 from softloc_core.trial.training import SCORED_PARTS
@@ -18,8 +18,8 @@ __all__ = [
     "TrialConfig",
     "TrialResult",
     "TrialRun",
-    "augmentation_of",
-    "detector_of",
     "run_trial",
+    "trial_augmentation",
+    "trial_detector",
     "trial_id",
 ]

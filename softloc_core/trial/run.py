@@ -17,7 +17,7 @@ from softloc_core.metrics import Scores
 from softloc_core.tasks import TASKS, TaskData
 from softloc_core.training import HistoryPoint
 from softloc_core.trial.config import OPTION_FIELDS, Options, TrialConfig, trial_id
-from softloc_core.trial.training import TrialTraining, augmentation_of, scored_part
+from softloc_core.trial.training import TrialTraining, scored_part, trial_augmentation
 
 __all__ = [
     "OPTION_FIELDS",
@@ -26,9 +26,9 @@ __all__ = [
     "TrialConfig",
     "TrialResult",
     "TrialRun",
-    "augmentation_of",
-    "detector_of",
     "run_trial",
+    "trial_augmentation",
+    "trial_detector",
     "trial_id",
 ]
 
@@ -59,7 +59,7 @@ class TrialResult:
 
 
 class TrialRun:
-    """A running trial, which can be trained in parts, and scored, saved and resumed between them.
+    """A trial in progress, which can be trained in parts, and scored, saved and resumed between them.
 
     The result does not depend on the parts. It is the result of `run_trial`, bit for bit.
     """
@@ -67,7 +67,7 @@ class TrialRun:
     def __init__(self, config: TrialConfig, data: TaskData, *, device: str = "cpu") -> None:
         """Set up the trial; for the arguments see `run_trial`."""
         require_validation(dict(config.decoding_options), data)
-        self._detector = detector_of(config, hop_s=data.hop_s)
+        self._detector = trial_detector(config, hop_s=data.hop_s)
         self._config, self._data, self._device = config, data, device
         self._identity = trial_id(config, data_fingerprint=data.fingerprint)
         self._training = TrialTraining(config, data, identity=self._identity, device=device)
@@ -157,7 +157,7 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
     return run.result()
 
 
-def detector_of(config: TrialConfig, *, hop_s: float) -> Detector:
+def trial_detector(config: TrialConfig, *, hop_s: float) -> Detector:
     """Return the detector that turns the output of a trial's network into events.
 
     Args:

@@ -24,14 +24,14 @@ from softloc_core.training import (
     Optimisation,
     TrainingRun,
     TrainingSet,
-    judge_augmentation,
+    feature_sum_for,
 )
 from softloc_core.trial.config import TrialConfig
 
-__all__ = ["SCORED_PARTS", "TrialTraining", "augmentation_of", "scored_part"]
+__all__ = ["SCORED_PARTS", "TrialTraining", "scored_part", "trial_augmentation"]
 
 SCORED_PARTS = ("validation", "training", "test")
-"""Sets of recordings on which a running trial can be scored."""
+"""Sets of recordings on which a trial in progress can be scored."""
 
 
 class TrialTraining:
@@ -149,7 +149,7 @@ def scored_part(data: TaskData, part: str, *, labels: Sequence[EventList]) -> Ta
     return replace(data, test=data.validation if part == "validation" else data.test)
 
 
-def augmentation_of(config: TrialConfig) -> tuple[Augmentation, FeatureSum | None]:
+def trial_augmentation(config: TrialConfig) -> tuple[Augmentation, FeatureSum | None]:
     """Return a trial's augmentation and, if it stacks excerpts, the function that adds their features.
 
     Raises:
@@ -158,7 +158,7 @@ def augmentation_of(config: TrialConfig) -> tuple[Augmentation, FeatureSum | Non
     names = [field.name for field in fields(Augmentation)]
     augmentation = Augmentation(**{name: getattr(config, name) for name in names})
     task = TASKS.get(config.task)
-    return augmentation, judge_augmentation(augmentation, task=task, features=config.features)
+    return augmentation, feature_sum_for(augmentation, task=task, features=config.features)
 
 
 def _noisy_label(config: TrialConfig, recording: Recording) -> EventList:
@@ -183,7 +183,7 @@ def _training_run(
     generator: torch.Generator,
 ) -> TrainingRun:
     """Return a training run, before its first iteration, of the configured network, loss and batches."""
-    augmentation, feature_sum = augmentation_of(config)
+    augmentation, feature_sum = trial_augmentation(config)
     training_set = TrainingSet.from_recordings(
         data.train, labels, n_channels=len(data.channel_names), excerpt_s=config.excerpt_s, device=device
     )

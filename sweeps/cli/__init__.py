@@ -1,4 +1,4 @@
-"""The `softloc` command: arguments in, an exit status out."""
+"""The `softloc` command line: it parses arguments, runs a command, and returns an exit status."""
 
 from sweeps.cli.app import main
 

@@ -1,4 +1,4 @@
-"""The commands that read a study's Parquet and train nothing: surface, compare, recommend and the like."""
+"""Commands that analyse a stored study without training: surface, compare, recommend, report, importance."""
 
 from __future__ import annotations
 
@@ -21,55 +21,69 @@ if TYPE_CHECKING:
 
 __all__ = ["add_analysis_commands"]
 
-OutDir = Annotated[Path | None, typer.Option(help="Where to write; STUDY/figures by default.")]
-Metric = Annotated[str, typer.Option(help="A numeric column of the trials.")]
-By = Annotated[str, typer.Option(help="Column whose values are told apart.")]
+OutDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Folder for the output. Default: STUDY/figures.")
+]
+Metric = Annotated[str, typer.Option(metavar="COLUMN", help="Numeric column of the trials table to analyse.")]
+By = Annotated[
+    str, typer.Option(metavar="COLUMN", help="Column that defines the groups to analyse separately.")
+]
 _NAMES = "nadaraya_watson, local_linear, gaussian_process or steered_process"
 Estimator = Annotated[
     str,
-    typer.Option(help=f"auto (means of few levels with replicates joined, else gaussian_process), {_NAMES}."),
+    typer.Option(
+        help="Regression method. auto joins the means of a few replicated levels, and uses gaussian_process "
+        f"otherwise. Others: {_NAMES}."
+    ),
 ]
 SurfaceEstimator = Annotated[
     str,
     typer.Option(
-        help="auto (means of few levels with replicates joined, nadaraya_watson from 100 trials a loss on, "
-        f"else gaussian_process), {_NAMES}."
+        help="Regression method. auto joins the means of a few replicated levels, uses nadaraya_watson from "
+        f"100 trials per loss, and gaussian_process otherwise. Others: {_NAMES}."
     ),
 ]
 Bandwidth = Annotated[
-    float | None, typer.Option(help="Of the kernel, in ms; chosen from the data if left out.")
+    float | None,
+    typer.Option(metavar="MS", help="Bandwidth of the kernel in ms. Default: chosen from the data."),
 ]
 Tolerance = Annotated[
-    str | None, typer.Option(help="Score again at this tolerance, as 20ms, from the stored events.")
+    str | None,
+    typer.Option(metavar="DURATION", help="Score the stored events again with this tolerance, such as 20ms."),
 ]
-Only = Annotated[list[str] | None, typer.Option("--loss", help="Keep this loss; may be given again.")]
+Only = Annotated[list[str] | None, typer.Option("--loss", help="Analyse this loss only. Repeatable.")]
 At = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NAME=VALUE",
-        help="Hold a parameter at a value, as alpha=0.5, task=golf or fold=2; may be given again.",
+        help="Fix a parameter at a value, such as alpha=0.5, task=golf or fold=2. Repeatable.",
     ),
 ]
 StandardError = Annotated[
     str,
-    typer.Option(help="estimator (its own, with a kernel's bias) or bootstrap (over settings, recordings)."),
+    typer.Option(
+        help="Source of the standard errors: estimator (the method's own, including a kernel's bias) or "
+        "bootstrap (over settings and recordings)."
+    ),
 ]
 WithStopped = Annotated[
     bool,
-    typer.Option("--with-stopped", help="Count trials that were stopped early, with what they reached."),
+    typer.Option(
+        "--with-stopped", help="Include trials that were stopped early, with the scores they had reached."
+    ),
 ]
-Level = Annotated[float, typer.Option(help="Probability of the intervals.")]
+Level = Annotated[float, typer.Option(help="Probability that the intervals cover, between 0 and 1.")]
 
 
 def add_analysis_commands(app: typer.Typer) -> None:
-    """Give `app` the commands of this file."""
+    """Add the commands of this module to `app`."""
     for command, example in _EXAMPLES.items():
         app.command(epilog=f"Example: `{example}`")(command)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What every drawing and every table of a metric may be asked."""
+class AnalysisOptions:
+    """The options of every command that analyses a metric."""
 
     out_dir: OutDir = None
     metric: Metric = "f1"
@@ -82,7 +96,7 @@ class Asked:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """By the names of `analysis.report.commands`; the places go elsewhere in each."""
+        """The options by the parameter names of `analysis.report`, without `at`."""
         return {
             "out_dir": self.out_dir,
             "metric": self.metric,
@@ -95,8 +109,8 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class AskedOfLosses(Asked):
-    """The same, and what only losses that are weighed against each other have."""
+class ComparisonOptions(AnalysisOptions):
+    """The options of commands that compare losses."""
 
     only: Only = None
     estimator: Estimator = "auto"
@@ -104,7 +118,7 @@ class AskedOfLosses(Asked):
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """By the names of `analysis.report.commands`."""
+        """The options by the parameter names of `analysis.report`."""
         own = {"only": self.only, "estimator": self.estimator, "level": self.level}
         return {**super().arguments, **own, "at": _places(self.at)}
 
@@ -112,54 +126,71 @@ class AskedOfLosses(Asked):
 @with_options
 def surface(
     study: StudyDir,
-    asked: Asked,
+    options: AnalysisOptions,
     estimator: SurfaceEstimator = "auto",
-    x: Annotated[str | None, typer.Option(help="Parameter across; softness by default.")] = None,
-    y: Annotated[str | None, typer.Option(help="Parameter up; label_noise by default.")] = None,
+    x: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Parameter on the horizontal axis. Default: softness.")
+    ] = None,
+    y: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Parameter on the vertical axis. Default: label_noise.")
+    ] = None,
     marginal: Annotated[
         list[str] | None,
-        typer.Option(help="Average over this parameter, as is done with all that are not drawn or held."),
+        typer.Option(
+            metavar="NAME",
+            help="Average over this parameter. Parameters that are neither on an axis nor fixed are averaged "
+            "anyway. Repeatable.",
+        ),
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="authors: the map as the paper's authors drew it.")
+        str | None, typer.Option(help="`authors` draws the map in the style of the paper.")
     ] = None,
 ) -> None:
-    """Draw the heat map of a study again from its Parquet, with its errors, slices and ridge."""
+    """Draw the heat map of a study with its errors, slices and ridge."""
     from analysis.reading import View
     from analysis.report import write_surface
 
-    view = View(x=x, y=y, at=_places(asked.at), marginal=marginal or ())
-    _show(write_surface(study, estimator=estimator, preset=preset, view=view, **asked.arguments))
+    view = View(x=x, y=y, at=_places(options.at), marginal=marginal or ())
+    _show(write_surface(study, estimator=estimator, preset=preset, view=view, **options.arguments))
 
 
 @with_options
 def compare(
     study: StudyDir,
-    asked: AskedOfLosses,
-    reference: Annotated[str | None, typer.Option(help="What the others are compared with.")] = None,
+    options: ComparisonOptions,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="GROUP", help="Loss (or value of --by) that the others are compared with."),
+    ] = None,
     softness: Annotated[
-        str | None, typer.Option(help="Softness to compare at, as 100ms; each its best by default.")
+        str | None,
+        typer.Option(
+            metavar="DURATION",
+            help="Softness at which to compare, such as 100ms. Default: the best one of each loss.",
+        ),
     ] = None,
 ) -> None:
-    """Compare losses, or any column, on the same wrong labels: differences, radius, area."""
+    """Compare losses, or the values of any column, on the same noisy labels."""
     from analysis.report import write_compare
 
     softness_s = _seconds("--softness", softness)
-    _show(write_compare(study, reference=reference, softness_s=softness_s, **asked.arguments))
+    _show(write_compare(study, reference=reference, softness_s=softness_s, **options.arguments))
 
 
 @with_options
 def recommend(
     study: StudyDir,
-    label_noise: Annotated[str, typer.Option(help="How far labels are off (s.d.), as 60ms.")],
-    asked: AskedOfLosses,
+    label_noise: Annotated[
+        str, typer.Option(metavar="DURATION", help="Standard deviation of the label times, such as 60ms.")
+    ],
+    options: ComparisonOptions,
 ) -> None:
-    """Say which loss and softness suit labels that are off by so much, and how sure that is."""
+    """Recommend a loss and a softness for a given label noise, with the confidence in that choice."""
     from analysis.report import write_recommend
 
     noise_s = _seconds("--label-noise", label_noise)
     assert noise_s is not None, "the option is required"
-    _show(write_recommend(study, label_noise_s=noise_s, **asked.arguments))
+    _show(write_recommend(study, label_noise_s=noise_s, **options.arguments))
 
 
 def report(
@@ -169,7 +200,7 @@ def report(
     tolerance: Tolerance = None,
     with_stopped: WithStopped = False,
 ) -> None:
-    """Write one HTML page with the answers, maps, tables and failures of a study."""
+    """Write an HTML report of a study: answers, maps, tables and failed trials."""
     from analysis.report import write_report
     from sweeps.inspection import parameter_importance as importance
 
@@ -191,7 +222,7 @@ def importance(
     tolerance: Tolerance = None,
     with_stopped: WithStopped = False,
 ) -> None:
-    """Say how much of a metric's spread each varied parameter explains (functional ANOVA)."""
+    """Show how much of a metric's variance each varied parameter explains (functional ANOVA)."""
     from analysis.report import write_importance
     from sweeps.inspection import parameter_importance as shares
 
@@ -207,10 +238,10 @@ def importance(
 
 
 def _seconds(option: str, text: str | None) -> float | None:
-    """A duration of the command line in seconds.
+    """Return a duration of the command line in seconds.
 
     Raises:
-        UserError: No finite duration in s or ms (frames and tolerances differ from trial to trial).
+        UserError: It is not a finite duration in s or ms. (Frames and tolerances can differ between trials.)
     """
     if text is None:
         return None
@@ -219,21 +250,23 @@ def _seconds(option: str, text: str | None) -> float | None:
     except UserError as error:
         raise UserError(f"`{option}` {error}") from error
     if not duration.is_absolute or not math.isfinite(duration.value):
-        raise UserError(f"`{option}` must be finite and in ms or s, as 20ms, but got {text}")
+        raise UserError(f"`{option}` must be finite and in ms or s, such as 20ms, but got {text}")
     return duration.seconds()
 
 
 def _places(given: list[str] | None) -> dict[str, str]:
-    """Values by parameter from `NAME=VALUE`.
+    """Return values by parameter from texts of the form `NAME=VALUE`.
 
     Raises:
-        UserError: Another form, or a parameter given twice.
+        UserError: A text has another form, or a parameter is given twice.
     """
     places: dict[str, str] = {}
     for text in given or []:
         name, found, value = text.partition("=")
         if not (name.strip() and found and value.strip()):
-            raise UserError(f"`--at` must be NAME=VALUE, as alpha=0.5 or label_noise=60ms, but got {text}")
+            raise UserError(
+                f"`--at` must be NAME=VALUE, such as alpha=0.5 or label_noise=60ms, but got {text}"
+            )
         if name.strip() in places:
             raise UserError(f"`--at` must give each parameter once, but got {name.strip()} twice")
         places[name.strip()] = value.strip()
@@ -241,7 +274,7 @@ def _places(given: list[str] | None) -> dict[str, str]:
 
 
 def _show(output: Output) -> None:
-    """The text, and a path a line."""
+    """Print a command's text, then the path of each file on its own line."""
     print_line(output.text)
     for path in output.paths:
         print_line(str(path))

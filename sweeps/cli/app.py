@@ -1,6 +1,7 @@
-"""The `softloc` command: arguments in, an exit status out.
+"""The `softloc` command.
 
-0 done; 1 some trials failed; 2 bad input, nothing started; 130 interrupted, everything finished is kept.
+Exit status: 0 done; 1 some trials failed; 2 bad input, nothing started; 130 interrupted, with all finished
+trials kept.
 """
 
 from __future__ import annotations
@@ -30,15 +31,15 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Robustness studies for event detectors trained on misaligned labels.",
-    epilog="Begin with: `softloc run quickstart`",
+    help="Study how robust event detectors are to misaligned training labels.",
+    epilog="Start with: `softloc run quickstart`",
 )
-data_app = typer.Typer(no_args_is_help=True, help="Recorded data: check it before a study runs on it.")
-mlflow_app = typer.Typer(no_args_is_help=True, help="MLflow: write it again from Parquet.")
+data_app = typer.Typer(no_args_is_help=True, help="Check recorded data before a study uses it.")
+mlflow_app = typer.Typer(no_args_is_help=True, help="Rebuild MLflow from the stored Parquet files.")
 app.add_typer(data_app, name="data")
 app.add_typer(mlflow_app, name="mlflow")
 
-Out = Annotated[str, typer.Option(help="Folder for studies; any address pyarrow opens (s3://...).")]
+Out = Annotated[str, typer.Option(help="Folder for studies, or any address that pyarrow opens (s3://...).")]
 
 
 @app.command(
@@ -48,31 +49,38 @@ Out = Annotated[str, typer.Option(help="Folder for studies; any address pyarrow 
     "- `softloc run drums_210 --trials 50 --set loss=cross_entropy --set name=baseline`\n\n"
     "- `softloc run study.yaml --set 'softness={uniform: [0ms, 50ms]}'`\n\n"
     "- `softloc run study.yaml --set 'stop_early={asha: {grace: 0.1}}' --set 'checkpoint={every: 10min}'`\n\n"
-    "Every key of a study: docs/studies.md."
+    "All keys of a study file: docs/studies.md."
 )
 @with_options
 def run(
     choice: StudyChoice,
     out: Out = "runs",
     data_root: DataRoot = None,
-    cpus: Annotated[int | None, typer.Option(help="Cores to use on this machine; all by default.")] = None,
+    cpus: Annotated[
+        int | None, typer.Option(metavar="N", help="Cores to use on this machine. Default: all.")
+    ] = None,
     address: Annotated[
-        str | None, typer.Option(help="A running Ray cluster, as auto or ray://HOST:10001.")
+        str | None, typer.Option(help="Address of a running Ray cluster, such as auto or ray://HOST:10001.")
     ] = None,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="An MLflow server, instead of the study's own.")
+        str | None,
+        typer.Option(help="Address of an MLflow server. Default: a database in the study's folder."),
     ] = None,
-    mlflow: Annotated[bool, typer.Option(help="Whether MLflow is written.")] = True,
-    max_hours: Annotated[float | None, typer.Option(help="Begin no trial after so many hours.")] = None,
-    max_trials: Annotated[int | None, typer.Option(help="Run at most so many trials this time.")] = None,
+    mlflow: Annotated[bool, typer.Option(help="Write the results to MLflow as well.")] = True,
+    max_hours: Annotated[
+        float | None, typer.Option(metavar="HOURS", help="Start no new trials after this many hours.")
+    ] = None,
+    max_trials: Annotated[
+        int | None, typer.Option(metavar="N", help="Run at most N trials this time.")
+    ] = None,
     max_failures: Annotated[
-        int | None, typer.Option(help="Begin no trial after so many have failed.")
+        int | None, typer.Option(metavar="N", help="Start no new trials after N trials have failed.")
     ] = None,
 ) -> None:
-    """Run a study; run again, it goes on with what is missing.
+    """Run a study, or resume it: only missing trials run.
 
-    Parquet, MLflow and figures go to OUT/NAME. Ctrl-C keeps what is finished, and so does the end of a budget
-    (--max-hours, --max-trials, --max-failures).
+    Parquet files, MLflow and figures are written to OUT/NAME. Finished trials are kept if you press Ctrl-C or
+    if a limit is reached (--max-hours, --max-trials, --max-failures).
     """
     from sweeps.execution import RunOptions, run_study, study_folder
     from sweeps.inspection import plot_study, study_front_text
@@ -108,9 +116,11 @@ add_submit_command(app)
 @app.command(epilog="Example: `softloc status runs/drums_210`")
 def status(
     study: StudyDir,
-    watch: Annotated[bool, typer.Option("--watch", help="Again every ten seconds until it ends.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Repeat every ten seconds until the study ends.")
+    ] = False,
 ) -> None:
-    """How far a study is, wherever it runs: counts, rate, expected finish, nodes, last errors."""
+    """Show the progress of a study: counts, rate, expected finish, nodes and last errors."""
     from sweeps.inspection import status_text, watch_status
 
     for text in watch_status(study) if watch else [status_text(study)]:
@@ -122,19 +132,20 @@ def dashboard(
     study: StudyDir,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; by default this machine alone.")
+        str,
+        typer.Option(help="Address to listen on. The default accepts connections from this machine only."),
     ] = "127.0.0.1",
     backend_store_uri: Annotated[
         str | None,
         typer.Option(
             envvar="MLFLOW_BACKEND_STORE_URI",
             show_envvar=False,
-            help="MLflow's database, as postgresql://USER@HOST/DATABASE; a password rather in the variable "
-            "MLFLOW_BACKEND_STORE_URI. The study's own mlflow.db by default.",
+            help="MLflow's database, such as postgresql://USER@HOST/DATABASE. Put an address with a password "
+            "into the variable MLFLOW_BACKEND_STORE_URI. Default: mlflow.db in the study's folder.",
         ),
     ] = None,
 ) -> None:
-    """Browse a study in MLflow, or serve MLflow to a team."""
+    """Serve a study's MLflow pages, for yourself or for a team."""
     from sweeps.mlflow_view import serve_dashboard
 
     raise typer.Exit(
@@ -145,12 +156,13 @@ def dashboard(
 @app.command(epilog="Example: `softloc export runs/drums_210 published/drums_210 --without history`")
 def export(
     study: StudyDir,
-    target: Annotated[str, typer.Argument(help="A new folder, or an address pyarrow opens.")],
+    target: Annotated[str, typer.Argument(help="New folder, or any address that pyarrow opens.")],
     without: Annotated[
-        list[str] | None, typer.Option(metavar="TABLE", help="Leave out events, history or references.")
+        list[str] | None,
+        typer.Option(metavar="TABLE", help="Leave out a table: events, history or references. Repeatable."),
     ] = None,
 ) -> None:
-    """Gather a study into a few Parquet files, to keep or to publish; every command reads them."""
+    """Export a study as one Parquet file for each table, to archive or publish."""
     from sweeps.storage import export_study
 
     for line in export_study(study, target, without=tuple(without or ())):
@@ -159,7 +171,7 @@ def export(
 
 @app.command()
 def studies() -> None:
-    """The studies that ship."""
+    """List the built-in studies."""
     from sweeps.study import shipped_studies, study_from_yaml
 
     for name, text in shipped_studies().items():
@@ -169,7 +181,7 @@ def studies() -> None:
 
 @app.command()
 def tasks() -> None:
-    """The tasks, their classes and their data sources."""
+    """List the tasks with their classes and data sources."""
     from softloc_core.tasks import TASKS
 
     for name, task in sorted(TASKS.tasks.items()):
@@ -177,7 +189,7 @@ def tasks() -> None:
         print_line(f"  classes {_listed(task.channel_names)}; tolerance {1000 * task.tolerance_s:g} ms; "
              f"networks {', '.join(task.networks)}")  # fmt: skip
         for source in task.sources.values():
-            where = "needs --data-root" if source.needs_data_root else "made here, needs nothing"
+            where = "needs --data-root" if source.needs_data_root else "no download needed"
             splits = ", ".join(
                 f"{split} ({folds})" if folds > 1 else split for split, folds in source.splits.items()
             )
@@ -189,7 +201,7 @@ def tasks() -> None:
 
 
 def _listed(names: Sequence[str], *, most: int = 20) -> str:
-    """Names with commas; of very many the first, the last and their number."""
+    """Join names with commas; for a long list give the first ones, the last one and their number."""
     if len(names) <= most:
         return ", ".join(names)
     return f"{', '.join(names[:3])} to {names[-1]} ({len(names)})"
@@ -197,12 +209,14 @@ def _listed(names: Sequence[str], *, most: int = 20) -> str:
 
 @data_app.command("check", epilog="Example: `softloc data check drums --data mdb --data-root 'MDB Drums'`")
 def data_check(
-    task: Annotated[str, typer.Argument(help="A task, see `softloc tasks`.")],
-    data: Annotated[str, typer.Option("--data", metavar="SOURCE", help="One of the task's data sources.")],
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the recorded data.")] = None,
-    split: Annotated[str | None, typer.Option(help="A split of the source; its first by default.")] = None,
+    task: Annotated[str, typer.Argument(help="Name of a task (see `softloc tasks`).")],
+    data: Annotated[str, typer.Option("--data", metavar="SOURCE", help="Data source of the task.")],
+    data_root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the recorded data.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Split of the source. Default: its first split.")] = None,
 ) -> None:
-    """Read everything a study would read, and say what is there or what is wrong with it."""
+    """Read all data that a study would read, and report its contents or its errors."""
     from sweeps.inspection import check_data
 
     for line in check_data(task, data, data_root=data_root, split=split, cache_dir=cache_dir()):
@@ -213,27 +227,28 @@ def data_check(
 def mlflow_rebuild(
     study: StudyDir,
     tracking_uri: Annotated[
-        str | None, typer.Option(help="An MLflow server, instead of the study's own.")
+        str | None,
+        typer.Option(help="Address of an MLflow server. Default: a database in the study's folder."),
     ] = None,
 ) -> None:
-    """Write into MLflow what it lacks of a study's Parquet; twice changes nothing."""
+    """Write the trials that MLflow lacks from a study's Parquet files. Safe to repeat."""
     from sweeps.mlflow_view import rebuild_mlflow
 
     print_line(rebuild_mlflow(study, uri=tracking_uri))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """What Ctrl-C does: SIGTERM, as schedulers send it, keeps what is finished as well."""
+    """Treat SIGTERM, which cluster schedulers send, like Ctrl-C: finished trials are kept."""
     raise KeyboardInterrupt
 
 
 def print_error(text: str) -> None:
-    """What went wrong, on standard error."""
+    """Print an error to standard error."""
     Console(stderr=True, highlight=False, soft_wrap=True, markup=False).print(f"softloc: {text}")
 
 
 def main() -> None:
-    """Entry point: a user's mistake is one line and status 2, never a traceback."""
+    """Run the command line. A user's mistake prints one line and exits with status 2, without a traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
@@ -241,9 +256,9 @@ def main() -> None:
         print_error(str(error))
         sys.exit(2)
     except OSError as error:
-        # A folder that takes no figures, a disk that is full: what is stored stays as it is.
+        # For example a read-only folder or a full disk. Stored files are unchanged.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        print_error(f"files must be readable and their folder must take files, but got: {reason}")
+        print_error(f"files must be readable and their folder writable, but got: {reason}")
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,4 +1,4 @@
-"""What the commands print."""
+"""Output of the commands."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ __all__ = ["print_line"]
 
 
 def print_line(text: str = "") -> None:
-    """A line on standard output, as it is: neither wrapped, coloured nor read as markup."""
+    """Print a line to standard output unchanged: without wrapping, colours or markup."""
     Console(highlight=False, soft_wrap=True, markup=False).print(text)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a command takes a group of them as one object."""
+"""Options that several commands share, and a way to pass a group of options as one object."""
 
 from __future__ import annotations
 
@@ -25,30 +25,38 @@ __all__ = [
 ]
 
 StudyFile = Annotated[
-    str, typer.Argument(help="A shipped study by name (see `softloc studies`) or a study file.")
+    str,
+    typer.Argument(help="Name of a built-in study (see `softloc studies`) or path of a study file."),
 ]
-StudyDir = Annotated[str, typer.Argument(help="A study's folder, as runs/quickstart.")]
+StudyDir = Annotated[str, typer.Argument(help="Folder of a study, such as runs/quickstart.")]
 DataRoot = Annotated[
     list[str] | None,
-    typer.Option(metavar="[TASK=]DIR", help="Folder of the recorded data; given again, that of one task."),
+    typer.Option(
+        metavar="[TASK=]DIR",
+        help="Folder of the recorded data. Repeat as TASK=DIR for single tasks.",
+    ),
 ]
 Source = Annotated[
-    str | None, typer.Option("--data", metavar="SOURCE", help="Data source; --set data=SOURCE.")
+    str | None,
+    typer.Option("--data", metavar="SOURCE", help="Data source to use. Short for `--set data=SOURCE`."),
 ]
-Trials = Annotated[int | None, typer.Option(help="Number of trials; --set trials=N.")]
+Trials = Annotated[
+    int | None, typer.Option(metavar="N", help="Number of trials. Short for `--set trials=N`.")
+]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="K=V", help="Replace a key of the study.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study file. Repeatable."),
 ]
 
 
 def cache_dir() -> Path:
-    """Where features are kept."""
+    """Return the folder where features are cached."""
     return Path(os.environ.get("SOFTLOC_CACHE", "~/.cache/softloc")).expanduser()
 
 
 @dataclass(frozen=True)
 class StudyChoice:
-    """A study, and what the command line says instead of some of its keys."""
+    """A study, and the keys that the command line overrides."""
 
     study: StudyFile
     data: Source = None
@@ -56,10 +64,10 @@ class StudyChoice:
     overrides: Overrides = None
 
     def load(self) -> Study:
-        """The study so changed.
+        """Return the study with its overrides.
 
         Raises:
-            UserError: No such study, or one that is not valid.
+            UserError: The study does not exist or is not valid.
         """
         from sweeps.study import load_study
 
@@ -69,10 +77,10 @@ class StudyChoice:
 
 
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The command with each parameter that is a dataclass replaced by the dataclass's fields.
+    """Return the command with each dataclass parameter replaced by the dataclass's fields.
 
-    Typer reads options from a function's parameters; so a group of them is written once, as a dataclass whose
-    fields are annotated like parameters, and stands in the help where the command has it.
+    Typer reads options from a function's parameters. A group of options can thus be written once, as a
+    dataclass whose fields are annotated like parameters. In the help it appears where the command has it.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: hint for name, hint in hints.items() if dataclasses.is_dataclass(hint)}
@@ -81,20 +89,20 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
         parameters += _fields(groups[name]) if name in groups else [parameter.replace(annotation=hints[name])]
 
     @wraps(command)
-    def taking(**given: Any) -> None:
+    def with_groups(**given: Any) -> None:
         for name, group in groups.items():
             given[name] = group(**{field.name: given.pop(field.name) for field in dataclasses.fields(group)})
         command(**given)
 
-    # Options come by name, so that those without a default may stand anywhere.
+    # Keyword-only, so that options without a default may come after others.
     keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
-    taking.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
-    taking.__annotations__ = {each.name: each.annotation for each in keywords}
-    return taking
+    with_groups.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+    with_groups.__annotations__ = {each.name: each.annotation for each in keywords}
+    return with_groups
 
 
 def _fields(group: Any) -> list[inspect.Parameter]:
-    """A dataclass's fields as parameters."""
+    """Return a dataclass's fields as parameters."""
     hints: Mapping[str, Any] = get_type_hints(group, include_extras=True)
     given = inspect.signature(group).parameters
     return [given[field.name].replace(annotation=hints[field.name]) for field in dataclasses.fields(group)]

@@ -1,4 +1,4 @@
-"""The commands around a study's design: what it will take, and which settings nothing beats."""
+"""Commands about a study's design: forecast its cost, and list its Pareto-optimal settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["add_planning_commands"]
 
 
 def add_planning_commands(app: typer.Typer) -> None:
-    """Give `app` the commands of this file."""
+    """Add the commands of this module to `app`."""
     app.command(
         epilog="Examples:\n\n"
         "- `softloc plan drums_210 --cpus 32 --price-per-hour 1.5`\n\n"
@@ -25,27 +25,31 @@ def add_planning_commands(app: typer.Typer) -> None:
 @with_options
 def plan(
     choice: StudyChoice,
-    out: Annotated[str, typer.Option(help="Folder for studies; any address pyarrow opens.")] = "runs",
+    out: Annotated[str, typer.Option(help="Folder for studies, or any address that pyarrow opens.")] = "runs",
     data_root: DataRoot = None,
     cpus: Annotated[
-        float | None, typer.Option(help="Cores that it will have; this machine's if left out.")
+        float | None,
+        typer.Option(metavar="N", help="Cores available to the study. Default: all cores of this machine."),
     ] = None,
     gpus: Annotated[
-        float | None, typer.Option(help="GPUs that it will have; this machine's if left out.")
+        float | None,
+        typer.Option(metavar="N", help="GPUs available to the study. Default: all GPUs of this machine."),
     ] = None,
     price_per_hour: Annotated[
-        float | None, typer.Option(help="What these cost an hour, in any currency.")
+        float | None,
+        typer.Option(metavar="PRICE", help="Price of these resources for one hour, in any currency."),
     ] = None,
     trial_seconds: Annotated[
-        float | None, typer.Option(help="What a trial takes, where it is known; no pilot is run then.")
+        float | None,
+        typer.Option(metavar="SECONDS", help="Duration of one trial, if known. No pilot trials run then."),
     ] = None,
     pilot_seconds: Annotated[
-        float, typer.Option(help="How long a pilot's longest run lasts at least.")
+        float, typer.Option(metavar="SECONDS", help="Minimum duration of the longest pilot run.")
     ] = 3.0,
 ) -> None:
-    """What a study will take, before anything of it runs: trials, hours, cost, a picture of its points.
+    """Forecast the trials, hours and cost of a study, and plot its design points.
 
-    Pilot trials are timed on this machine and extrapolated to whole ones.
+    Short pilot trials are timed on this machine and extrapolated to full trials. Only the plot is stored.
     """
     from sweeps.forecasting import PlanOptions, plan_study
     from sweeps.planning import parse_data_roots
@@ -67,10 +71,13 @@ def pareto(
     study: StudyDir,
     objective: Annotated[
         list[str] | None,
-        typer.Option(help="A metric, or METRIC=minimize; may be given again. The study's own if left out."),
+        typer.Option(
+            metavar="METRIC[=DIRECTION]",
+            help="Metric to optimise, such as f1 or train_s=minimize. Repeatable. Default: the study's own.",
+        ),
     ] = None,
 ) -> None:
-    """The settings of a study that no other beats in every objective at once."""
+    """List the Pareto-optimal settings of a study: those that no other setting dominates."""
     from sweeps.inspection import study_front_text
 
     print_line(study_front_text(study, wanted=objective or ()))

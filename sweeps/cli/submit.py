@@ -1,4 +1,4 @@
-"""The command that hands a study to a cluster."""
+"""The command that submits a study to a cluster."""
 
 from __future__ import annotations
 
@@ -21,28 +21,40 @@ _EXAMPLES = (
 )
 
 
-Address = Annotated[str, typer.Option(help="Ray's dashboard, as http://127.0.0.1:8265 through a tunnel.")]
-Out = Annotated[str, typer.Option(help="Folder for studies: an address (s3://...) or absolute on the head.")]
-Options = Annotated[list[str] | None, typer.Argument(help="After `--`: further options of `softloc run`.")]
+Address = Annotated[
+    str, typer.Option(help="Address of Ray's dashboard, such as http://127.0.0.1:8265 through an SSH tunnel.")
+]
+Out = Annotated[
+    str,
+    typer.Option(
+        help="Folder for studies: an absolute path on the head node, or an address such as s3://..."
+    ),
+]
+Options = Annotated[list[str] | None, typer.Argument(help="Further options of `softloc run`, after `--`.")]
 DataRoot = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="[TASK=]DIR", help="Folder of the recorded data on the head; of one task, where given again."
+        metavar="[TASK=]DIR",
+        help="Folder of the recorded data on the head node. Repeat as TASK=DIR for single tasks.",
     ),
 ]
-TrackingUri = Annotated[str | None, typer.Option(help="An MLflow server, as the head reaches it.")]
-Mlflow = Annotated[bool, typer.Option(help="Whether MLflow is written.")]
+TrackingUri = Annotated[
+    str | None, typer.Option(help="Address of an MLflow server, as seen from the head node.")
+]
+Mlflow = Annotated[bool, typer.Option(help="Write the results to MLflow as well.")]
 
 
 @dataclass(frozen=True)
 class ChoiceHere(StudyChoice):
-    """A study whose file, if it is one, is on this machine."""
+    """A study whose file is on this machine."""
 
-    study: Annotated[str, typer.Argument(help="A shipped study by name or a study file, here.")]
+    study: Annotated[
+        str, typer.Argument(help="Name of a built-in study, or path of a study file on this machine.")
+    ]
 
 
 def add_submit_command(app: typer.Typer) -> None:
-    """Give `app` the command `submit`; its further options are checked against those of `run`."""
+    """Add the command `submit` to `app`. Its further options are checked against those of `run`."""
     app.command(epilog=_EXAMPLES)(submit)
 
 
@@ -57,7 +69,7 @@ def submit(
     tracking_uri: TrackingUri = None,
     mlflow: Mlflow = True,
 ) -> None:
-    """Run a study on a cluster as a Ray job, and let this machine go."""
+    """Submit a study to a Ray cluster as a job. This machine may disconnect afterwards."""
     from sweeps.execution import JobRequest, submit_study
 
     _validate_options(context, options or [])
@@ -74,7 +86,7 @@ def submit(
 
 
 def _validate_options(context: typer.Context, options: Sequence[str]) -> None:
-    """Refuse here what `softloc run` would refuse on the head, with its own words."""
+    """Raise the error that `softloc run` would raise on the head node for wrong options."""
     group = context.find_root().command
     assert isinstance(group, TyperGroup)
     group.commands["run"].make_context("softloc run", ["STUDY", *options])

@@ -1,4 +1,4 @@
-"""A trial run in stages: it rests to report its score, to be saved, and at its end."""
+"""A trial that pauses: to report its score, to be checkpointed, and at its end."""
 
 from __future__ import annotations
 
@@ -15,61 +15,63 @@ from softloc_core.metrics import Scores
 from softloc_core.tasks import TaskData
 from softloc_core.trial import TrialConfig, TrialResult
 from sweeps.storage import Reached, unpack, weights_file
-from sweeps.study import CheckpointRule, EarlyStopping, Objective
+from sweeps.study import CheckpointRule, EarlyStopping, Objective, Study
 
-__all__ = ["BeginTrial", "Rest", "RunningTrial", "StagedTrial", "Stages"]
+__all__ = ["BeginTrial", "PausableTrial", "Pause", "PausePlan", "RunTrial", "RunningTrial", "plan_pauses"]
 
-# The score of a report that is no number.
+# The score of a report whose value is not finite.
 _WORST = -1e9
 
 
 class RunningTrial(Protocol):
-    """A trial under way: `softloc_core.trial.run.TrialRun`, or what stands in for it."""
+    """A trial in progress: `softloc_core.trial.TrialRun`, or a replacement in tests."""
 
     @property
     def iterations_done(self) -> int:
-        """Optimiser steps done."""
+        """Number of optimiser steps done."""
         ...
 
     def advance(self, until: int, *, at_most_s: float = math.inf) -> None:
-        """Train until so many iterations are done, or so many seconds are over."""
+        """Train until this many iterations are done, or this many seconds have passed."""
         ...
 
     def scores(self, on: str) -> Scores:
-        """Scores of the network as it is."""
+        """Return the scores of the network in its current state."""
         ...
 
     def result(self) -> TrialResult:
-        """What the trial gives after the iterations done so far."""
+        """Return the result after the iterations done so far."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """What `load_state` goes on from: tensors and plain values."""
+        """Return the state that `load_state` resumes from: tensors and plain values."""
         ...
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state of the same trial."""
+        """Resume from a state of the same trial."""
         ...
 
     def weights(self) -> Mapping[str, Tensor]:
-        """The weights that are scored."""
+        """Return the weights that are scored."""
         ...
 
 
+# run_trial(config, data, *, device) of softloc_core, or a replacement.
+RunTrial = Callable[..., TrialResult]
 # begin_trial(config, data, *, device)
 BeginTrial = Callable[..., RunningTrial]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stages:
-    """What a study wants of its trials before their end.
+class PausePlan:
+    """Why and when the trials of a study pause.
 
     Attributes:
-        begin: Begins a trial.
+        begin: Starts a trial.
         stopping: When trials report and on which recordings, or None.
-        objective: What a report scores.
-        checkpoint: How often trials are saved, or None.
-        keep_weights: Whether the weights of a trial are kept at its end.
+        objective: The metric that a report scores.
+        checkpoint: How often trials are checkpointed, or None.
+        keep_weights: Whether the weights of a trial are stored at its end.
     """
 
     begin: BeginTrial
@@ -79,16 +81,29 @@ class Stages:
     keep_weights: bool
 
 
+def plan_pauses(study: Study, begin: BeginTrial) -> PausePlan | None:
+    """Return why and when a study's trials pause; None if each runs from start to end."""
+    if study.stop_early is None and study.checkpoint is None and not study.keep_weights:
+        return None
+    return PausePlan(
+        begin=begin,
+        stopping=study.stop_early,
+        objective=study.objectives[0],
+        checkpoint=study.checkpoint,
+        keep_weights=study.keep_weights,
+    )
+
+
 @dataclass(frozen=True)
-class Rest:
-    """Where a trial rests.
+class Pause:
+    """What a trial returns when it pauses.
 
     Attributes:
-        result: What it gives so far, at a report and at the end.
-        reached: How far it came.
-        score: Of the last report, larger being better; 0 where there was none.
-        fraction: Of the iterations: what the last report stands for, 1 at the end.
-        state: What it goes on from, where it is to be saved; to be packed before it trains on.
+        reached: How far the trial is.
+        result: Its result so far, at a report and at the end.
+        score: Score of the last report, larger being better; 0 if there was none.
+        fraction: Fraction of the iterations that the last report counts as; 1 at the end.
+        state: The state to resume from, if a checkpoint is due. Pack it before the trial continues.
     """
 
     reached: Reached
@@ -98,89 +113,89 @@ class Rest:
     state: dict[str, Any] | None = field(default=None, repr=False)
 
 
-class StagedTrial:
-    """One trial from rest to rest.
+class PausableTrial:
+    """One trial, run from pause to pause.
 
     Attributes:
-        note: What was wrong with the checkpoint that it was to go on from, or None.
+        note: What was wrong with the checkpoint that the trial should resume from, or None.
     """
 
     def __init__(
-        self, config: TrialConfig, data: TaskData, stages: Stages, *, device: str, checkpoint: bytes = b""
+        self, config: TrialConfig, data: TaskData, plan: PausePlan, *, device: str, checkpoint: bytes = b""
     ) -> None:
-        """Begin, or go on from a packed checkpoint."""
+        """Start the trial, or resume it from a packed checkpoint."""
         self.note: str | None = None
-        self._config, self._stages = config, stages
-        self._due = {} if stages.stopping is None else stages.stopping.reports(config.iterations)
+        self._config, self._plan = config, plan
+        self._due = {} if plan.stopping is None else plan.stopping.reports(config.iterations)
         self._scores: dict[int, float] = {}
-        self._run = stages.begin(config, data, device=device)
+        self._run = plan.begin(config, data, device=device)
         if checkpoint:
             try:
-                self._go_on(checkpoint)
+                self._resume(checkpoint)
             except (pickle.UnpicklingError, RuntimeError, KeyError, TypeError, ValueError, EOFError) as error:
                 self.note = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
-                self._run = stages.begin(config, data, device=device)
+                self._run = plan.begin(config, data, device=device)
         self._saved_at, self._saved_s = self._run.iterations_done, time.monotonic()
 
-    def next(self) -> Rest:
-        """Train on to where the trial rests next; after its end there is nothing to ask for."""
+    def next(self) -> Pause:
+        """Train until the next pause. Do not call this after the end."""
         while True:
             done = self._run.iterations_done
             if done in self._due and done not in self._scores:
                 return self._report(done)
             if done >= self._config.iterations:
                 return self._end(done)
-            if self._is_to_be_saved(done):
-                return self._save(done)
-            self._run.advance(self._until(done), at_most_s=self._saves_in_s())
+            if self._checkpoint_is_due(done):
+                return self._checkpoint(done)
+            self._run.advance(self._until(done), at_most_s=self._checkpoint_in_s())
 
-    def _report(self, done: int) -> Rest:
-        """Score the network as it is."""
-        stages = self._stages
-        assert stages.stopping is not None  # only then a report is due
-        result, part = self._run.result(), stages.stopping.score_on
+    def _report(self, done: int) -> Pause:
+        """Score the network in its current state."""
+        plan = self._plan
+        assert plan.stopping is not None  # reports are due only with early stopping
+        result, part = self._run.result(), plan.stopping.score_on
         scores = result.scores if part == "test" else self._run.scores(part)
-        gain = stages.objective.gain(asdict(scores))
+        gain = plan.objective.gain(asdict(scores))
         score = gain if math.isfinite(gain) else _WORST
         self._scores[done] = score
         reached = Reached(done, dict(self._scores))
-        return Rest(reached, result, score, self._due[done])
+        return Pause(reached, result, score, self._due[done])
 
-    def _end(self, done: int) -> Rest:
-        """The end."""
-        weights = weights_file(self._run.weights()) if self._stages.keep_weights else b""
+    def _end(self, done: int) -> Pause:
+        """Return the final result, with the weights if they are stored."""
+        weights = weights_file(self._run.weights()) if self._plan.keep_weights else b""
         score = self._scores[max(self._scores)] if self._scores else 0.0
-        return Rest(Reached(done, dict(self._scores), weights), self._run.result(), score, 1.0)
+        return Pause(Reached(done, dict(self._scores), weights), self._run.result(), score, 1.0)
 
-    def _save(self, done: int) -> Rest:
-        """What the trial goes on from."""
+    def _checkpoint(self, done: int) -> Pause:
+        """Return the state to resume from."""
         self._saved_at, self._saved_s = done, time.monotonic()
         state = {"run": self._run.state(), "scores": dict(self._scores)}
-        return Rest(Reached(done, dict(self._scores)), state=state)
+        return Pause(Reached(done, dict(self._scores)), state=state)
 
-    def _go_on(self, checkpoint: bytes) -> None:
-        """Take over a packed state."""
+    def _resume(self, checkpoint: bytes) -> None:
+        """Load a packed state."""
         state = unpack(checkpoint)
         self._run.load_state(state["run"])
         self._scores = {int(at): float(score) for at, score in state["scores"].items()}
 
-    def _is_to_be_saved(self, done: int) -> bool:
-        """Whether a checkpoint is due."""
-        rule = self._stages.checkpoint
+    def _checkpoint_is_due(self, done: int) -> bool:
+        """Whether the trial should be checkpointed now."""
+        rule = self._plan.checkpoint
         if rule is None or done == self._saved_at:
             return False
         by_iterations = done - self._saved_at >= rule.every_iterations(self._config.iterations)
         return by_iterations or time.monotonic() - self._saved_s >= rule.every_s
 
     def _until(self, done: int) -> int:
-        """The iteration of the next rest that is known beforehand."""
-        rule, last = self._stages.checkpoint, self._config.iterations
+        """Return the iteration of the next pause that is known in advance."""
+        rule, last = self._plan.checkpoint, self._config.iterations
         saved = last if rule is None else self._saved_at + rule.every_iterations(last)
         return min(last, saved, *(at for at in self._due if at > done))
 
-    def _saves_in_s(self) -> float:
-        """Seconds until a checkpoint is due by time."""
-        rule = self._stages.checkpoint
+    def _checkpoint_in_s(self) -> float:
+        """Return the seconds until a checkpoint is due by time; infinity if none is."""
+        rule = self._plan.checkpoint
         if rule is None or math.isinf(rule.every_s):
             return math.inf
         return max(0.0, rule.every_s - (time.monotonic() - self._saved_s))

@@ -1,4 +1,4 @@
-"""What a running study says: a live line on a terminal, plain lines elsewhere."""
+"""The progress of a running study: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ _FEW_TRIALS = 5
 
 @dataclass
 class Counts:
-    """How far a study is.
+    """How far a study is, in numbers of trials.
 
     Attributes:
-        designed: Trials the study asks for.
-        kept: Of these, ended before this driver began: completed, or stopped early in a study that does so.
-        done: Completed by this driver.
-        failed: Failed under this driver.
-        stopped: Stopped early by this driver.
-        kept_stopped: Of those kept, stopped early.
-        running: On a worker now.
-        retried: Started again after a worker died.
-        at_most: Trials that this driver runs at most; None for all.
+        designed: Trials that the study asks for.
+        kept: Trials with a final result from an earlier driver: completed, or stopped early if the study
+            stops early.
+        done: Trials that this driver completed.
+        failed: Trials that failed under this driver.
+        stopped: Trials that this driver stopped early.
+        kept_stopped: Trials among the kept ones that were stopped early.
+        running: Trials on a worker now.
+        retried: Restarts after a worker died.
+        at_most: Most trials that this driver runs; None for all.
     """
 
     designed: int
@@ -46,28 +47,28 @@ class Counts:
 
     @property
     def left(self) -> int:
-        """Trials that this driver has not ended yet."""
+        """Trials that this driver still has to run or finish."""
         missing = self.designed - self.kept - self.ended
         return missing if self.at_most is None else min(missing, self.at_most - self.ended)
 
     @property
     def ended(self) -> int:
-        """Trials that ended under this driver, however they did."""
+        """Trials that ended under this driver: completed, stopped or failed."""
         return self.done + self.stopped + self.failed
 
     @property
     def completed(self) -> int:
-        """Completed trials of the study."""
+        """Completed trials of the study, from all drivers."""
         return self.kept - self.kept_stopped + self.done
 
     @property
     def stopped_early(self) -> int:
-        """Trials of the study that were stopped early."""
+        """Trials of the study that were stopped early, by all drivers."""
         return self.kept_stopped + self.stopped
 
 
 def duration_text(seconds: float) -> str:
-    """A length of time for people: `45 s`, `12 min`, `3 h 05 min`."""
+    """Return a duration for people to read: `45 s`, `12 min`, `3 h 05 min`."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -77,14 +78,14 @@ def duration_text(seconds: float) -> str:
 class ProgressLine:
     """Shows the counts and when the study is expected to finish.
 
-    The expectation is the pace of the last ten minutes, for clusters grow and shrink; where fewer than five
-    trials ended in them, the mean pace since the first trial began under this driver.
+    The estimate uses the pace of the last ten minutes, because clusters grow and shrink. If fewer than five
+    trials ended in that time, it uses the mean pace since this driver started its first trial.
     """
 
     def __init__(self, counts: Counts, *, console: Console | None = None) -> None:
         self.counts = counts
         self.console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True)
-        # When how many had ended, oldest first.
+        # Times and the number of trials ended by then, oldest first.
         self._ended: list[tuple[float, int]] = []
         self._said_s = -_PLAIN_EVERY_S
         self._live: Progress | None = None
@@ -106,11 +107,11 @@ class ProgressLine:
             self._live.stop()
 
     def say(self, text: str) -> None:
-        """A line of its own, above the live one."""
+        """Print a line above the live one."""
         self.console.print(text, markup=False)
 
     def update(self) -> None:
-        """Show the counts as they are; cheap, so call it as often as wanted."""
+        """Show the current counts. This is cheap, so it may be called often."""
         self._note_pace()
         if self._live is not None:
             done = self.counts.kept + self.counts.ended
@@ -120,7 +121,7 @@ class ProgressLine:
             self.say(f"{self.counts.completed} of {self.counts.designed} done, {self.text()}")
 
     def text(self) -> str:
-        """Failed, running and the expected finish."""
+        """Return the live line: failed and running trials, and when the study is expected to finish."""
         parts = [f"{self.counts.failed} failed", f"{self.counts.running} running"]
         if self.counts.stopped_early:
             parts.insert(0, f"{self.counts.stopped_early} stopped early")
@@ -131,12 +132,12 @@ class ProgressLine:
         return ", ".join(parts)
 
     def expected_s(self) -> float | None:
-        """Seconds until the last trial is expected to end, or None when that cannot be said yet."""
+        """Return the seconds until the last trial is expected to end, or None if it is too early to tell."""
         per_minute = self.per_minute()
         return None if per_minute is None else 60.0 / per_minute * self.counts.left
 
     def per_minute(self) -> float | None:
-        """Trials that end in a minute, or None when that cannot be said yet."""
+        """Return how many trials end in a minute, or None if it is too early to tell."""
         if not self._ended:
             return None
         now_s = time.monotonic()
@@ -147,7 +148,7 @@ class ProgressLine:
         return None if last == first or now_s <= first_s else 60.0 * (last - first) / (now_s - first_s)
 
     def _note_pace(self) -> None:
-        """Remember how many had ended by now, once in a while, from when a trial first began."""
+        """Remember now and then how many trials have ended, from the start of the first trial."""
         now_s = time.monotonic()
         if not self._ended:
             if self.counts.running:
@@ -155,5 +156,5 @@ class ProgressLine:
         elif now_s - self._ended[-1][0] >= _PACE_EVERY_S and self.counts.ended > self._ended[-1][1]:
             self._ended.append((now_s, self.counts.ended))
             while len(self._ended) > 2 and self._ended[2][0] < now_s - _RECENT_S:
-                # The first entry stays.
+                # Keep the first entry, for the mean pace.
                 del self._ended[1]

@@ -1,4 +1,4 @@
-"""Keeps finished trials from a thread of its own, so that no worker waits for a disk that hesitates."""
+"""Stores finished trials from a separate thread, so that no worker waits for a slow disk."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from sweeps.mlflow_view import TrialObserver
 from sweeps.redaction import redacted
 from sweeps.storage import Checkpoints, TrialRecord, TrialStore, weights_name
 
-__all__ = ["Recorder"]
+__all__ = ["MOST_WAITING", "Recorder"]
 
 logger = logging.getLogger(__name__)
+MOST_WAITING = 16
+"""Most finished trials that wait to be stored. A killed driver loses these and the running trials."""
 _RETRY_S = 1.0
 _MAX_REPORTED = 10
-# A driver that is killed loses what waits here at most, besides the trials in flight.
-_MOST_WAITING = 16
 
 
 class Recorder:
-    """Writes records to the store, then shows them to the observer; counts only what is safely stored.
+    """Writes records to the store, then passes them to the observer. It counts only stored trials.
 
-    A disk that is full or away is tried again until it takes the trial: nothing finished is thrown away.
+    If the disk is full or not available, writing is retried until it works, so no finished trial is lost.
 
     Attributes:
-        errors: Last failures, newest last: trial, message and log path.
-        ended_by_host: Trials that ended, by the machine that ran them.
+        errors: The latest failures, newest last: trial, message and log path.
+        ended_by_host: Number of trials that ended, by the host that ran them.
     """
 
     def __init__(
@@ -48,21 +48,21 @@ class Recorder:
         self._counts = counts
         self._say = say
         self._checkpoints = checkpoints
-        self._queue: queue.Queue[TrialRecord | tuple[str, bytes] | None] = queue.Queue(_MOST_WAITING)
+        self._queue: queue.Queue[TrialRecord | tuple[str, bytes] | None] = queue.Queue(MOST_WAITING)
         self._give_up = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="recorder", daemon=True)
         self._thread.start()
 
     def put(self, record: TrialRecord) -> None:
-        """Keep a record; returns at once, unless trials end faster than the disk takes them."""
+        """Queue a record; wait only if trials end faster than the disk can store them."""
         self._queue.put(record)
 
     def save(self, trial_id: str, checkpoint: bytes) -> None:
-        """Keep a trial's checkpoint until the trial is kept; returns as `put` does."""
+        """Queue a trial's checkpoint, which is deleted when the trial is stored; wait as `put` does."""
         self._queue.put((trial_id, checkpoint))
 
     def close(self) -> None:
-        """Wait until everything is stored; an interruption gives up on a disk that takes nothing."""
+        """Wait until everything is stored. An interruption gives up on a disk that cannot be written."""
         try:
             self._queue.put(None)
             self._thread.join()
@@ -72,15 +72,16 @@ class Recorder:
             raise
 
     def _serve(self) -> None:
-        """Store what comes, in order."""
+        """Store the queued records and checkpoints in order."""
         while (item := self._queue.get()) is not None:
-            if isinstance(item, TrialRecord):
+            if isinstance(item, tuple):
+                if self._checkpoints is not None:
+                    self._checkpoints.keep(*item)
+            else:
                 self._keep(item)
-            elif self._checkpoints is not None:
-                self._checkpoints.keep(*item)
 
     def _keep(self, record: TrialRecord) -> None:
-        """Store one record, however long it takes, then count and show it."""
+        """Store a record, however long it takes, then count it and pass it on."""
         if record.failed:
             record = _without_secrets(record)
         said = False
@@ -88,22 +89,22 @@ class Recorder:
             if not said:
                 said = True
                 self._say(
-                    f"the study's folder takes no trial ({self._problem}); finished trials wait in memory, "
-                    "and it is tried again every second"
+                    f"cannot write to the study's folder ({self._problem}): finished trials wait in memory; "
+                    "retrying every second"
                 )
             if self._give_up.wait(_RETRY_S):
                 return
         host = str(record.row.get("host") or "a lost worker")
         self.ended_by_host = {**self.ended_by_host, host: self.ended_by_host.get(host, 0) + 1}
         self._count(record)
-        # A trial whose workers died, and no error of its own, may go on from its checkpoint the next time.
+        # A trial without a host failed because its workers died. The next run may resume its checkpoint.
         if self._checkpoints is not None and record.row.get("host") is not None:
             self._checkpoints.drop(record.trial_id)
         if self._observer is not None:
             self._observer.record(record)
 
     def _count(self, record: TrialRecord) -> None:
-        """Count a record that is stored."""
+        """Count a stored record."""
         if record.failed:
             self._counts.failed += 1
             self._report(record)
@@ -113,7 +114,7 @@ class Recorder:
             self._counts.done += 1
 
     def _stored(self, record: TrialRecord) -> bool:
-        """Whether the store took it."""
+        """Write a record to the store; False if the store cannot be written."""
         try:
             if record.log:
                 self._store.folder.write(_log_name(record), record.log.encode())
@@ -127,7 +128,7 @@ class Recorder:
         return True
 
     def _report(self, record: TrialRecord) -> None:
-        """A failed trial's error, its parameters and its log."""
+        """Report a failed trial: its error, its parameters and its log."""
         row = record.row
         what = (
             f"{row['loss']}, softness {row['softness_s']:.4g} s, label noise {row['label_noise_s']:.4g} s, "
@@ -140,15 +141,15 @@ class Recorder:
         if self._counts.failed <= _MAX_REPORTED:
             self._say(text)
         if self._counts.failed == _MAX_REPORTED:
-            self._say("further failures are counted, and told in logs/driver.log")
+            self._say("further failures are only counted here; logs/driver.log lists them")
 
 
 def _without_secrets(record: TrialRecord) -> TrialRecord:
-    """A failed trial's record; what it died of may tell an address or a variable."""
+    """Return a failed record with secrets hidden: its error may contain an address or a variable."""
     row = {**record.row, "error": redacted(str(record.row["error"]))}
     return dataclasses.replace(record, row=row, log=redacted(record.log))
 
 
 def _log_name(record: TrialRecord) -> str:
-    """Where a failed trial's traceback goes."""
+    """Return the name of a failed trial's log in the study's folder."""
     return f"logs/{record.trial_id}.log"

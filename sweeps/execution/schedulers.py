@@ -1,4 +1,4 @@
-"""Ray Tune's schedulers as early stopping uses them: none waits for other trials, none pauses one."""
+"""Ray Tune's schedulers, set up for early stopping without ever pausing a trial."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ SCORE, FRACTION = "score", "fraction"
 
 
 def report(score: float, fraction: float) -> dict[str, float]:
-    """A report as the schedulers read it: a score, larger being better, and the fraction it stands for."""
+    """Return a report for the schedulers: a score, larger being better, and the fraction it counts as."""
     return {SCORE: score, FRACTION: fraction}
 
 
 def no_report() -> dict[str, float]:
-    """What a trial that failed reports: a point before all others, which no scheduler compares with."""
+    """Return the report of a failed trial: a point before all others, so no scheduler compares with it."""
     return report(0.0, 0.0)
 
 
 class _Median(MedianStoppingRule):
-    """The median rule without the records that reports carry, of which it would keep every one."""
+    """The median rule without the records in the reports, all of which it would keep in memory."""
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> str:
-        """Judge a report."""
+        """Decide whether a trial continues after a report."""
         return str(super().on_trial_result(tune_controller, trial, _slim(result)))
 
     def on_trial_complete(self, tune_controller: Any, trial: Any, result: Mapping[str, Any]) -> None:
-        """Note an end."""
+        """Record the end of a trial."""
         super().on_trial_complete(tune_controller, trial, _slim(result))
 
 
 def make_scheduler(stopping: EarlyStopping, stored: Iterable[Mapping[str, Any]] = ()) -> TrialScheduler:
-    """The scheduler of a rule, told what stored trials had reported.
+    """Return the scheduler of a rule, after replaying the reports of stored trials.
 
-    `hyperband` is the asynchronous one (several brackets of ASHA, Li et al. 2020, section 3.2). Ray's
-    synchronous `HyperBandScheduler` pauses trials until all of their bracket have reported, and never goes on
-    with them when one of these fails after the first round: one bad trial would end a study. The median rule
-    never pauses a trial either, as it would where there are too few to compare with.
+    `hyperband` is the asynchronous variant (several brackets of ASHA, Li et al. 2020, section 3.2). Ray's
+    synchronous `HyperBandScheduler` pauses trials until all trials of their bracket have reported. If one of
+    these fails after the first round, it never resumes the others, so one failed trial would end a study. The
+    median rule is set up so that it never pauses a trial either, even if there are too few to compare with.
 
     Args:
-        stopping: What a study asks for.
-        stored: Rows of `trials` that ended earlier, so that a study that goes on judges as if it had not
-            been interrupted.
+        stopping: The study's rule for early stopping.
+        stored: Rows of `trials` that ended earlier, oldest first. With these, a resumed study judges trials
+            as if it had not been interrupted.
     """
     scheduler = _scheduler(stopping)
     for row in stored:
@@ -59,8 +59,8 @@ def make_scheduler(stopping: EarlyStopping, stored: Iterable[Mapping[str, Any]] 
 
 
 def _scheduler(stopping: EarlyStopping) -> TrialScheduler:
-    """The scheduler of a rule at its beginning."""
-    # Fractions and infinity where Ray's signatures say whole numbers: it only compares them.
+    """Return the scheduler of a rule, before any report."""
+    # Ray's signatures ask for whole numbers, but it only compares them, so fractions and infinity work.
     options: dict[str, Any] = dict(stopping.options)
     common: dict[str, Any] = {"time_attr": FRACTION, "metric": SCORE, "mode": "max"}
     if stopping.rule == "median":
@@ -82,7 +82,7 @@ def _scheduler(stopping: EarlyStopping) -> TrialScheduler:
 
 
 def _replay(scheduler: TrialScheduler, stopping: EarlyStopping, row: Mapping[str, Any]) -> None:
-    """Tell what a stored trial had reported; what it decides now comes too late."""
+    """Pass on what a stored trial had reported, and ignore the scheduler's decisions."""
     scores = {int(at): float(score) for at, score in json.loads(row.get("reports") or "{}").items()}
     due = stopping.reports(int(row["iterations"]))
     reports = [(due[at], score) for at, score in sorted(scores.items()) if at in due]
@@ -92,27 +92,27 @@ def _replay(scheduler: TrialScheduler, stopping: EarlyStopping, row: Mapping[str
     controller: Any = _NoController()
     scheduler.on_trial_add(controller, trial)
     for fraction, score in reports:
-        told = report(score, fraction)
-        if scheduler.on_trial_result(controller, trial, told) == TrialScheduler.STOP:
+        last = report(score, fraction)
+        if scheduler.on_trial_result(controller, trial, last) == TrialScheduler.STOP:
             break
-    scheduler.on_trial_complete(controller, trial, told)
+    scheduler.on_trial_complete(controller, trial, last)
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """A stored trial, as far as a scheduler looks at one."""
+    """The part of a stored trial that a scheduler reads."""
 
     trial_id: str
 
 
 class _NoController:
-    """Ray's controller, while no trial is under way."""
+    """Ray's controller while no trial is running."""
 
     def get_live_trials(self) -> list[Any]:
-        """None."""
+        """Return no trials."""
         return []
 
 
 def _slim(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What a rule reads of a result."""
+    """Return the part of a result that a rule reads."""
     return {key: result[key] for key in (FRACTION, SCORE) if key in result}

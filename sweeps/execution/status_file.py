@@ -1,4 +1,4 @@
-"""The status file of a study's folder: its driver writes it, `softloc status` reads it."""
+"""The status file of a study's folder. The driver writes it, and `softloc status` reads it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ __all__ = ["STATUS_FILE", "StatusFile"]
 
 logger = logging.getLogger(__name__)
 STATUS_FILE = "status.json"
-# An object store is billed by the request, and nobody reads faster than this.
+# Object stores charge by the request, and ten seconds are recent enough for a reader.
 _LOCAL_EVERY_S, _REMOTE_EVERY_S = 2.0, 10.0
 
 
 class StatusFile:
-    """Keeps `status.json` of the study's folder and the progress line up to date.
+    """Keeps `status.json` in the study's folder and the progress line up to date.
 
-    The file is written by a thread of its own: a slow store must not hold up the dispatch of trials.
+    A separate thread writes the file, so that a slow store does not delay the dispatch of trials.
     """
 
     def __init__(self, folder: StudyFolder, progress: ProgressLine, recorder: Recorder) -> None:
@@ -39,28 +39,28 @@ class StatusFile:
         self._thread: threading.Thread | None = None
 
     def tick(self) -> None:
-        """Called often."""
+        """Update the progress line, and start the writing thread at the first call."""
         self._progress.update()
         if self._thread is None:
             self._thread = threading.Thread(target=self._keep_writing, name="status", daemon=True)
             self._thread.start()
 
     def write(self, state: str) -> None:
-        """Write the last status."""
+        """Stop the writing thread, and write the last status."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
         self._write(state, [])
 
     def _keep_writing(self) -> None:
-        """Write now and again until the end."""
+        """Write the status at regular intervals until the end."""
         while True:
             self._write("running", _loads())
             if self._ended.wait(self._every_s):
                 return
 
     def _write(self, state: str, loads: list[NodeLoad]) -> None:
-        """Write the status; one that cannot be written is no reason to stop."""
+        """Write the status. A failed write does not stop the study."""
         progress, recorder = self._progress, self._recorder
         ended = recorder.ended_by_host
         nodes = [{**dataclasses.asdict(load), "ended": ended.get(load.name, 0)} for load in loads]
@@ -81,11 +81,11 @@ class StatusFile:
 
 
 def _loads() -> list[NodeLoad]:
-    """Load of every node; unknown while Ray starts or ends."""
+    """Return the load of every node; empty while Ray starts or ends."""
     try:
         return node_loads()
     except Exception as error:
-        # Ray raises its own errors, gRPC's, or bare ones, as its processes come and go; none of them may end
-        # a study over a line of its status.
+        # While Ray's processes start and end, it raises its own errors, gRPC's errors, or a plain Exception.
+        # None of them may end a study because of a line in its status.
         logger.info("the load of the nodes is not known: %s", error, exc_info=True)
         return []

@@ -1,4 +1,4 @@
-"""A study handed to a cluster as a Ray job: its driver runs on the head, and this machine may go away."""
+"""Submit a study to a cluster as a Ray job. Its driver runs on the head, so this machine may disconnect."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _PATIENCE_S = 120.0
 
 @dataclass(frozen=True, kw_only=True)
 class JobRequest:
-    """What is asked of the cluster.
+    """What a cluster should run.
 
     Attributes:
         address: Ray's dashboard, as http://HOST:8265.
         out: Folder for studies, absolute on the head, or any address pyarrow opens.
-        data_root: Folders of the recorded data on the head, absolute, each as `DIR` or `TASK=DIR`.
+        data_root: Absolute folders of the recorded data on the head, each as `DIR` or `TASK=DIR`.
         tracking_uri: MLflow's address as seen from the head, or None.
-        mlflow: Whether MLflow is written.
+        mlflow: Whether the results are written to MLflow as well.
         options: Further options of `softloc run`.
     """
 
@@ -47,13 +47,13 @@ class JobRequest:
 
 
 def submit_study(study: Study, request: JobRequest) -> str:
-    """Submit a study; what was submitted, and how to follow and stop it, in words.
+    """Submit a study, and return a text that says what was submitted and how to follow and stop it.
 
-    The study travels as a file, with its overrides applied; softloc itself must be installed on the head. No
-    environment variable is sent along: anyone who may see the cluster's jobs could read it.
+    The study is sent as a file, with its overrides applied. softloc itself must be installed on the head. No
+    environment variables are sent, because everyone who can see the cluster's jobs could read them.
 
     Raises:
-        ConfigError: A request that no cluster can serve, or no cluster at the address.
+        ConfigError: The request cannot work on any cluster, or there is no cluster at the address.
     """
     _validate(request)
     set_ray_environment(local=False)
@@ -70,17 +70,17 @@ def submit_study(study: Study, request: JobRequest) -> str:
         try:
             _submit(request.address, job)
         except Exception as error:
-            # Ray raises whatever its HTTP library, its tokens or its server do.
+            # Ray passes on any error of its HTTP library, its tokens or its server.
             reason = redacted(" ".join(str(error).split()))[:300]
             raise ConfigError(
-                "--address must be the dashboard of a running Ray cluster, as http://127.0.0.1:8265, but got "
-                f"{redacted(request.address)}: {type(error).__name__}: {reason}"
+                "--address must be the dashboard of a running Ray cluster, such as http://127.0.0.1:8265, "
+                f"but got {redacted(request.address)}: {type(error).__name__}: {reason}"
             ) from error
-    return _said(study, request, job_id)
+    return _submitted_text(study, request, job_id)
 
 
 def _submit(address: str, job: Mapping[str, Any]) -> None:
-    """Submit a job; a head that has just started takes none yet, and is asked again for two minutes."""
+    """Submit a job. A head that has just started rejects jobs, so retry for up to two minutes."""
     from ray.job_submission import JobSubmissionClient
 
     for name in ("ray", "ray.dashboard.modules.dashboard_sdk", "ray.dashboard.modules.job.sdk"):
@@ -98,7 +98,7 @@ def _submit(address: str, job: Mapping[str, Any]) -> None:
 
 
 def _command(study_file: str, request: JobRequest) -> list[str]:
-    """What the head runs."""
+    """Return the command that the head runs."""
     command = ["softloc", "run", study_file, "--address", "auto", "--out", request.out]
     command += [part for given in request.data_root for part in ("--data-root", given)]
     command += ["--tracking-uri", request.tracking_uri] if request.tracking_uri is not None else []
@@ -107,44 +107,45 @@ def _command(study_file: str, request: JobRequest) -> list[str]:
 
 
 def _validate(request: JobRequest) -> None:
-    """Refuse what could only fail on the cluster, or would show a secret there.
+    """Raise if the request could only fail on the cluster, or would show a secret there.
 
     Raises:
-        ConfigError: What must hold, and what came.
+        ConfigError: An address or folder that the head cannot use, or one that contains a password.
     """
     parts = urlsplit(request.address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ConfigError(
-            f"--address must be Ray's dashboard, as http://HOST:8265, but got {redacted(request.address)}"
+            "--address must be Ray's dashboard, such as http://HOST:8265, "
+            f"but got {redacted(request.address)}"
         )
     roots = parse_data_roots(request.data_root)
     folders = [str(folder) for folder in (roots.common, *roots.own.values()) if folder is not None]
     for option, path in (("--out", request.out), *(("--data-root", folder) for folder in folders)):
         if "://" not in path and not PurePosixPath(path).is_absolute():
             raise ConfigError(
-                f"{option} must be an absolute folder on the head or an address, as s3://BUCKET/studies, for "
-                f"a job's own folder is deleted at its end, but got {path}"
+                f"{option} must be an absolute folder on the head or an address such as s3://BUCKET/studies "
+                f"(a job's own folder is deleted when it ends), but got {path}"
             )
     for option, address in (("--out", request.out), ("--tracking-uri", request.tracking_uri)):
         if address is not None and urlsplit(address).password:
             raise ConfigError(
-                f"{option} must hold no password, for all who see the cluster see a job's command, but got "
-                f"{redacted(address)}: set it in the head's environment (MLFLOW_TRACKING_PASSWORD, "
-                "AWS_SECRET_ACCESS_KEY)"
+                f"{option} must not contain a password, because everyone who can see the cluster can see a "
+                f"job's command, but got {redacted(address)}: set it in the head's environment "
+                "(MLFLOW_TRACKING_PASSWORD, AWS_SECRET_ACCESS_KEY)"
             )
 
 
-def _said(study: Study, request: JobRequest, job_id: str) -> str:
-    """What the user is told."""
+def _submitted_text(study: Study, request: JobRequest, job_id: str) -> str:
+    """Return what was submitted, and how to follow and stop it."""
     location = inside(request.out, study.name)
     where = "" if "://" in request.out else "on the head, "
     job = f"{job_id} --address {request.address}"
     return "\n".join(
         [
-            f"{study.name} is job {job_id} on {request.address}; this machine may go away",
+            f"{study.name} is job {job_id} on {request.address}; this machine may disconnect",
             f"  progress: {where}softloc status {location} --watch",
             f"  log:      RAY_AUTH_MODE=token ray job logs --follow {job}",
             f"  stop:     RAY_AUTH_MODE=token ray job stop {job}",
-            "  what is finished when a job stops is kept; submitted again, the study goes on from there",
+            "  finished trials are kept when a job stops; submit the study again to continue",
         ]
     )

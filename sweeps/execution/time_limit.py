@@ -11,9 +11,9 @@ from types import FrameType
 
 __all__ = ["TrialTimeoutError", "time_limit"]
 
-# A trial that hangs outside Python is ended, with its process, after this multiple of its time limit.
+# The process of a trial that hangs outside Python is ended after this multiple of the time limit.
 _HARD_LIMIT = 1.5
-# A timer of 0 would be none.
+# A timer of 0 s would be no timer.
 _SHORTEST_S = 1e-3
 
 
@@ -23,14 +23,14 @@ class TrialTimeoutError(RuntimeError):
 
 @contextmanager
 def time_limit(limit_s: float | None, *, spent_s: float) -> Iterator[None]:
-    """Raise in this thread once the limit is over; end the process when even that does not help.
+    """Raise in this thread once the limit is reached, and end the process if that has no effect.
 
     Args:
-        limit_s: Seconds that the trial may take in all, or None.
-        spent_s: Of these, the seconds that its earlier stages took.
+        limit_s: Seconds that the trial may take in total, or None for no limit.
+        spent_s: Seconds that the trial has already taken.
 
     Raises:
-        TrialTimeoutError: It took longer.
+        TrialTimeoutError: The trial took longer.
     """
     if limit_s is None:
         yield

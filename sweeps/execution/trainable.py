@@ -1,4 +1,4 @@
-"""One trial on one worker: Ray Tune's class trainable, reused from trial to trial."""
+"""One trial on one worker: a Ray Tune trainable that is reused from trial to trial."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from ray import tune
 
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import TrialConfig, TrialResult
-from sweeps.execution.pauses import StagedTrial, Stages
+from sweeps.execution.pauses import PausableTrial, PausePlan, RunTrial
 from sweeps.execution.schedulers import no_report, report
 from sweeps.execution.time_limit import time_limit
 from sweeps.storage import (
     Origin,
     Provenance,
     Reached,
-    RunTrial,
     TrialRecord,
     completed_record,
     failed_record,
@@ -35,18 +34,18 @@ __all__ = ["Job", "TrialTrainable", "WorkerSettings"]
 
 
 class NotFiniteError(RuntimeError):
-    """A trial whose result is no number: its own mathematics, so that running it again would not help."""
+    """A trial whose result is not finite. Running it again would give the same result."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A trial on its way to a worker; short as text, for Ray writes it into names.
+    """A trial on its way to a worker. Its text is short, because Ray writes it into names.
 
     Attributes:
         trial_id: The trial's identity.
-        config: What to do.
+        config: The trial's configuration.
         data_fingerprint: Hash of its data.
-        checkpoint: What it goes on from, packed; empty where it begins.
+        checkpoint: The packed checkpoint to resume from; empty if the trial starts from the beginning.
     """
 
     trial_id: str
@@ -58,22 +57,22 @@ class Job:
         return self.trial_id
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Job:
-        """Itself: nothing in it changes, and Tune copies it three times and keeps the copies."""
+        """Return the same object: it is immutable, and Tune would copy it three times and keep the copies."""
         return self
 
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What every worker of a study knows.
+    """What every worker of a study needs.
 
     Attributes:
-        run_trial: The function that runs a trial.
+        run_trial: Runs a trial from start to end.
         data: Reference to the data of each request.
-        provenance: What stands in every row.
-        threads: torch threads of a trial, >= 1.
+        provenance: Values that are the same in every row.
+        threads: Number of torch threads of a trial, >= 1.
         device: `cpu` or `cuda`.
-        time_limit_s: Longest time a trial may take in seconds, or None.
-        stages: What is wanted of trials before their end, or None: then each is one call of `run_trial`.
+        time_limit_s: Longest time that a trial may take in seconds, or None.
+        pause_plan: Why and when trials pause, or None if each is one call of `run_trial`.
     """
 
     run_trial: RunTrial
@@ -82,95 +81,101 @@ class WorkerSettings:
     threads: int
     device: str
     time_limit_s: float | None
-    stages: Stages | None = None
+    pause_plan: PausePlan | None = None
 
     @property
     def origin(self) -> Origin:
-        """What checkpoints made here must have in common with the trials that go on from them."""
+        """What checkpoints made here must share with the trials that resume from them."""
         return Origin(self.provenance.package_version, self.provenance.git_commit, self.device)
 
 
 class TrialTrainable(tune.Trainable):
-    """Runs a trial, in one step or from rest to rest, and gives its record; its own error is a failed record.
+    """Runs a trial, in one step or from pause to pause, and returns its record.
 
-    Only what the worker cannot survive (its node, its memory, its process) reaches Ray as a failure, and only
-    that is tried again.
+    An error of the trial itself becomes a failed record. Only what the worker cannot survive (the loss of its
+    node, its memory or its process) reaches Ray as a failure, and only that is retried.
     """
 
     def setup(self, config: dict[str, Any], settings: WorkerSettings | None = None) -> None:
-        """Once for each process."""
-        assert settings is not None  # given through tune.with_parameters
+        """Set up a process for its first trial."""
+        assert settings is not None  # passed through tune.with_parameters
         self._settings = settings
         self._data: dict[DataRequest, TaskData] = {}
         torch.set_num_threads(settings.threads)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """The next trial in the same process."""
+        """Set up the next trial in the same process."""
         self._job: Job = new_config["job"]
-        self._staged: StagedTrial | None = None
-        self._began_at: datetime | None = None
+        self._trial: PausableTrial | None = None
+        self._started_at: datetime | None = None
         self._spent_s = 0.0
         return True
 
     def step(self) -> dict[str, Any]:
-        """Run the trial, or its next stage."""
-        self._began_at = self._began_at or datetime.now(UTC)
+        """Run the trial to its end, or to its next pause."""
+        self._started_at = self._started_at or datetime.now(UTC)
+        plan = self._settings.pause_plan
         try:
-            return self._whole() if self._settings.stages is None else self._stage(self._settings.stages)
-        except Exception as error:  # noqa: BLE001 - whatever a trial dies of, it is recorded and the study goes on
-            self._staged = None
-            return {"record": self._failure(error, self._began_at), "done": True, **no_report()}
+            return self._run_to_end() if plan is None else self._run_to_pause(plan)
+        except Exception as error:  # noqa: BLE001 - any error of a trial is recorded, and the study continues
+            self._trial = None
+            return {"record": self._failure(error, self._started_at), "done": True, **no_report()}
 
-    def _whole(self) -> dict[str, Any]:
-        """The trial's record, from its beginning to its end."""
+    def _run_to_end(self) -> dict[str, Any]:
+        """Run the whole trial, and return its record."""
         job, settings = self._job, self._settings
         data = self._task_data(job.config.data_request())
         with time_limit(settings.time_limit_s, spent_s=0.0):
             result = settings.run_trial(job.config, data, device=settings.device)
         return {"record": self._record(result, data), "done": True}
 
-    def _stage(self, stages: Stages) -> dict[str, Any]:
-        """What the trial gives where it rests next."""
+    def _run_to_pause(self, plan: PausePlan) -> dict[str, Any]:
+        """Run the trial to its next pause, and return what it has then."""
         job, settings = self._job, self._settings
         data = self._task_data(job.config.data_request())
-        began_s = time.monotonic()
+        started_s = time.monotonic()
         with time_limit(settings.time_limit_s, spent_s=self._spent_s):
-            if self._staged is None:
-                self._staged = StagedTrial(
-                    job.config, data, stages, device=settings.device, checkpoint=job.checkpoint
+            if self._trial is None:
+                self._trial = PausableTrial(
+                    job.config, data, plan, device=settings.device, checkpoint=job.checkpoint
                 )
-            rest = self._staged.next()
-        self._spent_s += time.monotonic() - began_s
-        content: dict[str, Any] = {"note": self._staged.note}
-        self._staged.note = None
-        if rest.state is not None:
-            content["checkpoint"] = pack(rest.state, trial_id=job.trial_id, origin=settings.origin)
-        if rest.result is None:
+            pause = self._trial.next()
+        self._spent_s += time.monotonic() - started_s
+        content: dict[str, Any] = {"note": self._trial.note}
+        self._trial.note = None
+        if pause.state is not None:
+            content["checkpoint"] = pack(pause.state, trial_id=job.trial_id, origin=settings.origin)
+        if pause.result is None:
             return content
-        record = self._record(rest.result, data, rest.reached)
-        return {**content, "record": record, "done": not record.stopped, **report(rest.score, rest.fraction)}
+        record = self._record(pause.result, data, pause.reached)
+        return {
+            **content,
+            "record": record,
+            "done": not record.stopped,
+            **report(pause.score, pause.fraction),
+        }
 
     def _record(self, result: TrialResult, data: TaskData, reached: Reached | None = None) -> TrialRecord:
-        """The record of a result.
+        """Return the record of a result.
 
         Raises:
-            NotFiniteError: It is no number.
+            NotFiniteError: The result is not finite.
         """
         if (reason := not_finite(result)) is not None:
             raise NotFiniteError(reason)
-        assert self._began_at is not None  # set by the first step
+        assert self._started_at is not None  # set by the first step
         return completed_record(
             result,
             self._settings.provenance,
             channel_names=data.channel_names,
             host=socket.gethostname(),
-            started_at=self._began_at,
+            started_at=self._started_at,
             reached=reached,
         )
 
     def _failure(self, error: Exception, started_at: datetime) -> TrialRecord:
-        """The record of a trial that raised."""
+        """Return the record of a trial that raised an error."""
         lines = str(error).strip().splitlines()
         return failed_record(
             self._job.config,
@@ -185,7 +190,7 @@ class TrialTrainable(tune.Trainable):
         )
 
     def _task_data(self, request: DataRequest) -> TaskData:
-        """The data of a request, fetched from the object store once for each process."""
+        """Return the data of a request, fetched from the object store once for each process."""
         if request not in self._data:
             self._data[request] = ray.get(self._settings.data[request])
         return self._data[request]

@@ -14,7 +14,7 @@ from typing import Any
 
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import TrialConfig
-from sweeps.storage import RunTrial
+from sweeps.execution import RunTrial
 
 __all__ = ["Kind", "Timing", "kind_of", "measured_kinds", "run_pilots", "timings_of"]
 

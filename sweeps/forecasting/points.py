@@ -11,41 +11,16 @@ import numpy as np
 import pandas as pd
 
 from analysis.figures import plot_design, save_figure, text_design
-from sweeps.planning import POINTS_FILE, PlannedTrial, Planner, TrialSource, stands
+from sweeps.planning import PlannedTrial, Planner, is_final
 from sweeps.storage import StoredTrial, StudyFolder
 from sweeps.study import FIELDS, Study
 
-__all__ = ["is_stored", "known_trials", "plot_points"]
-
-
-def known_trials(
-    planner: Planner, folder: StudyFolder, source: TrialSource, at_once: int
-) -> list[PlannedTrial]:
-    """Return the trials that are known before the study runs.
-
-    For a fixed design, these are all trials. For a design that learns, they are the trials of the points that
-    an earlier run has stored, or those of the first batch if there are none.
-
-    Args:
-        planner: Planner of the study.
-        folder: Folder of the study.
-        source: Source of the missing trials.
-        at_once: Number of trials that run at the same time, which is the size of a batch.
-    """
-    if not source.is_sequential:
-        return planner.all_trials()
-    content = folder.read(POINTS_FILE)
-    points = json.loads(content) if content else []
-    if not points:
-        design = planner.design()
-        batch = (design.ask() for _ in range(max(1, -(-at_once // planner.runs_a_point))))
-        points = [point for point in batch if point is not None]
-    return list({trial.trial_id: trial for point in points for trial in planner.trials(point)}.values())
+__all__ = ["is_stored", "plot_points"]
 
 
 def is_stored(trial: PlannedTrial, stored: Mapping[str, StoredTrial], study: Study) -> bool:
     """Return whether a trial is stored and will not run again."""
-    return trial.trial_id in stored and stands(stored[trial.trial_id], study)
+    return trial.trial_id in stored and is_final(stored[trial.trial_id], study)
 
 
 def plot_points(

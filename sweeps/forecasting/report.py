@@ -9,27 +9,32 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import TrialConfig, run_trial
-from sweeps.execution import available_cpus, duration_text, study_folder
+from sweeps.execution import (
+    RunTrial,
+    available_cpus,
+    available_gpus,
+    duration_text,
+    study_folder,
+    trial_device,
+)
 from sweeps.forecasting.forecast import Forecast, Spread, forecast, trial_spread, trials_at_once
 from sweeps.forecasting.pilot import Kind, Timing, kind_of, measured_kinds, run_pilots
-from sweeps.forecasting.points import is_stored, known_trials, plot_points
+from sweeps.forecasting.points import is_stored, plot_points
 from sweeps.planning import (
     DataRoots,
     PlannedTrial,
     Planner,
     TrialSource,
+    checked_planner,
+    known_trials,
     load_data,
-    make_planner,
-    require_scored_recordings,
     trial_source,
     validate_same_study,
 )
-from sweeps.storage import RunTrial, StoredTrial, TrialStore
+from sweeps.storage import StoredTrial, TrialStore
 from sweeps.study import Study
 
 __all__ = ["PlanOptions", "PlanReport", "plan_study"]
@@ -103,15 +108,13 @@ def plan_study(study: Study, options: PlanOptions) -> PlanReport:
     started = time.perf_counter()
     data = load_data(study, data_root=options.data_root, cache_dir=options.cache_dir)
     data_s = time.perf_counter() - started
-    planner = make_planner(study, data)
-    planner.check()
-    require_scored_recordings(study, data)
+    planner = checked_planner(study, data)
     folder = study_folder(study, out=options.out)
     validate_same_study(study, folder)
     at_once = _at_once(study, options)
     stored = TrialStore(folder).load() if folder.exists() else {}
     source = trial_source(planner, stored, folder)
-    known = known_trials(planner, folder, source, at_once)
+    known = known_trials(planner, folder, at_once=at_once)
     lines = [_counted(planner, source), _known_text(study, source, known)]
     picture, plot_text = plot_points(planner, known, stored, folder)
     lines += [plot_text, f"data: loaded in {data_s:.1f} s (features are cached)"]
@@ -135,11 +138,6 @@ def _at_once(study: Study, options: PlanOptions) -> int:
             "GPUs"
         )
     return at_once
-
-
-def available_gpus() -> int:
-    """Return the number of GPUs of this machine."""
-    return int(torch.cuda.device_count())
 
 
 def _counted(planner: Planner, source: TrialSource) -> str:
@@ -213,7 +211,7 @@ def _pilots(
     here = trials_at_once(study.resources, cpus=available_cpus(), gpus=available_gpus())
     n_processes = max(1, min(at_once, here, len(sample)))
     configs = measured_kinds(sample)
-    device = "cuda" if study.resources.gpus else "cpu"
+    device = trial_device(study.resources)
     timings = run_pilots(
         options.run_trial,
         configs,

@@ -1,4 +1,4 @@
-"""What one call of `softloc run` may spend: hours, trials, failures. The next call goes on where it ended."""
+"""The most that one `softloc run` may spend: hours, trials, failures. The next run continues from there."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["UNLIMITED", "Budget", "BudgetedSource"]
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """The most that one call may spend; None is no limit.
+    """The most that one run may spend; None means no limit.
 
     Attributes:
-        max_hours: Hours after which no further trial begins, > 0.
-        max_trials: Trials that are begun, >= 1.
-        max_failures: Failed trials after which no further trial begins, >= 1.
+        max_hours: Hours after which no new trial starts, > 0.
+        max_trials: Number of trials to start, >= 1.
+        max_failures: Number of failed trials after which no new trial starts, >= 1.
 
     Raises:
         ConfigError: A limit out of its range.
@@ -43,28 +43,28 @@ class Budget:
 UNLIMITED = Budget()
 
 
-class BudgetedSource(TrialSource):
-    """The trials of another source until a budget is spent; what is in flight then is finished.
+class BudgetedSource:
+    """The trials of another source until a budget is spent; running trials are finished.
 
-    The hours count from the making of this source. Trials that already wait for a free worker when they are
-    over, or when too many have failed, are run as well: as many as there are workers at most.
+    Hours count from the construction of this source. Trials that already wait for a free worker when a limit
+    is reached still run. There are at most as many of these as there are workers.
     """
 
     def __init__(
         self, source: TrialSource, budget: Budget, *, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         self._source, self._budget, self._clock_s = source, budget, clock_s
-        self._began_s = clock_s()
-        self._given = 0
-        self._failed = 0
+        self._started_s = clock_s()
+        self._n_started = 0
+        self._n_failed = 0
         self.n_designed, self.n_kept = source.n_designed, source.n_kept
         self.n_kept_stopped = source.n_kept_stopped
 
     @property
     def n_left(self) -> int:
-        """Trials that `next` has still to give, at most."""
-        left = self._source.n_left
-        return left if self._budget.max_trials is None else min(left, self._budget.max_trials - self._given)
+        """Largest number of trials that `next` can still return."""
+        left, most = self._source.n_left, self._budget.max_trials
+        return left if most is None else min(left, most - self._n_started)
 
     @property
     def is_sequential(self) -> bool:
@@ -73,33 +73,33 @@ class BudgetedSource(TrialSource):
 
     @property
     def summary(self) -> str | None:
-        """What the design has to say at the end, or None."""
+        """What the design has to report at the end, or None."""
         return self._source.summary
 
     def next(self) -> PlannedTrial | None:
-        """The next missing trial, or None when all were given or the budget is spent."""
+        """Return the next missing trial, or None if there are no more or the budget is spent."""
         if self.spent is not None:
             return None
         trial = self._source.next()
-        self._given += trial is not None
+        self._n_started += trial is not None
         return trial
 
     def tell(self, trial_id: str, row: Row | None) -> None:
-        """What a trial gave; None when it failed."""
-        self._failed += row is None
+        """Pass on a trial's row of the trials table, or None if the trial failed."""
+        self._n_failed += row is None
         self._source.tell(trial_id, row)
 
     @property
     def spent(self) -> str | None:
-        """Which limit was reached while trials are left, in words; None while there is none."""
+        """The limit that was reached while trials are left, as text; None if there is none."""
         budget = self._budget
         if not self._source.n_left:
             return None
-        if budget.max_failures is not None and self._failed >= budget.max_failures:
-            return f"{self._failed} trials failed (--max-failures {budget.max_failures})"
-        if budget.max_trials is not None and self._given >= budget.max_trials:
-            return f"{self._given} trials were run (--max-trials {budget.max_trials})"
-        hours = (self._clock_s() - self._began_s) / 3600
+        if budget.max_failures is not None and self._n_failed >= budget.max_failures:
+            return f"{self._n_failed} trials failed (--max-failures {budget.max_failures})"
+        if budget.max_trials is not None and self._n_started >= budget.max_trials:
+            return f"{self._n_started} trials were run (--max-trials {budget.max_trials})"
+        hours = (self._clock_s() - self._started_s) / 3600
         if budget.max_hours is not None and hours >= budget.max_hours:
-            return f"{hours:.3g} hours are over (--max-hours {budget.max_hours:g})"
+            return f"{hours:.3g} hours have passed (--max-hours {budget.max_hours:g})"
         return None

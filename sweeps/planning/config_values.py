@@ -10,7 +10,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.events import EventList, seconds_to_frames
 from softloc_core.label_noise import COMMON_OPTIONS, NOISES, misaligned
 from softloc_core.losses import LOSSES, MEASURES, Constant, make_loss, resolve_options, schedule_from_spec
-from softloc_core.trial import OPTION_FIELDS, TrialConfig, augmentation_of, detector_of
+from softloc_core.trial import OPTION_FIELDS, TrialConfig, trial_augmentation, trial_detector
 from sweeps.study import FIELDS
 
 __all__ = ["canonical_values", "judge_names", "names_of", "set_option"]
@@ -130,8 +130,8 @@ def judge_names(config: TrialConfig, *, hop_s: float) -> None:
         n_steps=config.iterations,
         options=dict(config.loss_options),
     )
-    detector_of(config, hop_s=hop_s)
-    augmentation_of(config)
+    trial_detector(config, hop_s=hop_s)
+    trial_augmentation(config)
     misaligned(
         EventList([], [], 1.0),  # type: ignore[arg-type]
         noise=config.noise,

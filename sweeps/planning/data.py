@@ -1,36 +1,111 @@
-"""The data that a study reads, and what its task gives where the study says nothing."""
+"""The data that a study reads: its folders, its requests, and the task's defaults."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from sweeps.designs import Parameter
-from sweeps.planning.data_roots import DataRoots
 from sweeps.study import Study
 
-__all__ = ["data_requests", "load_data", "require_scored_recordings", "task_defaults"]
+__all__ = [
+    "DataRoots",
+    "data_requests",
+    "load_data",
+    "parse_data_roots",
+    "require_scored_recordings",
+    "task_defaults",
+]
 
 _DATA_KEYS = ("split", "fold", "features", "network")
+
+
+@dataclass(frozen=True)
+class DataRoots:
+    """Folders of recorded data.
+
+    Attributes:
+        common: Folder for every task that has no folder in `own`, or None.
+        own: Folders for single tasks, by task.
+    """
+
+    common: Path | None = None
+    own: Mapping[str, Path] = field(default_factory=dict)
+
+    def of(self, task: str) -> Path | None:
+        """Return the folder of a task's data, or None."""
+        return self.own.get(task, self.common)
+
+    def validate(self, sources: Mapping[str, str]) -> None:
+        """Raise if a folder does not exist, belongs to no task of the study, or is missing.
+
+        Args:
+            sources: The data source of each task that is read.
+
+        Raises:
+            ConfigError: A folder is wrong or missing; the message says which.
+        """
+        for folder in filter(None, (self.common, *self.own.values())):
+            if not folder.is_dir():
+                raise ConfigError(f"--data-root must be a folder, but got {folder}")
+        for task in self.own:
+            if task not in sources:
+                raise ConfigError(
+                    f"--data-root must name a task of the study, {', '.join(sources)}, but got {task}"
+                )
+        for task, name in sources.items():
+            source = TASKS.get(task).sources[name]
+            if source.needs_data_root and self.of(task) is None:
+                form = "DIR" if len(sources) == 1 else f"{task}=DIR"
+                hint = f" (get it from {source.homepage})" if source.homepage else ""
+                raise ConfigError(
+                    f"the data source {name} must be given with --data-root {form}, but none came{hint}"
+                )
+
+
+def parse_data_roots(given: Sequence[str] | None) -> DataRoots:
+    """Return the folders that the values of `--data-root` name, each `DIR` or `TASK=DIR`.
+
+    Raises:
+        ConfigError: Two folders for the same task, or two common folders.
+    """
+    pairs = [_pair(text) for text in given or ()]
+    for task, count in Counter(task for task, _ in pairs).items():
+        if count > 1:
+            what = f"{task}=DIR" if task else "DIR"
+            raise ConfigError(f"--data-root must be given once for each task, but got {what} twice")
+    folders = {task: Path(folder) for task, folder in pairs}
+    return DataRoots(folders.pop("", None), folders)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Split a value into task and folder; the task is empty for a common folder.
+
+    A folder's name may contain an equals sign, so only a registered task before it counts.
+    """
+    task, found, folder = text.partition("=")
+    return (task, folder) if found and task in TASKS.tasks else ("", text)
 
 
 def load_data(
     study: Study, *, data_root: DataRoots | Path | None, cache_dir: Path
 ) -> dict[DataRequest, TaskData]:
-    """All data that a study reads, checked and with features; one load for each distinct request.
+    """Load and check all data that a study reads, with features, once for each distinct request.
 
     Args:
         study: The study.
-        data_root: Folder of the recorded data, or those of several tasks.
-        cache_dir: Where features are kept.
+        data_root: Folder of the recorded data, or the folders of several tasks.
+        cache_dir: Folder where features are cached.
 
     Raises:
-        DataError: Data that is absent or cannot be used; the message names the file and the line.
-        ConfigError: A split, fold or front end that does not exist, or a data root that is wanted.
+        DataError: The data is missing or cannot be used; the message names the file and the line.
+        ConfigError: A split, fold or front end does not exist, or a data root is missing.
     """
     roots = data_root if isinstance(data_root, DataRoots) else DataRoots(data_root)
     roots.validate(study.sources)
@@ -42,8 +117,8 @@ def load_data(
 
 
 def data_requests(study: Study) -> Iterator[DataRequest]:
-    """Every distinct request that a trial of a study of one task may make."""
-    varied = {key: _values(study.space[key]) for key in _DATA_KEYS if key in study.space}
+    """Yield every distinct request that a trial of a study with one task may make."""
+    varied = {key: _levels(study.space[key]) for key in _DATA_KEYS if key in study.space}
     listed = {tuple(point.get(key) for key in _DATA_KEYS) for point in study.points} or {
         (None,) * len(_DATA_KEYS)
     }
@@ -65,17 +140,17 @@ def data_requests(study: Study) -> Iterator[DataRequest]:
             yield request
 
 
-def _values(parameter: Parameter) -> tuple[Any, ...]:
-    """Every value that a list or a range of whole numbers may give."""
+def _levels(parameter: Parameter) -> tuple[Any, ...]:
+    """Return every value of a list or of a range of whole numbers."""
     return Parameter(parameter.kind, parameter.values).levels()
 
 
 def task_defaults(study: Study, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the task gives to fields that the study does not, by TrialConfig's names.
+    """Return the task's defaults, by TrialConfig's field names.
 
     Args:
-        study: The study, of one task.
-        given: Fields by key; the network decides over defaults.
+        study: The study, with one task.
+        given: Fields by key. The defaults depend on the network.
     """
     task = TASKS.get(study.task)
     defaults = {"split": task.sources[study.data].default_split, "fold": 0}

@@ -1,38 +1,68 @@
-"""Whether a folder holds the very study that is to be run."""
+"""The definition that a study's folder stores, and whether the folder holds the study that is to run."""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import yaml
 
 from softloc_core.errors import ConfigError
 from sweeps.designs import LEARNING
-from sweeps.planning.planner import Planner
+from sweeps.planning.data import task_defaults
 from sweeps.storage import StudyFolder, read_definition
-from sweeps.study import Study
+from sweeps.study import FIELDS, Field, Study
 
 __all__ = ["resolved_study", "validate_same_study"]
 
-# What may change between two runs of one study without making it another study.
+# Keys that may change between two runs of the same study.
 _FREE_KEYS = ("trials", "description", "resources", "retries", "time_limit", "stop_early", "checkpoint",
               "keep_weights")  # fmt: skip
 
 
-def resolved_study(planner: Planner) -> str:
-    """The study with every default written out, as its folder keeps it."""
-    study = planner.study
+def resolved_study(study: Study) -> str:
+    """Return the text of a study file with every default written out, as the study's folder stores it."""
     spec = study.spec()
-    spec["fixed"] = {**planner.written_defaults(), **spec["fixed"]}
+    spec["fixed"] = {**_defaults(study), **spec["fixed"]}
     return str(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True))
 
 
+def _defaults(study: Study) -> dict[str, Any]:
+    """Return the task's defaults for fields that the study does not give, as a study file writes them.
+
+    The result is empty if the study has several tasks or varies the network, because defaults differ then.
+    """
+    several = len(study.sources) > 1
+    if several or "network" in study.space or any("network" in point for point in study.points):
+        return {}
+    defaults = task_defaults(study, study.fixed)
+    varied = {
+        key.partition(".")[0] for key, parameter in study.space.items() if "." in key or not parameter.when
+    }
+    if study.points:
+        listed = [{key.partition(".")[0] for key in point} for point in study.points]
+        varied |= set.intersection(*listed)
+    missing = [
+        field for field in FIELDS.values() if field.config_name in defaults and field.key not in varied
+    ]
+    return {field.key: _written(field, defaults[field.config_name]) for field in missing}
+
+
+def _written(field: Field, value: Any) -> Any:
+    """Return a default as a study file writes it."""
+    if field.kind == "duration":
+        return "inf" if math.isinf(value) else f"{value!r}s"
+    if field.kind == "schedule":
+        return value.spec()
+    return dict(value) if field.kind == "options" else value
+
+
 def validate_same_study(study: Study, folder: StudyFolder) -> None:
-    """Raise if a folder holds another study, whose trials would be mixed with ours.
+    """Raise if a folder holds another study, whose trials would be mixed with this study's.
 
     Raises:
-        ConfigError: The folder holds another study or cannot be read.
+        ConfigError: The folder holds another study, or cannot be read.
     """
     try:
         definition = read_definition(folder)
@@ -43,7 +73,7 @@ def validate_same_study(study: Study, folder: StudyFolder) -> None:
         return
     there, fixed_there = definition.spec, definition.fixed
     ours = study.spec()
-    # A design that does not learn gives the same points whatever is looked for.
+    # A design that does not learn has the same points for all objectives.
     free = _FREE_KEYS if study.design in LEARNING else (*_FREE_KEYS, "objectives")
     for key in ("points", "objectives", "design_options"):
         if key in there and key not in ours and key not in free:
@@ -61,12 +91,12 @@ def validate_same_study(study: Study, folder: StudyFolder) -> None:
 
 
 def _begins_with(points: list[Any], there: Any) -> bool:
-    """Whether a list of points is the one that is there, or goes on from it."""
+    """Whether a list of points equals or extends the stored list."""
     return isinstance(there, list) and points[: len(there)] == there
 
 
 def _other_study(folder: StudyFolder, key: str, there: Any, ours: Any) -> ConfigError:
-    """An error that names the difference and the remedy."""
+    """Return an error that names the difference and what to do."""
     return ConfigError(
         f"{folder} must hold the same study, but `{key}` is {_short(there)} there and {_short(ours)} here: "
         "give --set name=NEW or another --out"
@@ -74,6 +104,6 @@ def _other_study(folder: StudyFolder, key: str, there: Any, ours: Any) -> Config
 
 
 def _short(value: Any) -> str:
-    """A value as one short JSON text."""
+    """Return a value as one short JSON text."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 120 else f"{text[:117]}..."

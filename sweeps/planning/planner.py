@@ -1,34 +1,48 @@
-"""From a study and its data to the trials it asks for: explicit configurations, each with its identity."""
+"""From a study and its data to its trials: explicit configurations, each with its identity."""
 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from softloc_core.errors import ConfigError
 from softloc_core.inference import require_validation
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial import TrialConfig, trial_id
-from sweeps.designs import Design, GridDesign, Parameter, active_part, make_design
+from sweeps.designs import Design, GridDesign, Parameter, Point, active_part, make_design
 from sweeps.planning.config_values import canonical_values, judge_names, names_of, set_option
-from sweeps.planning.data import task_defaults
-from sweeps.study import FIELDS, Field, Located, Study, TimeBase, in_seconds, known_conditions, validate_range
+from sweeps.planning.data import require_scored_recordings, task_defaults
+from sweeps.study import (
+    FIELDS,
+    Located,
+    Study,
+    TimeBase,
+    in_seconds,
+    known_conditions,
+    validate_range,
+)
 
-__all__ = ["PlannedTrial", "Planner"]
+__all__ = [
+    "PlannedTrial",
+    "Planner",
+    "SeveralTasksPlanner",
+    "TaskPlanner",
+    "checked_planner",
+    "make_planner",
+]
 
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """A trial that a study asks for.
+    """A trial of a study.
 
     Attributes:
         trial_id: Its identity.
-        config: What it is.
+        config: Its configuration.
         point: The design point it belongs to, for designs that learn.
-        values: All that is varied in it by key: the point's values and those of `each`.
+        values: Everything that is varied in it, by key: the point's values and those of `each`.
     """
 
     trial_id: str
@@ -37,26 +51,63 @@ class PlannedTrial:
     values: Mapping[str, Any]
 
 
-class Planner:
+class Planner(Protocol):
     """Turns a study's design points into trials.
 
     Attributes:
         study: The study.
-        n_points: Number of design points; each is run `points_per` times.
-        runs_a_point: Trials that one design point gives: crossed values times replicates.
+        data: The data of each request.
+        n_points: Number of design points. Each is run `runs_a_point` times.
+        runs_a_point: Trials at each design point: crossed values times replicates.
     """
 
-    def __init__(self, study: Study, data: Mapping[DataRequest, TaskData]) -> None:
-        """Resolve the study's durations against its data.
+    study: Study
+    data: Mapping[DataRequest, TaskData]
+    n_points: int
+    runs_a_point: int
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether later design points depend on the results of earlier ones."""
+        ...
+
+    def check(self) -> None:
+        """Raise if the study contains settings that no trial can have; nothing is started or written.
+
+        If the trials are known in advance, all of them are built. Otherwise the trials at both ends of every
+        range are built, with every listed value.
 
         Raises:
-            ConfigError: An empty range, or a number of trials that the replicates do not divide.
+            ConfigError: A value that no trial can have.
+        """
+        ...
+
+    def all_trials(self) -> list[PlannedTrial]:
+        """Return all trials of a design that does not learn; identical trials appear once."""
+        ...
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return both ends of each varied range by key, durations in seconds."""
+        ...
+
+    def data_of(self, config: TrialConfig) -> TaskData:
+        """Return the data that a trial reads."""
+        ...
+
+
+class TaskPlanner:
+    """The planner of a study with one task. It also plans designs that learn, point by point."""
+
+    def __init__(self, study: Study, data: Mapping[DataRequest, TaskData]) -> None:
+        """Resolve the study's durations with its data.
+
+        Raises:
+            ConfigError: An empty range, or a number of trials that is not a multiple of `runs_a_point`.
         """
         self.study = study
-        self._data = data
-        base = TimeBase(hop_s=_hop_s(data), tolerance_s=_tolerance_s(study))
-        self._base = base
-        resolved = {key: _resolved(study, key, parameter, base) for key, parameter in study.space.items()}
+        self.data = data
+        self._base = TimeBase(hop_s=_hop_s(data), tolerance_s=TASKS.get(study.task).tolerance_s)
+        resolved = {key: self._resolved(key, parameter) for key, parameter in study.space.items()}
         self._space = resolved
         sampled = {key: p for key, p in resolved.items() if p.kind != "each" or study.design == "grid"}
         self._crossed = {key: p for key, p in resolved.items() if key not in sampled}
@@ -68,42 +119,13 @@ class Planner:
         self.n_points = self._n_points()
         self._checked: set[tuple[Any, ...]] = set()
 
-    def _n_points(self) -> int:
-        """Number of design points."""
-        study = self.study
-        if study.design in ("grid", "explicit"):
-            points = len(study.points) if study.design == "explicit" else len(self._grid().points)
-            if study.trials not in (None, points * self.runs_a_point):
-                what = "grid" if study.design == "grid" else "list of points"
-                raise ConfigError(
-                    f"`trials` of this {what} must be {points * self.runs_a_point} or be left out, but got "
-                    f"{study.trials} in {study.places.get('trials', study.name)}"
-                )
-            return points
-        assert study.trials is not None  # held by study_from_yaml
-        if study.trials % self.runs_a_point:
-            raise ConfigError(
-                f"`trials` must be a multiple of {self.runs_a_point} "
-                f"(replicates times the values under each), "
-                f"but got {study.trials} in {study.places.get('trials', study.name)}"
-            )
-        return study.trials // self.runs_a_point
-
-    def _grid(self) -> GridDesign:
-        """The points of a grid."""
-        return GridDesign(self._sampled, seed=self.study.seed, budget=0)
-
-    def _unvaried(self, key: str) -> Any:
-        """The value of a field that is not varied, as a study keeps it; None where it is not known."""
-        if key in self.study.fixed:
-            return self.study.fixed[key]
-        if "network" in self.study.space:
-            return None
-        value = task_defaults(self.study, self.study.fixed).get(FIELDS[key].config_name)
-        return value.spec() if FIELDS[key].kind == "schedule" and value is not None else value
+    @property
+    def is_sequential(self) -> bool:
+        """Whether later design points depend on the results of earlier ones."""
+        return self.design().is_sequential
 
     def design(self) -> Design:
-        """The study's design, at its beginning."""
+        """Return the study's design in its initial state."""
         study = self.study
         options = dict(study.design_options)
         if study.design == "explicit":
@@ -120,7 +142,7 @@ class Planner:
         )
 
     def trials(self, point: Mapping[str, Any]) -> list[PlannedTrial]:
-        """The trials of one design point: every crossed combination, every replicate.
+        """Return the trials of one design point: every crossed combination, every replicate.
 
         Raises:
             ConfigError: A value that no trial can have.
@@ -134,22 +156,15 @@ class Planner:
                 planned.append(PlannedTrial(identity, config, dict(point), full))
         return planned
 
-    def ranges(self) -> dict[str, tuple[float, float]]:
-        """Ends of the varied ranges by key, durations in seconds."""
-        return {key: (p.values[0], p.values[1]) for key, p in self._space.items() if p.is_range}
-
-    def _active(self, full: dict[str, Any]) -> dict[str, Any]:
-        """The values of one combination without those whose `when` does not hold."""
-        if not any(parameter.when for parameter in self._space.values()):
-            return full
-        listed = {key: value for key, value in full.items() if key not in self._space}
-        return {**listed, **active_part(self._space, full)}
-
     def all_trials(self) -> list[PlannedTrial]:
-        """All trials of a design whose points are known beforehand, identical ones once."""
+        """Return all trials of a design that does not learn; identical trials appear once.
+
+        Raises:
+            ValueError: The design learns, so its trials are not known in advance.
+        """
         design = self.design()
         if design.is_sequential:
-            raise ValueError("the trials of a design that learns are not known beforehand")
+            raise ValueError("the trials of a design that learns are not known in advance")
         planned: dict[str, PlannedTrial] = {}
         while (point := design.ask()) is not None:
             for trial in self.trials(point):
@@ -157,15 +172,8 @@ class Planner:
         return list(planned.values())
 
     def check(self) -> None:
-        """Refuse, before anything is started or written, what no trial of the study can be.
-
-        All trials are built where they are known beforehand, else those at both ends of the ranges with every
-        listed value.
-
-        Raises:
-            ConfigError: A value that no trial can have.
-        """
-        if not self.design().is_sequential:
+        """Raise if the study contains settings that no trial can have; see `Planner.check`."""
+        if not self.is_sequential:
             self.all_trials()
             return
         for position in (0.0, 1.0 - 1e-9):
@@ -173,36 +181,19 @@ class Planner:
             for values in itertools.product(*ends):
                 self.trials(dict(zip(self._sampled, values, strict=True)))
 
-    def written_defaults(self) -> dict[str, Any]:
-        """What the task gives where the study says nothing, as a study file writes it.
-
-        Empty where the network is varied, for the defaults differ between networks.
-        """
-        study = self.study
-        if "network" in study.space or any("network" in point for point in study.points):
-            return {}
-        defaults = task_defaults(study, study.fixed)
-        varied = {
-            key.partition(".")[0]
-            for key, parameter in study.space.items()
-            if "." in key or not parameter.when
-        }
-        if study.points:
-            listed = [{key.partition(".")[0] for key in point} for point in study.points]
-            varied |= set.intersection(*listed)
-        missing = [
-            field for field in FIELDS.values() if field.config_name in defaults and field.key not in varied
-        ]
-        return {field.key: _written(field, defaults[field.config_name]) for field in missing}
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return both ends of each varied range by key, durations in seconds."""
+        return {key: (p.values[0], p.values[1]) for key, p in self._space.items() if p.is_range}
 
     def data_of(self, config: TrialConfig) -> TaskData:
-        """The data a trial reads."""
-        return self._data[config.data_request()]
+        """Return the data that a trial reads."""
+        return self.data[config.data_request()]
 
     def config(self, point: Mapping[str, Any], *, replicate: int) -> TrialConfig:
-        """The explicit configuration of a point; fields that the loss does not use take a fixed value.
+        """Return the explicit configuration of a point.
 
-        So trials that differ only in what changes nothing are the same trial, and run once.
+        Fields that the loss does not use get one fixed value. Trials that differ only in such fields are
+        therefore identical, and run once.
 
         Raises:
             ConfigError: A value that no trial can have.
@@ -226,18 +217,60 @@ class Planner:
             raise ConfigError(f"{error} in the study {study.name}") from error
         return config
 
+    def _n_points(self) -> int:
+        """Return the number of design points.
 
-def _written(field: Field, value: Any) -> Any:
-    """A default as a study file writes it."""
-    if field.kind == "duration":
-        return "inf" if math.isinf(value) else f"{value!r}s"
-    if field.kind == "schedule":
-        return value.spec()
-    return dict(value) if field.kind == "options" else value
+        Raises:
+            ConfigError: The study's `trials` does not fit its points.
+        """
+        study = self.study
+        place = study.places.get("trials", study.name)
+        if study.design in ("grid", "explicit"):
+            is_grid = study.design == "grid"
+            points = len(
+                GridDesign(self._sampled, seed=study.seed, budget=0).points if is_grid else study.points
+            )
+            if study.trials not in (None, points * self.runs_a_point):
+                raise ConfigError(
+                    f"`trials` of this {'grid' if is_grid else 'list of points'} must be "
+                    f"{points * self.runs_a_point} or be left out, but got {study.trials} in {place}"
+                )
+            return points
+        assert study.trials is not None  # study_from_yaml requires it
+        if study.trials % self.runs_a_point:
+            raise ConfigError(
+                f"`trials` must be a multiple of {self.runs_a_point} "
+                f"(replicates times the values under each), but got {study.trials} in {place}"
+            )
+        return study.trials // self.runs_a_point
+
+    def _unvaried(self, key: str) -> Any:
+        """Return the value of a field that is not varied, as a study holds it; None if it is not known."""
+        if key in self.study.fixed:
+            return self.study.fixed[key]
+        if "network" in self.study.space:
+            return None
+        value = task_defaults(self.study, self.study.fixed).get(FIELDS[key].config_name)
+        return value.spec() if FIELDS[key].kind == "schedule" and value is not None else value
+
+    def _active(self, full: dict[str, Any]) -> Point:
+        """Return the values of one combination without those whose `when` does not hold."""
+        if not any(parameter.when for parameter in self._space.values()):
+            return full
+        listed = {key: value for key, value in full.items() if key not in self._space}
+        return {**listed, **active_part(self._space, full)}
+
+    def _resolved(self, key: str, parameter: Parameter) -> Parameter:
+        """Return a parameter in plain numbers, after checking its range."""
+        resolved = parameter.mapped(lambda value: in_seconds(value, self._base))
+        written = [str(value) for value in parameter.values]
+        place = self.study.places.get(f"space.{key}", self.study.name)
+        validate_range(resolved, Located(f"[{', '.join(written)}]", f"space.{key}", place))
+        return resolved
 
 
 def _hop_s(data: Mapping[DataRequest, TaskData]) -> float:
-    """The hop of a study's data, which frames are counted in."""
+    """Return the hop that all data of a study shares, in seconds."""
     hops = sorted({loaded.hop_s for loaded in data.values()})
     if len(hops) != 1:
         raise ConfigError(
@@ -246,15 +279,74 @@ def _hop_s(data: Mapping[DataRequest, TaskData]) -> float:
     return hops[0]
 
 
-def _tolerance_s(study: Study) -> float:
-    """The tolerance that `tol` counts: the task's."""
-    return TASKS.get(study.task).tolerance_s
+class SeveralTasksPlanner:
+    """The planner of a study with several tasks: one planner for each task, all with the same points.
+
+    Each task has its own frames and tolerance, so `2tol` is equally hard for every task. The tasks take
+    turns, so a study that is stopped early holds trials of each. The design never learns.
+    """
+
+    is_sequential = False
+
+    def __init__(self, study: Study, data: Mapping[DataRequest, TaskData]) -> None:
+        """Resolve the study for each of its tasks.
+
+        Raises:
+            ConfigError: The study does not fit one of its tasks.
+        """
+        self.study = study
+        self.data = data
+        self._planners = {
+            part.task: TaskPlanner(
+                part, {request: one for request, one in data.items() if request.task == part.task}
+            )
+            for part in study.parts()
+        }
+        first = next(iter(self._planners.values()))
+        self.n_points = first.n_points
+        self.runs_a_point = first.runs_a_point * len(self._planners)
+
+    def check(self) -> None:
+        """Raise if the study contains settings that no trial can have; see `Planner.check`."""
+        for planner in self._planners.values():
+            planner.check()
+
+    def all_trials(self) -> list[PlannedTrial]:
+        """Return all trials of every task, the tasks taking turns."""
+        turns = itertools.zip_longest(*(planner.all_trials() for planner in self._planners.values()))
+        return [trial for turn in turns for trial in turn if trial is not None]
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """Return both ends of each varied range over all tasks by key, durations in seconds."""
+        found: dict[str, tuple[float, float]] = {}
+        for planner in self._planners.values():
+            for key, (low, high) in planner.ranges().items():
+                known_low, known_high = found.get(key, (low, high))
+                found[key] = (min(low, known_low), max(high, known_high))
+        return found
+
+    def data_of(self, config: TrialConfig) -> TaskData:
+        """Return the data that a trial reads."""
+        return self._planners[config.task].data_of(config)
 
 
-def _resolved(study: Study, key: str, parameter: Parameter, base: TimeBase) -> Parameter:
-    """A parameter in plain numbers, its range checked."""
-    resolved = parameter.mapped(lambda value: in_seconds(value, base))
-    written = [str(value) for value in parameter.values]
-    place = study.places.get(f"space.{key}", study.name)
-    validate_range(resolved, Located(f"[{', '.join(written)}]", f"space.{key}", place))
-    return resolved
+def make_planner(study: Study, data: Mapping[DataRequest, TaskData]) -> Planner:
+    """Return the planner for a study's number of tasks.
+
+    Raises:
+        ConfigError: The study does not fit its data.
+    """
+    return TaskPlanner(study, data) if len(study.sources) == 1 else SeveralTasksPlanner(study, data)
+
+
+def checked_planner(study: Study, data: Mapping[DataRequest, TaskData]) -> Planner:
+    """Return the planner of a study that can run with its data.
+
+    Raises:
+        ConfigError: The study does not fit its data, no trial can have one of its settings, or it scores
+            reports on recordings that the data does not hold.
+    """
+    planner = make_planner(study, data)
+    planner.check()
+    require_scored_recordings(study, data)
+    return planner

@@ -1,4 +1,4 @@
-"""Which trial comes next: the design's points, less what is already there."""
+"""Which trial runs next: the trials of the design's points that are not stored yet."""
 
 from __future__ import annotations
 
@@ -7,83 +7,118 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Protocol
 
-from sweeps.designs import Value
-from sweeps.planning.planner import PlannedTrial, Planner
+from sweeps.designs import Point, Value
+from sweeps.planning.planner import PlannedTrial, Planner, TaskPlanner
 from sweeps.redaction import redacted
 from sweeps.storage import Row, StoredTrial, StudyFolder
 from sweeps.study import Study, mean_value, value_of
 
-__all__ = ["POINTS_FILE", "TrialSource", "stands", "trial_source"]
+__all__ = [
+    "POINTS_FILE",
+    "FixedSource",
+    "LearningSource",
+    "TrialSource",
+    "is_final",
+    "known_trials",
+    "trial_source",
+]
 
 logger = logging.getLogger(__name__)
-# Where a design that learns writes down what it gave.
 POINTS_FILE = "points.json"
+"""Where a design that learns stores the points it proposed."""
 _RETRY_S = 1.0
 
 
-def stands(trial: StoredTrial, study: Study) -> bool:
-    """Whether a stored trial is not run again: completed, or stopped early in a study that stops early."""
+def is_final(trial: StoredTrial, study: Study) -> bool:
+    """Whether a stored trial is not run again: completed, or stopped early by a study that stops early."""
     return trial.status == "completed" or (trial.status == "stopped" and study.stop_early is not None)
 
 
-class TrialSource:
+class TrialSource(Protocol):
     """The missing trials of a study, one after the other.
 
-    A trial is missing unless what is stored of it `stands`; failed ones are run again, after all others, and
-    so are stopped ones where the study does not stop early any more.
+    A trial is missing unless its stored result `is_final`. Failed trials run again, after all others. So do
+    stopped trials if the study no longer stops early.
 
     Attributes:
         n_designed: Trials that the study asks for; identical ones count once.
-        n_kept: Of these, those that stand.
-        n_kept_stopped: Of those kept, stopped early.
+        n_kept: Trials among these with a final stored result.
+        n_kept_stopped: Trials among the kept ones that were stopped early.
     """
 
-    def __init__(self, planner: Planner, stored: Mapping[str, StoredTrial]) -> None:
-        planned = planner.all_trials()
-        standing = {i: trial for i, trial in stored.items() if stands(trial, planner.study)}
-        missing = [trial for trial in planned if trial.trial_id not in standing]
-        self._queue = deque(sorted(missing, key=lambda trial: trial.trial_id in stored))
-        self.n_designed = len(planned)
-        self.n_kept = len(planned) - len(self._queue)
-        self.n_kept_stopped = _n_stopped(standing, (trial.trial_id for trial in planned))
-
-    @property
-    def summary(self) -> str | None:
-        """What the design has to say at the end, or None."""
-        return None
+    n_designed: int
+    n_kept: int
+    n_kept_stopped: int
 
     @property
     def n_left(self) -> int:
-        """Trials that `next` has still to give, at most."""
-        return len(self._queue)
+        """Largest number of trials that `next` can still return."""
+        ...
 
     @property
     def is_sequential(self) -> bool:
         """Whether later trials depend on earlier results."""
-        return False
+        ...
+
+    @property
+    def summary(self) -> str | None:
+        """What the design has to report at the end, or None."""
+        ...
 
     def next(self) -> PlannedTrial | None:
-        """The next missing trial, or None when all were given."""
+        """Return the next missing trial, or None if there are no more."""
+        ...
+
+    def tell(self, trial_id: str, row: Row | None) -> None:
+        """Pass on a trial's row of the trials table, or None if the trial failed."""
+        ...
+
+
+class FixedSource:
+    """The missing trials of a design that does not learn."""
+
+    is_sequential = False
+    summary = None
+
+    def __init__(self, planner: Planner, stored: Mapping[str, StoredTrial]) -> None:
+        planned = planner.all_trials()
+        final = {i: trial for i, trial in stored.items() if is_final(trial, planner.study)}
+        missing = [trial for trial in planned if trial.trial_id not in final]
+        self._queue = deque(sorted(missing, key=lambda trial: trial.trial_id in stored))
+        self.n_designed = len(planned)
+        self.n_kept = len(planned) - len(self._queue)
+        self.n_kept_stopped = _n_stopped(final, (trial.trial_id for trial in planned))
+
+    @property
+    def n_left(self) -> int:
+        """Number of trials that `next` has not returned yet."""
+        return len(self._queue)
+
+    def next(self) -> PlannedTrial | None:
+        """Return the next missing trial, or None if there are no more."""
         return self._queue.popleft() if self._queue else None
 
     def tell(self, trial_id: str, row: Row | None) -> None:
-        """What a trial gave, as its row of the trials; None when it failed."""
+        """Ignore a result: the design does not learn."""
 
 
-class SequentialSource(TrialSource):
+class LearningSource:
     """The missing trials of a design that learns.
 
-    A trial that was stopped early is told with what it reached, as a rule less than it would have come to.
-    Every point is written down before its trials are given out. So a study that goes on runs what an earlier
-    driver had begun, tells the design what is stored, and asks for the rest of the budget only. While the
-    folder takes nothing (a disk that is full) no further trial is given out; what runs is not touched.
+    The design receives the result of a trial that was stopped early as it was at that point, which is usually
+    less than the full result. Every point is stored before its trials are returned. A resumed study therefore
+    runs the trials that an earlier driver had started, passes the stored results to the design, and asks it
+    for the rest of the budget only. While the folder cannot be written (a full disk), no further trial is
+    returned; running trials are not affected.
     """
+
+    is_sequential = True
 
     def __init__(
         self,
-        planner: Planner,
+        planner: TaskPlanner,
         stored: Mapping[str, StoredTrial],
         folder: StudyFolder,
         say: Callable[[str], None] = logger.warning,
@@ -96,50 +131,44 @@ class SequentialSource(TrialSource):
         self._owner: dict[str, int] = {}
         self._waiting: dict[int, set[str]] = {}
         self._seen: set[str] = set()
-        content = folder.read(POINTS_FILE)
-        self._points: list[dict[str, Any]] = json.loads(content) if content else []
-        standing = {i: trial for i, trial in stored.items() if stands(trial, planner.study)}
-        self._values = {i: value_of(trial.row, self._objectives) for i, trial in standing.items()}
+        self._points = _stored_points(folder)
+        final = {i: trial for i, trial in stored.items() if is_final(trial, planner.study)}
+        self._values = {i: value_of(trial.row, self._objectives) for i, trial in final.items()}
         for number, point in enumerate(self._points):
             self._add(number, point)
         self._asked = len(self._points)
         self.n_designed = planner.n_points * planner.runs_a_point
         self.n_kept = sum(identity in self._values for identity in self._seen)
-        self.n_kept_stopped = _n_stopped(standing, self._seen)
+        self.n_kept_stopped = _n_stopped(final, self._seen)
 
     @property
     def n_left(self) -> int:
-        """Trials that `next` has still to give, at most."""
+        """Largest number of trials that `next` can still return."""
         points_left = 0 if self._design.is_known else max(0, self._planner.n_points - self._asked)
         return len(self._queue) + points_left * self._planner.runs_a_point
 
     @property
-    def is_sequential(self) -> bool:
-        """Whether later trials depend on earlier results."""
-        return True
-
-    @property
     def summary(self) -> str | None:
-        """What the design has to say at the end, in trials."""
+        """What the design has to report at the end, in trials, or None."""
         return self._design.summary(runs_a_point=self._planner.runs_a_point)
 
     def next(self) -> PlannedTrial | None:
-        """The next missing trial; the design is asked when none is waiting."""
+        """Return the next missing trial; ask the design for a point if no trial is waiting."""
         while not self._queue:
             point = self._design.ask() if self._asked < self._planner.n_points else None
             if point is None:
                 return None
             if point in self._points:
-                # A design that goes on may begin with points that an earlier driver was given already.
+                # When a study is resumed, the design may first repeat points that are stored already.
                 continue
             self._points.append(point)
-            self._write_down()
+            self._store_points()
             self._asked += 1
             self._add(self._asked - 1, point)
         return self._queue.popleft()
 
     def tell(self, trial_id: str, row: Row | None) -> None:
-        """What a trial gave; the design hears of a point, as the mean of its trials, when all have ended."""
+        """Pass on a result; the design receives the mean of a point's trials when all have ended."""
         number = self._owner.get(trial_id)
         if number is None or trial_id not in self._waiting[number]:
             return
@@ -147,8 +176,8 @@ class SequentialSource(TrialSource):
         self._waiting[number].discard(trial_id)
         self._close(number)
 
-    def _write_down(self) -> None:
-        """Keep the points, however long it takes: a trial whose point is not written would be lost."""
+    def _store_points(self) -> None:
+        """Store the points, and retry until it works: a trial whose point is not stored would be lost."""
         content = json.dumps(self._points).encode()
         said = False
         while True:
@@ -160,13 +189,13 @@ class SequentialSource(TrialSource):
                 logger.warning("writing %s: %s", POINTS_FILE, problem)
                 if not said:
                     self._say(
-                        f"the study's folder takes no point of the design ({problem}); the next trial "
-                        "waits, and it is tried again every second"
+                        f"cannot write {POINTS_FILE} to the study's folder ({problem}): no new trials start "
+                        "until it can be written; retrying every second"
                     )
                 said = True
                 time.sleep(_RETRY_S)
 
-    def _add(self, number: int, point: dict[str, Any]) -> None:
+    def _add(self, number: int, point: Point) -> None:
         """Queue the trials of a point that are not stored."""
         trials = {trial.trial_id: trial for trial in self._planner.trials(point)}
         self._open[number] = {identity: self._values.get(identity) for identity in trials}
@@ -178,16 +207,23 @@ class SequentialSource(TrialSource):
         self._close(number)
 
     def _close(self, number: int) -> None:
-        """Tell the design of a point whose trials have all ended."""
+        """Pass the result of a point to the design once all of its trials have ended."""
         if self._waiting[number]:
             return
         value = mean_value(list(self._open.pop(number).values()))
         self._design.tell(dict(self._points[number]), value)
 
 
-def _n_stopped(standing: Mapping[str, StoredTrial], identities: Iterable[str]) -> int:
-    """How many of these trials were stopped early."""
-    return sum(i in standing and standing[i].status == "stopped" for i in identities)
+def _stored_points(folder: StudyFolder) -> list[Point]:
+    """Return the points that a design proposed earlier; none if the folder has no file of them."""
+    content = folder.read(POINTS_FILE)
+    points: list[Point] = json.loads(content) if content else []
+    return points
+
+
+def _n_stopped(final: Mapping[str, StoredTrial], identities: Iterable[str]) -> int:
+    """Return how many of these trials were stopped early."""
+    return sum(i in final and final[i].status == "stopped" for i in identities)
 
 
 def trial_source(
@@ -197,14 +233,35 @@ def trial_source(
     *,
     say: Callable[[str], None] = logger.warning,
 ) -> TrialSource:
-    """The source that suits the study's design.
+    """Return the source for a study's design.
 
     Args:
-        planner: The study's trials.
-        stored: What is there already.
-        folder: Where a design that learns writes down its points.
-        say: Tells the user that the folder takes nothing.
+        planner: The study's planner.
+        stored: The stored trials.
+        folder: Where a design that learns stores its points.
+        say: Prints a message if the folder cannot be written.
     """
-    if planner.design().is_sequential:
-        return SequentialSource(planner, stored, folder, say)
-    return TrialSource(planner, stored)
+    if isinstance(planner, TaskPlanner) and planner.is_sequential:
+        return LearningSource(planner, stored, folder, say)
+    return FixedSource(planner, stored)
+
+
+def known_trials(planner: Planner, folder: StudyFolder, *, at_once: int) -> list[PlannedTrial]:
+    """Return the trials that are known before the study runs.
+
+    These are all trials of a design that does not learn. For a design that learns, they are the trials of its
+    stored points, or of its first batch if it has none.
+
+    Args:
+        planner: The study's planner.
+        folder: Where a design that learns stores its points.
+        at_once: Number of trials that run at the same time, which is the size of a batch.
+    """
+    if not (isinstance(planner, TaskPlanner) and planner.is_sequential):
+        return planner.all_trials()
+    points = _stored_points(folder)
+    if not points:
+        design = planner.design()
+        batch = (design.ask() for _ in range(max(1, -(-at_once // planner.runs_a_point))))
+        points = [point for point in batch if point is not None]
+    return list({trial.trial_id: trial for point in points for trial in planner.trials(point)}.values())

@@ -16,15 +16,13 @@ from .export import export_study as export_study
 from .folder import StudyFolder as StudyFolder, inside as inside
 from .lock import study_lock as study_lock
 from .log import driver_log as driver_log
+from .provenance import Provenance as Provenance, source_provenance as source_provenance
 from .records import (
-    Provenance as Provenance,
     Reached as Reached,
-    RunTrial as RunTrial,
     TrialRecord as TrialRecord,
     completed_record as completed_record,
     failed_record as failed_record,
     not_finite as not_finite,
-    source_provenance as source_provenance,
 )
 from .schema import TABLES as TABLES, Row as Row
 from .store import StoredTrial as StoredTrial, TrialStore as TrialStore

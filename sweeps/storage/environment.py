@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import source_provenance
+from sweeps.storage.provenance import source_provenance
 
 __all__ = ["driver_environment", "environment_at", "read_environments", "remember_environment"]
 

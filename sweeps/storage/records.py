@@ -1,62 +1,39 @@
-"""A trial's outcome as the rows that are stored."""
+"""A trial's outcome as the rows that the store writes."""
 
 from __future__ import annotations
 
 import json
 import math
-import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from softloc_core.trial import OPTION_FIELDS, TrialConfig, TrialResult
+from sweeps.storage.provenance import Provenance
 from sweeps.storage.schema import SCHEMA_VERSION, Row
 
 __all__ = [
-    "Provenance",
     "Reached",
-    "RunTrial",
     "TrialRecord",
     "completed_record",
     "failed_record",
     "not_finite",
-    "source_provenance",
 ]
 
 Rows = tuple[Row, ...]
-# run_trial(config, data, *, device) of softloc_core, or what stands in for it.
-RunTrial = Callable[..., TrialResult]
-
-
-@dataclass(frozen=True)
-class Provenance:
-    """What stands in every row of a study's run.
-
-    Attributes:
-        study: The study's name.
-        package_version: Version of softloc.
-        git_commit: Commit of the source, `-dirty` when changed, empty when unknown.
-    """
-
-    study: str
-    package_version: str
-    git_commit: str
 
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """Everything that is stored of one trial.
+    """Everything that is stored for one trial.
 
     Attributes:
         row: Its row of the trials table.
         events: Its rows of the events table.
         history: Its rows of the history table.
-        log: For a failed trial, the traceback; empty otherwise.
-        weights: Its weights as a file, where they are kept.
+        log: The traceback of a failed trial; empty otherwise.
+        weights: Its weights as a file, if the study stores them; empty otherwise.
     """
 
     row: Row
@@ -83,12 +60,12 @@ class TrialRecord:
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a trial came.
+    """How far a trial is.
 
     Attributes:
-        iterations_done: Optimiser steps done.
+        iterations_done: Number of optimiser steps done.
         reports: Scores that early stopping judged it by, by iteration.
-        weights: Its weights as a file, where they are kept.
+        weights: Its weights as a file, if the study stores them; empty otherwise.
     """
 
     iterations_done: int
@@ -105,7 +82,7 @@ def completed_record(
     started_at: datetime,
     reached: Reached | None = None,
 ) -> TrialRecord:
-    """The rows of a trial that went through, or of one under way that may be stopped where it stands."""
+    """Return the rows of a trial that completed, or of a running one that may be stopped at this point."""
     scores = result.scores
     reached = reached or Reached(result.config.iterations)
     row = {
@@ -145,7 +122,7 @@ def failed_record(
     device: str | None,
     started_at: datetime,
 ) -> TrialRecord:
-    """The row of a trial that failed; its results are empty."""
+    """Return the row of a trial that failed. Its results are empty."""
     shared = _shared(config, trial_id, data_fingerprint, provenance, started_at)
     row = {**shared, "status": "failed", "error": error, "host": host, "device": device}
     return TrialRecord(row, log=log)
@@ -154,7 +131,7 @@ def failed_record(
 def _shared(
     config: TrialConfig, trial_id: str, data_fingerprint: str, provenance: Provenance, started_at: datetime
 ) -> dict[str, Any]:
-    """Columns that a completed and a failed trial have in common."""
+    """Return the columns that completed and failed trials share."""
     spec = config.spec()
     for name in ("alpha", *OPTION_FIELDS):
         spec[name] = json.dumps(spec[name], sort_keys=True)
@@ -171,7 +148,7 @@ def _shared(
 
 
 def _event_rows(result: TrialResult, channel_names: tuple[str, ...]) -> Rows:
-    """Every estimated event of the test recordings."""
+    """Return a row for every estimated event of the test recordings."""
     return tuple(
         {
             "trial_id": result.trial_id,
@@ -185,7 +162,7 @@ def _event_rows(result: TrialResult, channel_names: tuple[str, ...]) -> Rows:
 
 
 def _history_rows(result: TrialResult) -> Rows:
-    """The training curve."""
+    """Return the rows of the training curve."""
     return tuple(
         {
             "trial_id": result.trial_id,
@@ -199,33 +176,8 @@ def _history_rows(result: TrialResult) -> Rows:
 
 
 def not_finite(result: TrialResult) -> str | None:
-    """What is not finite in a result that must be, or None."""
+    """Return what is not finite in a result although it must be, or None."""
     for point in result.history:
         if not math.isfinite(point.loss):
             return f"the loss became {point.loss} by iteration {point.iteration}"
     return None if math.isfinite(result.scores.f1) else f"F1 is {result.scores.f1}"
-
-
-@cache
-def source_provenance() -> tuple[str, str]:
-    """Version of the package and commit of its source, `-dirty` when changed, empty when there is none."""
-    try:
-        version = metadata.version("softloc")
-    except metadata.PackageNotFoundError:
-        version = "unknown"
-    folder = Path(__file__).resolve().parents[1]
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit and _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".."):
-        commit += "-dirty"
-    return version, commit
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """What git says of a folder; empty where there is no git or no repository."""
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

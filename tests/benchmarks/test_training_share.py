@@ -60,7 +60,7 @@ def test_trials_of_two_cores_use_both(benchmark: ModuleType) -> None:
     assert (found.cores, found.share) == (2.0, 1.0)
 
 
-def test_no_study_is_said(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+def test_a_missing_study_is_reported(benchmark: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
                           capsys: pytest.CaptureFixture[str]) -> None:  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["training_share.py", str(tmp_path / "none")])
     benchmark.main()

@@ -14,7 +14,8 @@ from sweeps.mlflow_view.picture import StudyPicture
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
 from sweeps.storage.environment import remember_environment
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task

@@ -216,7 +216,8 @@ def expected(study: Study) -> dict[str, dict[str, Any]]:
     """Results and events of every trial, as an undisturbed run gives them, computed here."""
     from datetime import UTC, datetime
 
-    from sweeps.storage.records import Provenance, completed_record
+    from sweeps.storage.provenance import Provenance
+    from sweeps.storage.records import completed_record
 
     planner = plan(study)
     found = {}

@@ -12,11 +12,12 @@ from pathlib import Path
 from softloc_core.errors import UserError
 from sweeps.execution.progress import Counts
 from sweeps.execution.recorder import Recorder
-from sweeps.planning import Planner, load_data
+from sweeps.planning import Planner, load_data, make_planner
 from sweeps.planning.source import trial_source
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.lock import study_lock
-from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
@@ -26,7 +27,7 @@ def main() -> int:
     study_file, out, trial_s, _ = sys.argv[1:]
     register_simulated_task()
     study = study_from_yaml(Path(study_file).read_text(), name=study_file)
-    planner = Planner(study, load_data(study, data_root=None, cache_dir=Path(out) / "cache"))
+    planner = make_planner(study, load_data(study, data_root=None, cache_dir=Path(out) / "cache"))
     folder = StudyFolder(f"{out}/{study.name}")
     try:
         with study_lock(folder):

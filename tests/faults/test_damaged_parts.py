@@ -54,7 +54,7 @@ def test_damaged_parts_are_run_again(
     for damage, path in zip((cut_in_half, empty, cut_in_half), study.parts(table)[::3], strict=False):
         damage(path)
     study.finish()
-    assert "7 there already, 3 to run" in study.said()
+    assert "7 already stored, 3 to run" in study.said()
     hold_intact(study, f"parts of {table} cut in half or emptied", times=3)
     study.rebuild()
     assert study.mlflow() == (sorted(path.stem for path in study.parts()), {"FINISHED"})

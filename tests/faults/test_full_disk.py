@@ -58,7 +58,7 @@ def test_a_disk_that_is_full_for_a_while(
     driver = study.start(trial_s=0.5)
     study.wait_for_parts(4, driver)
     ballast = fill(small_disk)
-    study.wait(lambda: "the study's folder takes no trial" in study.said(), process=driver)
+    study.wait(lambda: "cannot write to the study's folder" in study.said(), process=driver)
     stored = len(study.parts())
     time.sleep(3)
     assert len(study.parts()) == stored < 16

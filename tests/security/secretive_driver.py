@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.execution.runner import RunOptions, run_study
+from sweeps.execution.run import RunOptions
+from sweeps.execution.runner import run_study
 from sweeps.inspection.drawing import plot_study
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 
 from softloc_core.errors import ConfigError
-from sweeps.execution.runner import study_folder
+from sweeps.execution.run import study_folder
 from sweeps.mlflow_view.content import metrics_of, recording_scores
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import register_simulated_task

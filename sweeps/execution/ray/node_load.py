@@ -1,4 +1,4 @@
-"""What each machine of a Ray cluster is doing."""
+"""The load of each machine of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["NodeLoad", "node_loads"]
 
 @dataclass(frozen=True)
 class NodeLoad:
-    """A machine's share of the work, as Ray has handed it out.
+    """The resources of a machine, and how many of them Ray has assigned.
 
     Attributes:
         name: Host name.
         address: Its address in the cluster.
         cpus: Cores that Ray may use.
-        cpus_used: Of these, taken by trials.
-        gpus: GPUs.
-        gpus_used: Of these, taken by trials; fractions add up.
+        cpus_used: Cores in use by trials.
+        gpus: Number of GPUs.
+        gpus_used: GPUs in use by trials; fractions add up.
     """
 
     name: str
@@ -31,7 +31,7 @@ class NodeLoad:
 
 
 def node_loads() -> list[NodeLoad]:
-    """The machines that are up now, by name and address; none where this process has not joined a cluster."""
+    """Return the machines that are up, sorted by name and address; none outside a cluster."""
     ray = sys.modules.get("ray")
     if ray is None or not ray.is_initialized():
         return []
@@ -43,7 +43,7 @@ def node_loads() -> list[NodeLoad]:
 
 
 def _load(node: dict[str, Any], free: dict[str, float]) -> NodeLoad:
-    """One machine; what it has less what is free is taken."""
+    """Return the load of one machine: its resources minus the free ones."""
     has = node["Resources"]
     cpus, gpus = float(has.get("CPU", 0.0)), float(has.get("GPU", 0.0))
     return NodeLoad(

@@ -1,4 +1,4 @@
-"""What Ray Tune's controller (2.60) does to trials, mended from outside where it costs a trial or memory."""
+"""Repairs of Ray Tune's controller (2.60), where its behaviour costs a trial or memory."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from ray.tune.experiment import Trial
 __all__ = ["repair_retries", "slim"]
 
 logger = logging.getLogger(__name__)
-_tell_failure = TuneController._process_trial_failure
+_original = TuneController._process_trial_failure
 
 
 def repair_retries() -> None:
-    """Let a trial whose worker dies while it is handed over to it be tried again, as any other.
+    """Retry a trial whose worker dies during the hand-over of the trial, like any other trial.
 
-    Such a death is told twice, by the worker and by the hand-over. At the second telling the trial waits to
-    be started again, and Tune ends a waiting trial for good, however many retries it has left. A trial whose
-    hand-over failed would also count as being handed over for ever, and would never be started again.
+    Tune receives such a death twice, from the worker and from the hand-over. At the second one the trial
+    waits for its restart, and Tune then ends a waiting trial for good, even if it has retries left. A trial
+    whose hand-over failed would also count as being handed over forever, and would never restart.
     """
     TuneController._process_trial_failure = _process_trial_failure  # type: ignore[method-assign]
 
 
 def _process_trial_failure(self: Any, trial: Any, exception: Any) -> None:
-    """Take the place of the controller's method of this name."""
+    """Replace the controller's method of this name."""
     is_handed_over = trial in self._resetting_trials
     self._resetting_trials.discard(trial)
     if trial.status == Trial.PENDING and isinstance(exception, RayActorError):
         if not is_handed_over:
-            logger.info("the death of the worker of trial %s was told twice", trial)
+            logger.info("the death of the worker of trial %s was reported twice", trial)
             return
-        # As the controller does where a worker dies at its start.
+        # The controller does the same if a worker dies at its start.
         self._set_trial_status(trial, Trial.RUNNING)
-    _tell_failure(self, trial, exception=exception)
+    _original(self, trial, exception=exception)
 
 
 def slim(trial: Any) -> None:
-    """Drop what Tune keeps of a trial that has ended: it holds every trial of a study in memory.
+    """Free memory of a trial that has ended; Tune keeps every trial of a study in memory.
 
-    Of its 24 kB a trial, 12 kB are moving averages over the results of a trial, of which ours have one.
+    12 of its 24 kB a trial are moving averages over the results of the trial, but our trials have one result.
     """
     trial.run_metadata.metric_analysis = {}
     trial.run_metadata.metric_n_steps = {}

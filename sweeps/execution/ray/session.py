@@ -1,4 +1,4 @@
-"""Ray for the length of a study: quiet, on this machine alone unless an address is given."""
+"""A Ray session for the length of a study: quiet, and on this machine unless an address is given."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ __all__ = ["ray_session", "session_base"]
 
 logger = logging.getLogger(__name__)
 _PREFIX = "softloc-ray-"
-# Ray's sockets lie this deep in its folder, and the system takes no socket with a longer path than the second
-# (107 bytes, 103 on macOS, whose own TMPDIR is longer).
+# The path of Ray's sockets in its folder, and the longest path that the system accepts for a socket (107
+# bytes, 103 on macOS, whose own TMPDIR is longer).
 _SOCKET = "/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store"
 _LONGEST_SOCKET = 107 if sys.platform == "linux" else 103
 _SHORT_FOLDER = Path("/tmp")
-# Ray gives its scheduler 30 s to come up, which a busy machine may not keep to.
+# Ray waits 30 s for its scheduler to start, which may be too short on a busy machine.
 _ATTEMPTS = 3
 _TOO_SLOW = "timed out during startup"
 
 
 @contextmanager
 def ray_session(*, address: str | None, cpus: int, gpus: int, threads: int) -> Iterator[Path]:
-    """Start or join Ray, and leave it again.
+    """Start or join Ray, and leave it at the end.
 
     Args:
-        address: A running cluster, or None for a Ray of our own that ends with us.
-        cpus: Cores of a Ray of our own.
-        gpus: GPUs of a Ray of our own.
-        threads: Threads that a trial's libraries may use.
+        address: Address of a running cluster, or None to start Ray on this machine.
+        cpus: Number of cores, if Ray is started here.
+        gpus: Number of GPUs, if Ray is started here.
+        threads: Number of threads that a trial's libraries may use.
 
     Yields:
-        A folder for Tune's own state; it is deleted at the end.
+        A folder for Tune's own state, which is deleted at the end.
 
     Raises:
-        ConfigError: No cluster at the address, or a machine on which Ray does not start.
+        ConfigError: There is no cluster at the address, or Ray does not start on this machine.
     """
     base = session_base() if address is None else Path(tempfile.gettempdir())
     _remove_stale_folders(base)
@@ -60,25 +60,25 @@ def ray_session(*, address: str | None, cpus: int, gpus: int, threads: int) -> I
 
 
 def session_base() -> Path:
-    """Where Ray's own folder goes: that of temporary files, or `/tmp` where its path is too long for sockets.
+    """Return the folder for Ray's files: TMPDIR, or `/tmp` if that path is too long for sockets.
 
     Raises:
-        ConfigError: Neither will do.
+        ConfigError: Neither can be used.
     """
     wanted = Path(tempfile.gettempdir())
-    # As mkdtemp makes it: the prefix, a process's number, eight letters.
+    # A name as mkdtemp makes it: the prefix, a process number, eight letters.
     beyond = len(f"/{_PREFIX}0000000-00000000{_SOCKET}")
     for folder in (wanted, _SHORT_FOLDER):
         if len(os.fsencode(folder)) + beyond <= _LONGEST_SOCKET and os.access(folder, os.W_OK | os.X_OK):
             return folder
     raise ConfigError(
-        f"TMPDIR must be a folder to write to with a path of at most {_LONGEST_SOCKET - beyond} characters, "
-        f"for Ray's sockets lie below it, but got {wanted}, and {_SHORT_FOLDER} cannot take its place"
+        f"TMPDIR must be a writable folder with a path of at most {_LONGEST_SOCKET - beyond} characters, "
+        f"because Ray puts sockets there, but got {wanted}, and {_SHORT_FOLDER} cannot be used instead"
     )
 
 
 def _start(address: str | None, *, cpus: int, gpus: int, threads: int, folder: Path) -> None:
-    """Connect."""
+    """Start Ray, or connect to the cluster at the address."""
     count = str(threads)
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
     common: dict[str, Any] = {
@@ -94,7 +94,7 @@ def _start(address: str | None, *, cpus: int, gpus: int, threads: int, folder: P
         else:
             ray.init(address=address, **common)
     except Exception as error:
-        # Ray raises a bare Exception where its scheduler is not up in time.
+        # Ray raises a plain Exception if its scheduler does not start in time.
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         if address is None:
             raise ConfigError(
@@ -104,13 +104,13 @@ def _start(address: str | None, *, cpus: int, gpus: int, threads: int, folder: P
         raise ConfigError(f"--address must be a running Ray cluster, but got {address}: {reason}") from error
     finally:
         _quiet_ray()
-        # Ray puts its own handler in place; an interrupted study must reach ours.
+        # Ray installs its own handlers, but an interruption of a study must reach ours.
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
 
 def _start_here(**arguments: Any) -> None:
-    """A Ray of our own; one that is only slow is tried again."""
+    """Start Ray on this machine, and retry if it was only too slow."""
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             ray.init(address="local", include_dashboard=False, **arguments)
@@ -123,7 +123,7 @@ def _start_here(**arguments: Any) -> None:
 
 
 def _quiet_ray() -> None:
-    """Ray's errors go where ours go (a log file); its warnings, as of files it was told to omit, nowhere."""
+    """Send Ray's errors to our log file, and drop its warnings."""
     for name in ("ray", "ray.tune", "ray.data", "ray.train"):
         ray_logger = logging.getLogger(name)
         ray_logger.handlers.clear()
@@ -132,7 +132,7 @@ def _quiet_ray() -> None:
 
 
 def _remove_stale_folders(base: Path) -> None:
-    """Delete what a killed driver left behind."""
+    """Delete the folders of killed drivers."""
     for folder in base.glob(f"{_PREFIX}*"):
         pid = folder.name.removeprefix(_PREFIX).split("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):

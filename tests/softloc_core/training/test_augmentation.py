@@ -11,7 +11,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.events import EventList, FrameGrid, SegmentList
 from softloc_core.features.front_ends import FRONT_ENDS
 from softloc_core.tasks import TASKS, Recording
-from softloc_core.training.augmentation import Augmentation, AugmentedSet, judge_augmentation
+from softloc_core.training.augmentation import Augmentation, AugmentedSet, feature_sum_for
 from softloc_core.training.excerpts import TrainingSet
 from softloc_core.trial.run import run_trial
 from tests.softloc_core.tiny_data import HOP_S, tiny_data, tiny_recording
@@ -216,20 +216,20 @@ def test_stacking_chooses_excerpts_that_keep_their_rate_first():
 @pytest.mark.parametrize("task", ["puffs", "digits"])
 def test_random_rates_raise_if_frames_are_not_equally_spaced_in_time(task):
     with pytest.raises(ConfigError, match=f"`rate_variation` must be 0 for {task}, .* but got 0.1 around 1"):
-        judge_augmentation(replace(PLAIN, rate_variation=0.1), task=TASKS.get(task), features="plain")
-    assert judge_augmentation(PLAIN, task=TASKS.get(task), features="plain") is None
+        feature_sum_for(replace(PLAIN, rate_variation=0.1), task=TASKS.get(task), features="plain")
+    assert feature_sum_for(PLAIN, task=TASKS.get(task), features="plain") is None
 
 
 @pytest.mark.parametrize("task", ["puffs", "golf", "segmentation", "heartbeats", "gait", "digits"])
 def test_stacking_raises_if_recordings_cannot_be_added(task):
     with pytest.raises(ConfigError, match=rf"`stacking` must be 0 for {task} on plain .* but got 0.5"):
-        judge_augmentation(replace(PLAIN, stacking=0.5), task=TASKS.get(task), features="plain")
+        feature_sum_for(replace(PLAIN, stacking=0.5), task=TASKS.get(task), features="plain")
 
 
 @pytest.mark.parametrize("features", sorted(FRONT_ENDS))
 @pytest.mark.parametrize("task", ["drums", "piano"])
 def test_every_audio_front_end_can_add_two_sounds(task, features):
-    found = judge_augmentation(replace(PLAIN, stacking=0.5), task=TASKS.get(task), features=features)
+    found = feature_sum_for(replace(PLAIN, stacking=0.5), task=TASKS.get(task), features=features)
     assert found(torch.zeros(1), torch.zeros(1)).item() > 0
 
 

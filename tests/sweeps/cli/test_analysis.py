@@ -68,13 +68,16 @@ def test_commands(study, monkeypatch, capsys, arguments, words, files):
     ("arguments", "message"),
     [
         (["recommend", "--label-noise", "60"], "`--label-noise` must carry a unit"),
-        (["recommend", "--label-noise", "3frames"], "`--label-noise` must be finite and in ms or s, as 20ms"),
+        (
+            ["recommend", "--label-noise", "3frames"],
+            "`--label-noise` must be finite and in ms or s, such as 20ms",
+        ),
         (["recommend", "--label-noise", "300ms"], "`label_noise` must lie within the studied range"),
         (["compare", "--softness", "inf"], "`--softness` must be finite and in ms or s"),
         (["compare", "--loss", "count"], "`loss` must be one of cross_entropy, softloc, but got count"),
         (["surface", "--tolerance", "20ms"], "must hold events/*.parquet"),
         (["surface", "--preset", "paper"], "`preset` must be authors, but got paper"),
-        (["surface", "--at", "softness"], "`--at` must be NAME=VALUE, as alpha=0.5 or label_noise=60ms"),
+        (["surface", "--at", "softness"], "`--at` must be NAME=VALUE, such as alpha=0.5 or label_noise=60ms"),
         (["compare", "--at", "alpha=1", "--at", "alpha=2"], "must give each parameter once, but got alpha"),
         (["surface", "--standard-error", "exact"], "`standard_error` must be one of estimator, bootstrap"),
         (["compare", "--standard-error", "exact"], "`standard_error` must be one of estimator, bootstrap"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sweeps.cli import app as cli
-from sweeps.planning.data_roots import DataRoots
+from sweeps.planning.data import DataRoots
 
 GOOD = """\
 name: mine
@@ -187,5 +187,5 @@ def test_figures_that_cannot_be_written(
     arguments = ("recommend", str(example), "--label-noise", "50ms", "--out-dir", "/proc/nowhere")
     status, _, err = softloc(*arguments, capsys=capsys, monkeypatch=monkeypatch)
     assert status == 2
-    assert "softloc: files must be readable and their folder must take files, but got: " in err
+    assert "softloc: files must be readable and their folder writable, but got: " in err
     assert "Traceback" not in err

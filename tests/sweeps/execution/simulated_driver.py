@@ -18,7 +18,8 @@ from pathlib import Path
 from softloc_core.errors import UserError
 from softloc_core.tasks import TaskData
 from softloc_core.trial.run import TrialConfig, TrialRun
-from sweeps.execution.runner import RunOptions, run_study
+from sweeps.execution.run import RunOptions
+from sweeps.execution.runner import run_study
 from sweeps.planning.budget import Budget
 from sweeps.study import study_from_yaml
 from sweeps.testing.simulation import SimulatedTrial, register_simulated_task

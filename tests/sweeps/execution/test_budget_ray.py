@@ -57,7 +57,7 @@ def test_each_call_keeps_to_its_budget_and_the_last_ends_the_study(
 
     status, out = run(max_failures=2, fail_below_s=1.0)
     assert status == 1
-    assert "trials failed (--max-failures 2): the same command goes on from here" in out
+    assert "trials failed (--max-failures 2): run the same command to continue" in out
     # One trial may have been waiting for a worker.
     assert 2 <= statuses(tmp_path).count("failed") <= 4
 

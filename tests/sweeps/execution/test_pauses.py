@@ -14,15 +14,15 @@ import pytest
 
 from softloc_core.tasks import TaskData
 from softloc_core.trial.run import TrialConfig, TrialRun, run_trial
-from sweeps.execution.pauses import Rest, StagedTrial, Stages
+from sweeps.execution.pauses import PausableTrial, Pause, PausePlan, plan_pauses
 from sweeps.execution.progress import Counts
 from sweeps.execution.recorder import Recorder
-from sweeps.execution.staging import staging_of
 from sweeps.execution.time_limit import TrialTimeoutError, time_limit
 from sweeps.planning.source import trial_source
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, Reached, TrialRecord, completed_record, failed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import Reached, TrialRecord, completed_record, failed_record
 from sweeps.storage.store import StoredTrial, TrialStore
 from sweeps.study import Study
 from sweeps.study.checkpoint_rule import CheckpointRule
@@ -38,9 +38,9 @@ ORIGIN = Origin("0.1.0", "abc", "cpu")
 ASHA = EarlyStopping("asha", RULES["asha"], "test")
 
 
-def stages(begin: Callable[..., Any], **changed: Any) -> Stages:
+def stages(begin: Callable[..., Any], **changed: Any) -> PausePlan:
     wanted = {"stopping": ASHA, "checkpoint": CheckpointRule(0.25), "keep_weights": True, **changed}
-    return Stages(begin=begin, objective=F1, **wanted)
+    return PausePlan(begin=begin, objective=F1, **wanted)
 
 
 def planned(study: Study, number: int = 0) -> tuple[TrialConfig, TaskData]:
@@ -49,7 +49,7 @@ def planned(study: Study, number: int = 0) -> tuple[TrialConfig, TaskData]:
     return config, planner.data_of(config)
 
 
-def rests(staged: StagedTrial) -> list[Rest]:
+def rests(staged: PausableTrial) -> list[Pause]:
     found = [staged.next()]
     while found[-1].fraction < 1.0:
         found.append(staged.next())
@@ -58,7 +58,7 @@ def rests(staged: StagedTrial) -> list[Rest]:
 
 def test_a_trial_rests_to_report_to_be_saved_and_at_its_end(make_study: Callable[..., Study]) -> None:
     config, data = planned(make_study("iterations=20"))
-    found = rests(StagedTrial(config, data, stages(SimulatedTrial().begin), device="cpu"))
+    found = rests(PausableTrial(config, data, stages(SimulatedTrial().begin), device="cpu"))
     kinds = [
         (rest.reached.iterations_done, "saved" if rest.state else "scored", round(rest.fraction, 3))
         for rest in found
@@ -80,7 +80,7 @@ def test_a_trial_rests_to_report_to_be_saved_and_at_its_end(make_study: Callable
 def test_checkpoints_by_time(make_study: Callable[..., Study]) -> None:
     config, data = planned(make_study("iterations=20"))
     wanted = stages(SimulatedTrial(duration_s=0.4).begin, stopping=None, checkpoint=CheckpointRule("0.1s"))
-    found = rests(StagedTrial(config, data, wanted, device="cpu"))
+    found = rests(PausableTrial(config, data, wanted, device="cpu"))
     assert 2 <= len(found[:-1]) <= 4
     assert all(rest.state is not None and rest.result is None for rest in found[:-1])
 
@@ -89,7 +89,7 @@ def test_a_score_that_is_no_number_is_the_worst(make_study: Callable[..., Study]
     study = make_study("iterations=20", "objectives={measures.speed: maximize}")
     config, data = planned(study)
     wanted = replace(stages(SimulatedTrial().begin), objective=study.objectives[0])
-    assert StagedTrial(config, data, wanted, device="cpu").next().score == -1e9
+    assert PausableTrial(config, data, wanted, device="cpu").next().score == -1e9
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_real_trial_in_stages_gives_what_it_gives_at_once(real_trial: tuple[Tr
     config, data = real_trial
     at_once = run_trial(config, data)
     wanted = stages(TrialRun, stopping=replace(ASHA, score_on="validation"))
-    staged, found, saved = StagedTrial(config, data, wanted, device="cpu"), [Rest(Reached(0))], []
+    staged, found, saved = PausableTrial(config, data, wanted, device="cpu"), [Pause(Reached(0))], []
     while found[-1].fraction < 1.0:
         found.append(staged.next())
         if (state := found[-1].state) is not None:
@@ -120,7 +120,7 @@ def test_a_real_trial_in_stages_gives_what_it_gives_at_once(real_trial: tuple[Tr
     # Gone on with from each of its checkpoints, in another process for all it knows.
     assert len(saved) == 3
     for checkpoint in saved:
-        again = StagedTrial(config, data, wanted, device="cpu", checkpoint=checkpoint)
+        again = PausableTrial(config, data, wanted, device="cpu", checkpoint=checkpoint)
         assert again.note is None
         last = rests(again)[-1]
         same(last.result, at_once)
@@ -138,7 +138,7 @@ def test_a_state_that_does_not_fit_starts_the_trial_anew_and_says_so(
     config, data = real_trial
     state = {"run": {**TrialRun(config, data).state(), "network": {}}, "scores": {}}
     checkpoint = pack(state, trial_id="x", origin=ORIGIN)
-    staged = StagedTrial(config, data, stages(TrialRun), device="cpu", checkpoint=checkpoint)
+    staged = PausableTrial(config, data, stages(TrialRun), device="cpu", checkpoint=checkpoint)
     assert staged.note is not None and staged.note.startswith("RuntimeError: Error(s) in loading state_dict")
     same(rests(staged)[-1].result, run_trial(config, data))
 
@@ -251,11 +251,11 @@ def test_stopped_trials_stand_for_a_study_that_stops_early_and_no_other(
     assert designed[1] in given and designed[0] not in given
 
 
-def test_a_study_without_stages_has_none(make_study: Callable[..., Study], tmp_path: Path) -> None:
-    folder = StudyFolder(tmp_path / "study")
-    staging = staging_of(make_study(), TrialRun, folder, {})
-    assert (staging.stages, staging.checkpoints, staging.scheduler()) == (None, None, None)
-    staging = staging_of(make_study("keep_weights=true"), TrialRun, folder, {})
-    assert staging.stages is not None and staging.checkpoints is None
-    staging = staging_of(make_study("stop_early={asha: {}, score_on: test}"), TrialRun, folder, {})
-    assert staging.stages is not None and staging.scheduler() is not None
+def test_only_a_study_that_asks_for_it_has_pauses(make_study: Callable[..., Study]) -> None:
+    assert plan_pauses(make_study(), TrialRun) is None
+    plan = plan_pauses(make_study("keep_weights=true"), TrialRun)
+    assert plan is not None and plan.keep_weights and plan.checkpoint is None
+    plan = plan_pauses(make_study("stop_early={asha: {}, score_on: test}"), TrialRun)
+    assert plan is not None and plan.stopping == ASHA
+    plan = plan_pauses(make_study("checkpoint={every: 0.25}"), TrialRun)
+    assert plan is not None and plan.checkpoint == CheckpointRule(0.25)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from sweeps.execution import recorder as module
 from sweeps.execution.progress import Counts
-from sweeps.execution.recorder import Recorder
+from sweeps.execution.recorder import MOST_WAITING, Recorder
 
 
 class _Slow(Recorder):
@@ -23,8 +22,7 @@ class _Slow(Recorder):
         self.n_stored += 1
 
 
-def test_trials_wait_for_a_slow_disk_instead_of_piling_up(monkeypatch: Any) -> None:
-    monkeypatch.setattr(module, "TrialRecord", object)
+def test_trials_wait_for_a_slow_disk_instead_of_piling_up() -> None:
     recorder = _Slow()
     given = []
 
@@ -37,7 +35,7 @@ def test_trials_wait_for_a_slow_disk_instead_of_piling_up(monkeypatch: Any) -> N
     giver.start()
     giver.join(timeout=1.0)
     # One is being stored, sixteen wait, and the giver holds the next.
-    assert len(given) == 1 + module._MOST_WAITING
+    assert len(given) == 1 + MOST_WAITING
     recorder.let.release(40)
     giver.join(timeout=10.0)
     recorder.close()

@@ -126,7 +126,7 @@ def test_a_killed_driver_loses_and_repeats_nothing(driver: Driver, make_study: C
 
     status, out, err = driver.run()
     assert (status, err) == (0, "")
-    assert f"16 trials (16 design points x 1), {len(kept)} there already" in out
+    assert f"16 trials (16 design points x 1), {len(kept)} already stored" in out
     after = driver.metrics()
     assert len(after) == 16
     assert {identity: after[identity] for identity in kept} == kept
@@ -137,7 +137,7 @@ def test_a_killed_driver_loses_and_repeats_nothing(driver: Driver, make_study: C
     assert wait_until_gone(agents, timeout_s=120) == []
     status, out, _ = driver.run()
     assert status == 0
-    assert "16 there already, 0 to run" in out
+    assert "16 already stored, 0 to run" in out
 
 
 def test_ctrl_c_keeps_what_is_finished_and_ends_the_workers(driver: Driver) -> None:
@@ -148,8 +148,8 @@ def test_ctrl_c_keeps_what_is_finished_and_ends_the_workers(driver: Driver) -> N
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 130
-    assert "interrupted: keeping what is finished" in out
-    assert "the same command goes on from here" in out
+    assert "interrupted: storing the finished trials" in out
+    assert "run the same command to continue" in out
     assert "Traceback" not in out + err
     assert wait_until_gone(children, timeout_s=10) == []
     assert time.monotonic() - asked < 30

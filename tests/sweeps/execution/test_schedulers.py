@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sweeps.execution.pauses import StagedTrial, Stages
+from sweeps.execution.pauses import PausableTrial, PausePlan
 from sweeps.execution.schedulers import make_scheduler, no_report, report
 from sweeps.planning import PlannedTrial
 from sweeps.study import EarlyStopping, Study
@@ -57,7 +57,7 @@ def run_sweep(study: Study, scheduler: Any, *, workers: int = 4, fail: frozenset
     """
     assert study.stop_early is not None
     planner = plan(study)
-    stages = Stages(
+    stages = PausePlan(
         begin=SimulatedTrial().begin,
         stopping=study.stop_early,
         objective=study.objectives[0],
@@ -66,14 +66,14 @@ def run_sweep(study: Study, scheduler: Any, *, workers: int = 4, fail: frozenset
     )
     waiting: list[PlannedTrial] = planner.all_trials()
     outcome = Sweep({}, {}, {}, set())
-    running: list[tuple[Running, StagedTrial]] = []
+    running: list[tuple[Running, PausableTrial]] = []
     has_reported: set[str] = set()
     while waiting or running:
         while waiting and len(running) < workers:
             planned = waiting.pop(0)
             trial = Running(planned.trial_id)
             scheduler.on_trial_add(Controller(), trial)
-            staged = StagedTrial(planned.config, planner.data_of(planned.config), stages, device="cpu")
+            staged = PausableTrial(planned.config, planner.data_of(planned.config), stages, device="cpu")
             running.append((trial, staged))
         trial, staged = running.pop(0)
         if trial.trial_id in fail & has_reported:

@@ -136,9 +136,9 @@ def test_some_trials_are_stopped_and_the_best_completes(rule: str, make_runs: Ca
     assert f"{24 - len(stopped)} of 24 trials completed, {len(stopped)} stopped early; " in out
     assert runs.mlflow() == {i: "KILLED" if i in stopped else "FINISHED" for i in rows}
     # Stopped ones stand for a study that stops early, and are run in full for one that does not.
-    assert "24 there already, 0 to run" in runs.run(trial_s=0.0)
+    assert "24 already stored, 0 to run" in runs.run(trial_s=0.0)
     out = runs.run("stop_early=null", trial_s=0.0)
-    assert f"{24 - len(stopped)} there already, {len(stopped)} to run" in out
+    assert f"{24 - len(stopped)} already stored, {len(stopped)} to run" in out
     assert {i: row["f1"] for i, row in runs.rows().items()} == pytest.approx(expected)
     assert set(runs.statuses()) == {"completed"}
     assert set(runs.mlflow().values()) == {"FINISHED"}

@@ -36,21 +36,21 @@ GOOD: Mapping[str, Any] = {"address": "http://127.0.0.1:1", "out": "/shared/stud
     [
         (
             {"address": "ray://head:10001"},
-            "--address must be Ray's dashboard, as http://HOST:8265, but got ray:",
+            "--address must be Ray's dashboard, such as http://HOST:8265, but got ray:",
         ),
         (
             {"address": "head:8265"},
-            "--address must be Ray's dashboard, as http://HOST:8265, but got head:8265",
+            "--address must be Ray's dashboard, such as http://HOST:8265, but got head:8265",
         ),
-        ({"out": "runs"}, "--out must be an absolute folder on the head or an address, .* but got runs"),
+        ({"out": "runs"}, "--out must be an absolute folder on the head or an address .* but got runs"),
         ({"data_root": ("../mdb",)}, "--data-root must be an absolute folder on the head .* but got ../mdb"),
         (
             {"tracking_uri": "http://me:hunter2@host:5000"},
-            r"--tracking-uri must hold no password, .* but got http://me:\*\*\*@host:5000: set it in",
+            r"--tracking-uri must not contain a password, .* but got http://me:\*\*\*@host:5000: set it in",
         ),
         (
             {"out": "s3://key:hunter2@bucket/x"},
-            r"--out must hold no password, .* but got s3://key:\*\*\*@bucket",
+            r"--out must not contain a password, .* but got s3://key:\*\*\*@bucket",
         ),
         (
             {},
@@ -197,7 +197,9 @@ def test_a_job_runs_is_followed_and_stopped(head: tuple[str, dict[str, str]], tm
     stranger = {**environment, "RAY_AUTH_TOKEN": TOKEN[::-1]}
     code, said, problem = softloc(*command, environment=stranger)
     assert (code, said) == (2, "")
-    assert problem.startswith("softloc: --address must be the dashboard of a running Ray cluster, as http")
+    assert problem.startswith(
+        "softloc: --address must be the dashboard of a running Ray cluster, such as http"
+    )
     assert "Traceback" not in problem
 
     code, said, problem = softloc(*command, "--set", "iterations=5000", environment=environment)

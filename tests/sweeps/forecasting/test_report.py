@@ -179,7 +179,8 @@ def _store(study: Study, out: Path, count: int) -> None:
 def _store_trials(planner: Planner, trials: list[Any], out: Path) -> None:
     from datetime import UTC, datetime
 
-    from sweeps.storage.records import Provenance, completed_record
+    from sweeps.storage.provenance import Provenance
+    from sweeps.storage.records import completed_record
 
     store = TrialStore(StudyFolder(out / planner.study.name))
     for trial in trials:

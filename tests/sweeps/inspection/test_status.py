@@ -25,7 +25,8 @@ from sweeps.execution.status_file import StatusFile
 from sweeps.inspection import status
 from sweeps.inspection.status import status_text, watch_status
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial

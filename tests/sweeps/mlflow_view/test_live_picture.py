@@ -21,7 +21,8 @@ from analysis.reading.results import load_results
 from sweeps.mlflow_view.live_picture import LivePicture, Pace
 from sweeps.mlflow_view.picture import StudyPicture, study_picture, summary_table
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial

@@ -22,7 +22,8 @@ from sweeps.mlflow_view.picture import study_picture
 from sweeps.mlflow_view.writer import MlflowWriter, tracking_uri
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, Reached, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import Reached, completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.storage.weights import load_weights, weights_file, weights_name
 from sweeps.study import Study

@@ -26,7 +26,8 @@ from sweeps.mlflow_view.thread import MlflowThread
 from sweeps.mlflow_view.writer import MlflowWriter, artifact_folders, tracking_uri
 from sweeps.storage.environment import driver_environment
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import TrialRecord, completed_record, failed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial

@@ -10,7 +10,7 @@ import pytest
 
 from softloc_core.errors import ConfigError
 from sweeps.execution.progress import Counts
-from sweeps.planning import Planner, load_data
+from sweeps.planning import load_data, make_planner
 from sweeps.planning.budget import UNLIMITED, Budget, BudgetedSource
 from sweeps.planning.source import TrialSource, trial_source
 from sweeps.storage.folder import StudyFolder
@@ -26,7 +26,7 @@ def source_of(make_study: Callable[..., Study], tmp_path: Path) -> Callable[...,
 
     def make(stored: dict[str, str] | None = None, *overrides: str) -> TrialSource:
         study = make_study(*overrides)
-        plan = Planner(study, load_data(study, data_root=None, cache_dir=tmp_path))
+        plan = make_planner(study, load_data(study, data_root=None, cache_dir=tmp_path))
         known = {key: StoredTrial(key, status, ROW) for key, status in (stored or {}).items()}
         return trial_source(plan, known, StudyFolder(tmp_path / "study"))
 
@@ -80,7 +80,7 @@ def test_no_trial_begins_after_the_hours_are_over(source_of: Callable[..., Trial
     assert source.next() is not None
     now_s += 1
     assert source.next() is None
-    assert source.spent == "0.5 hours are over (--max-hours 0.5)"
+    assert source.spent == "0.5 hours have passed (--max-hours 0.5)"
     assert source.n_left == 11
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from softloc_core.losses import Constant, Ramp
 from softloc_core.trial.run import TrialConfig
-from sweeps.planning import Planner, load_data
+from sweeps.planning import load_data, make_planner
 from sweeps.study import load_study
 
 FRAME_S = 1 / 30
@@ -16,7 +16,7 @@ FRAME_S = 1 / 30
 def configs(name: str, cache_dir: Path, *overrides: str) -> list[TrialConfig]:
     study = load_study(name, overrides=overrides)
     data = load_data(study, data_root=None, cache_dir=cache_dir)
-    return [trial.config for trial in Planner(study, data).all_trials()]
+    return [trial.config for trial in make_planner(study, data).all_trials()]
 
 
 def test_the_golf_papers_settings_reach_the_trials(tmp_path: Path) -> None:

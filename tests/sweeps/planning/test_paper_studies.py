@@ -20,8 +20,8 @@ from softloc_core.features.front_ends import FRONT_ENDS
 from softloc_core.inference.voting import VOTES
 from softloc_core.losses import Ramp
 from softloc_core.tasks import TASKS, DataRequest, Recording, TaskData
-from softloc_core.trial.run import TrialConfig, detector_of, run_trial
-from sweeps.planning import Planner, load_data
+from softloc_core.trial.run import TrialConfig, run_trial, trial_detector
+from sweeps.planning import Planner, load_data, make_planner
 from sweeps.planning.data import data_requests
 from sweeps.study import load_study, shipped_studies
 
@@ -62,7 +62,7 @@ def made_up(request: DataRequest) -> TaskData:
 
 def planner_of(name: str, *overrides: str) -> Planner:
     study = load_study(name, overrides=overrides)
-    return Planner(study, {request: made_up(request) for request in data_requests(study)})
+    return make_planner(study, {request: made_up(request) for request in data_requests(study)})
 
 
 def configs(name: str, *overrides: str) -> list[TrialConfig]:
@@ -122,7 +122,9 @@ def test_a_step_of_each_runs_on_the_embedded_source(name: str, tmp_path: Path) -
     torch.set_num_threads(1)
     study = load_study(name, overrides=EMBEDDED[load_study(name, overrides=()).task])
     data = load_data(study, data_root=None, cache_dir=tmp_path)
-    for config in {trial.config.loss: trial.config for trial in Planner(study, data).all_trials()}.values():
+    for config in {
+        trial.config.loss: trial.config for trial in make_planner(study, data).all_trials()
+    }.values():
         loaded = data[config.data_request()]
         cut = replace(loaded, train=loaded.train[:2], test=tuple(_cut(r) for r in loaded.test[:1]))
         result = run_trial(replace(config, iterations=2, batch_size=2), cut)
@@ -151,7 +153,7 @@ def test_the_drum_papers_settings_reach_the_trials() -> None:
         assert config.alpha == Ramp(low=0.2, high=0.9, start=50_000 / 150_000, stop=120_000 / 150_000)
         assert (config.rate_centre - config.rate_variation, config.rate_share) == (0.875, 0.9)
         assert config.stacking == 0
-    detector = detector_of(trials[0], hop_s=0.005)
+    detector = trial_detector(trials[0], hop_s=0.005)
     assert detector.decoder == DECODERS["local_mass_paper_drums"] == LocalMass(mass=0.5, window_s=0.045)
     ours, theirs = detector.ensemble.vote(hop_s=0.005), VOTES["paper_drums"]
     assert replace(ours, mass=0) == pytest.approx(replace(theirs, mass=0))
@@ -172,13 +174,13 @@ def test_the_piano_papers_settings_reach_the_trials() -> None:
     # A rise of 1e-5 a step from 100 000 on, held at 0.2 until it is more; it ends at 160 000.
     assert softloc.alpha == Ramp(low=0.2, high=0.6, start=120_000 / 160_000, stop=1.0)
     assert softloc.softness_s == 0.1
-    detector = detector_of(softloc, hop_s=0.005)
+    detector = trial_detector(softloc, hop_s=0.005)
     assert detector.decoder == LocalMass(mass=0.35, window_s=0.1)
     ours, theirs = detector.ensemble.vote(hop_s=0.005), VOTES["paper_piano"]
     assert replace(ours, mass=0) == pytest.approx(replace(theirs, mass=0))
     assert ours.mass == pytest.approx(0.14, rel=0.01)
     one_sided = next(config for config in trials if config.loss == "one_sided")
-    detector = detector_of(one_sided, hop_s=0.005)
+    detector = trial_detector(one_sided, hop_s=0.005)
     assert isinstance(detector.decoder, PeakPicking) and detector.decoder.relative_height == 0.35
     assert not detector.ensemble.votes
 
@@ -186,7 +188,7 @@ def test_the_piano_papers_settings_reach_the_trials() -> None:
 def test_the_count_papers_piano_settings_reach_the_trials() -> None:
     [config] = configs("piano_counts_paper")
     assert (config.loss, config.iterations, config.learning_rate) == ("count", 500_000, 1e-4)
-    detector = detector_of(config, hop_s=0.005)
+    detector = trial_detector(config, hop_s=0.005)
     ours, theirs = detector.ensemble.vote(hop_s=0.005), VOTES["loco_piano"]
     assert replace(ours, mass=0) == pytest.approx(replace(theirs, mass=0))
     assert ours.mass == pytest.approx(0.08, rel=0.01)

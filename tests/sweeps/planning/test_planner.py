@@ -12,7 +12,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.losses import Constant, Ramp
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial.run import TrialConfig, trial_id
-from sweeps.planning import Planner, load_data
+from sweeps.planning import Planner, load_data, make_planner
 from sweeps.study import Study
 
 MakeStudy = Callable[..., Study]
@@ -23,7 +23,7 @@ def data_for(study: Study) -> Mapping[DataRequest, TaskData]:
 
 
 def planner(study: Study) -> Planner:
-    return Planner(study, data_for(study))
+    return make_planner(study, data_for(study))
 
 
 def test_a_random_study_has_its_number_of_trials(make_study: MakeStudy) -> None:
@@ -188,7 +188,7 @@ def test_written_defaults_read_back_as_the_same_trials(make_study: MakeStudy) ->
     from sweeps.study import study_from_yaml
 
     plan = planner(make_study())
-    again = planner(study_from_yaml(resolved_study(plan), name="again"))
+    again = planner(study_from_yaml(resolved_study(plan.study), name="again"))
     assert [t.trial_id for t in again.all_trials()] == [t.trial_id for t in plan.all_trials()]
 
 

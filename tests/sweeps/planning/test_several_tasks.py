@@ -12,8 +12,7 @@ import pytest
 
 from softloc_core.errors import ConfigError
 from softloc_core.tasks import TASKS, DataRequest, SourceInfo, TaskData
-from sweeps.planning import Planner, make_planner
-from sweeps.planning.data import load_data
+from sweeps.planning import Planner, load_data, make_planner
 from sweeps.study import Study, study_from_yaml
 from sweeps.testing.simulation import SimulatedTask
 
@@ -103,20 +102,24 @@ def test_one_name_is_the_source_of_every_task() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("[simulated, coarse]", "[]", "`task` must list one task or more, each once, but got [] in "),
-        ("[simulated, coarse]", "[coarse, coarse]", "`task` must list one task or more, each once, but got"),
+        ("[simulated, coarse]", "[]", "`task` must list at least one task, and each once, but got [] in "),
+        (
+            "[simulated, coarse]",
+            "[coarse, coarse]",
+            "`task` must list at least one task, and each once, but",
+        ),
         ("[simulated, coarse]", "[simulated, golph]", "must be one of "),
         (
             "coarse: other}",
             "golf: other}",
-            "`data` must give each task its source (simulated, coarse), but got",
+            "`data` must give a source for each task (simulated, coarse), but",
         ),
         ("coarse: other}", "coarse: none}", "`data.coarse` must be one of other, but got none in "),
         ("trials: 24", "trials: 25", "`trials` must be a multiple of 2, the number of tasks, but got 25 in "),
         (
             "design: sobol",
             "design: tpe",
-            "`task` must be one for `design: tpe`, which learns from results (several: random, sobol, ",
+            "`task` must be a single task for `design: tpe`, which learns from results (",
         ),
     ],
 )

@@ -11,7 +11,8 @@ import pytest
 from softloc_core.errors import ConfigError
 from sweeps.planning.source import POINTS_FILE, trial_source
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
@@ -164,8 +165,8 @@ def test_a_folder_that_is_full_for_a_while_loses_no_point(
     assert first is not None
     assert refused == [POINTS_FILE] * 2
     assert said == [
-        "the study's folder takes no point of the design ([Errno 28] No space left on device: "
-        "'points.json'); the next trial waits, and it is tried again every second"
+        "cannot write points.json to the study's folder ([Errno 28] No space left on device: "
+        "'points.json'): no new trials start until it can be written; retrying every second"
     ]
     # A driver that goes on has the point that was given out.
     assert trial_source(planner, {}, StudyFolder(tmp_path)).next() == first

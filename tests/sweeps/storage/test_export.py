@@ -15,7 +15,8 @@ from analysis.reading.results import load_results, load_table
 from softloc_core.errors import ConfigError
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import completed_record
 from sweeps.storage.schema import ADDED
 from sweeps.storage.store import GATHERED, TrialStore
 from sweeps.study import Study

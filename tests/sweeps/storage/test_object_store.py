@@ -13,7 +13,8 @@ from analysis.reading.results import load_results, load_table
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock
-from sweeps.storage.records import Provenance, TrialRecord, completed_record
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import TrialRecord, completed_record
 from sweeps.storage.store import TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial

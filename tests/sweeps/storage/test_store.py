@@ -18,7 +18,8 @@ from softloc_core.trial.run import TrialConfig
 from sweeps.planning import load_data
 from sweeps.storage import folder as folder_module
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.records import Provenance, TrialRecord, completed_record, failed_record, not_finite
+from sweeps.storage.provenance import Provenance
+from sweeps.storage.records import TrialRecord, completed_record, failed_record, not_finite
 from sweeps.storage.schema import SCHEMA_VERSION, TABLES, arrow_schema, markdown
 from sweeps.storage.store import NewerSchemaError, TrialStore
 from sweeps.study import Study

@@ -90,7 +90,7 @@ def test_conditions_of_the_study_file_hold_for_trials(make_study: MakeStudy) -> 
     for trial in plan(study).all_trials():
         rate = trial.config.learning_rate
         assert 1e-4 <= rate <= 1e-2 if trial.config.loss == "count" else rate == 0.5
-    again = study_from_yaml(resolved_study(plan(study)), name="z")
+    again = study_from_yaml(resolved_study(study), name="z")
     assert [t.trial_id for t in plan(again).all_trials()] == [t.trial_id for t in plan(study).all_trials()]
 
 

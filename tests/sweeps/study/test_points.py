@@ -56,7 +56,7 @@ def test_each_listed_point_is_a_trial_with_the_tasks_defaults() -> None:
 def test_a_written_study_of_points_reads_back_equal() -> None:
     study = read(STUDY)
     assert study_from_yaml(study.to_yaml(), name="again") == study
-    again = study_from_yaml(resolved_study(plan(study)), name="again")
+    again = study_from_yaml(resolved_study(study), name="again")
     assert settings(again) == settings(study)
 
 
@@ -234,7 +234,7 @@ def test_large_tables_are_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_a_list_may_grow_but_not_change(tmp_path: Path, make_study: Callable[..., Study]) -> None:
     folder = StudyFolder(tmp_path)
-    folder.write("study.yaml", resolved_study(plan(read(STUDY))).encode())
+    folder.write("study.yaml", resolved_study(read(STUDY)).encode())
     longer = STUDY.replace("fixed:\n", "  - {label_noise: 90ms}\nfixed:\n")
     validate_same_study(read(longer), folder)
     with pytest.raises(ConfigError, match="must hold the same study, but `points` is"):

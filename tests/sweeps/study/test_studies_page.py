@@ -33,7 +33,7 @@ def test_the_studies_of_the_page_can_be_planned(text: str) -> None:
     requests = [request for part in study.parts() for request in data_requests(part)]
     planner = make_planner(study, dict.fromkeys(requests, data))
     planner.check()
-    assert planner.design().ask() is not None
+    assert planner.n_points >= 1
 
 
 def test_the_page_shows_studies() -> None:

@@ -42,7 +42,7 @@ def tell(controller: Any, trial: Any, exception: Exception) -> None:
 @pytest.fixture
 def process(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(TuneController, "_process_trial_failure", TuneController._process_trial_failure)
-    monkeypatch.setattr(tune_repairs, "_tell_failure", tell)
+    monkeypatch.setattr(tune_repairs, "_original", tell)
     repair_retries()
     return TuneController._process_trial_failure
 

@@ -83,7 +83,7 @@ def test_a_long_one_that_cannot_be_replaced_is_refused(
     monkeypatch.setattr("sweeps.execution.ray.session._SHORT_FOLDER", tmp_path / "absent")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     message = (
-        f"TMPDIR must be a folder to write to .* at most 1[04] characters.*but got {tmp_path}, and .*absent"
+        f"TMPDIR must be a writable folder .* at most 1[04] characters.*but got {tmp_path}, and .*absent"
     )
     with pytest.raises(ConfigError, match=message):
         session_base()

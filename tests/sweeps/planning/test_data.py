@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from softloc_core.errors import ConfigError
-from sweeps.planning.data_roots import DataRoots, parse_data_roots
+from sweeps.planning.data import DataRoots, parse_data_roots
 
 
 def test_a_folder_is_common_or_of_one_task() -> None:
