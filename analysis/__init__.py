@@ -1,1 +1,16 @@
-"""What stored Parquet says: regression surfaces, comparisons, figures, reports."""
+"""Analysis of stored studies: regression surfaces, comparisons, recommendations, figures and reports.
+
+In a notebook:
+
+>>> from analysis import compare_losses, load_results, map_study, recommend  # doctest: +SKIP
+>>> study = load_results("runs/quickstart")  # doctest: +SKIP
+>>> map_study(study, estimator="auto").table()  # doctest: +SKIP
+>>> compare_losses(study).summary  # doctest: +SKIP
+>>> recommend(study, label_noise_s=0.06).table()  # doctest: +SKIP
+
+`fit_surface` fits any three columns of numbers.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

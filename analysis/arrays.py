@@ -1,4 +1,4 @@
-"""The array type of the analysis."""
+"""The array type used throughout the analysis."""
 
 from __future__ import annotations
 

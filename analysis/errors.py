@@ -1,4 +1,4 @@
-"""Errors of the analysis."""
+"""The errors that the analysis raises for a user's mistake."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ __all__ = ["AnalysisError", "TooFewPointsError"]
 
 
 class AnalysisError(ValueError):
-    """What a study must hold for the analysis asked of it, and what it holds instead, in one line."""
+    """A study does not hold what the requested analysis needs. The message is one line."""
 
 
 class TooFewPointsError(AnalysisError):
-    """Trials at too few different points for a fit."""
+    """The trials are at too few different points for a fit."""

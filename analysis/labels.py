@@ -1,13 +1,18 @@
-"""Names of metrics and losses for people."""
+"""Display names of metrics and losses."""
 
 from __future__ import annotations
 
-__all__ = ["METRIC_LABELS", "loss_label"]
+__all__ = ["METRIC_LABELS", "loss_label", "metric_label"]
 
 
 METRIC_LABELS = {"f1": "F1", "precision": "precision", "recall": "recall"}
 
 
+def metric_label(metric: str) -> str:
+    """Return the display name of a metric."""
+    return METRIC_LABELS.get(metric, metric.replace("_", " "))
+
+
 def loss_label(loss: str) -> str:
-    """A loss's name for people."""
+    """Return the display name of a loss."""
     return {"softloc": "SoftLoc"}.get(loss, loss.replace("_", " "))

@@ -1,4 +1,4 @@
-"""Tables for people: aligned text, CSV and LaTeX from one data frame."""
+"""Readable tables from a data frame: aligned text, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LATEX_ESCAPES = {"_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#"}
 
 
 def number(value: object, *, digits: int = 3) -> str:
-    """A number to `digits` decimals, a dash where there is none, text as it is."""
+    """Return a number with `digits` decimals, a dash for a missing one, and text unchanged."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     if isinstance(value, float):
@@ -23,7 +23,7 @@ def number(value: object, *, digits: int = 3) -> str:
 
 
 def with_interval(value: float, low: float, high: float, *, digits: int = 3, beyond: str = "inf") -> str:
-    """`value [low, high]`; `beyond` stands for what lies past the studied range."""
+    """Return `value [low, high]`, with `beyond` for infinite values, which are outside the studied range."""
 
     def shown(one: float) -> str:
         return beyond if math.isinf(one) else number(one, digits=digits)
@@ -32,12 +32,12 @@ def with_interval(value: float, low: float, high: float, *, digits: int = 3, bey
 
 
 def wrapped(sentence: str) -> str:
-    """A sentence in lines of at most 80 columns."""
+    """Return a sentence broken into lines of at most 80 columns."""
     return textwrap.fill(sentence, width=80)
 
 
 def text_table(table: pd.DataFrame) -> str:
-    """Columns aligned, numbers to three decimals; text to the left, numbers to the right."""
+    """Return a table with aligned columns: text to the left, numbers to the right with three decimals."""
     cells = [[str(name) for name in table.columns]]
     cells += [[number(value) for value in row] for row in table.itertuples(index=False)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(table.columns))]
@@ -53,7 +53,7 @@ def text_table(table: pd.DataFrame) -> str:
 
 
 def latex_table(table: pd.DataFrame) -> str:
-    """A `tabular` with booktabs rules, ready to be input."""
+    r"""Return a `tabular` with booktabs rules, ready for `\input`."""
     rights = [pd.api.types.is_numeric_dtype(table[name]) for name in table.columns]
     head = " & ".join(_escaped(str(name)) for name in table.columns)
     rows = [" & ".join(_escaped(number(value)) for value in row) for row in table.itertuples(index=False)]
@@ -64,14 +64,14 @@ def latex_table(table: pd.DataFrame) -> str:
 
 
 def write_tables(table: pd.DataFrame, path: Path) -> tuple[Path, ...]:
-    """Write `path` with the suffixes .csv and .tex, and return both."""
+    """Write the table to `path` with the suffixes .csv and .tex, and return both paths."""
     written = [write_csv(table, path), path.with_name(f"{path.name}.tex")]
     written[1].write_text(latex_table(table), encoding="utf-8")
     return tuple(written)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> Path:
-    """Write `path` with the suffix .csv, six digits a number, and return it."""
+    """Write the table to `path` with the suffix .csv, six digits per number, and return the path."""
     target = path.with_name(f"{path.name}.csv")
     target.parent.mkdir(parents=True, exist_ok=True)
     text = table.to_csv(index=False, float_format="%.6g", lineterminator="\n")

@@ -1,7 +1,7 @@
 """Compare the error of fewer runs with that of 210 uniformly random runs read by the paper's estimator.
 
     python benchmarks/analysis_fewer_runs.py [--repetitions 50] [--out build/fewer_runs.csv]
-        [--designs sobol adaptive] [--estimators gaussian_process steered_process]
+        [--designs sobol adaptive] [--estimators gaussian_process contour_process]
 
 For each known surface, design and estimator, the benchmark computes the root mean squared error over the
 whole surface, divided by that of 210 uniformly random runs and a Nadaraya-Watson estimate with a bandwidth
@@ -25,7 +25,7 @@ from analysis.testing import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_des
 from sweeps.designs import AdaptiveDesign, Parameter
 
 SETTINGS = ((52, 0.012), (105, 0.03))
-ESTIMATORS = ("nadaraya_watson", "local_linear", "gaussian_process", "steered_process")
+ESTIMATORS = ("nadaraya_watson", "local_linear", "gaussian_process", "contour_process")
 DESIGNS = ("random", "sobol", "latin_hypercube", "adaptive")
 GRID = Grid(tuple(np.linspace(low, high, n) for (low, high), n in zip(SPACE_MS, (61, 41), strict=True)))
 RANGE_MS = np.array([high for _, high in SPACE_MS])

@@ -1,24 +1,34 @@
-"""What a study answers: maps, curves, comparisons, recommendations. Computes and draws nothing."""
+"""Answers from a stored study: maps, curves, comparisons and recommendations. Nothing is plotted here."""
 
-from analysis.answers.comparisons import Comparison, compare_losses
+from analysis.answers.comparisons import Comparison, Estimate, compare_losses
 from analysis.answers.curves import LossCurve, noise_axis
-from analysis.answers.group_comparisons import CellComparison, compare_cells, has_cells_only
+from analysis.answers.group_comparisons import GroupComparison, compare_groups, has_groups_only
 from analysis.answers.maps import ESTIMATOR_LABELS, StudyMap, map_study
 from analysis.answers.panels import Panel
-from analysis.answers.recommendations import recommend, recommend_levels
+from analysis.answers.recommendations import (
+    FLAT_WITHIN,
+    Choice,
+    Recommendation,
+    recommend,
+    recommend_levels,
+)
 from analysis.answers.ridges import fit_ridge, slices
 
 __all__ = [
     "ESTIMATOR_LABELS",
-    "CellComparison",
+    "FLAT_WITHIN",
+    "Choice",
     "Comparison",
+    "Estimate",
+    "GroupComparison",
     "LossCurve",
     "Panel",
+    "Recommendation",
     "StudyMap",
-    "compare_cells",
+    "compare_groups",
     "compare_losses",
     "fit_ridge",
-    "has_cells_only",
+    "has_groups_only",
     "map_study",
     "noise_axis",
     "recommend",

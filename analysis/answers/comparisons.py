@@ -1,4 +1,4 @@
-"""Losses against each other on the same wrong labels: differences, crossings, robustness radius, area."""
+"""Comparison of losses on the same wrong labels: differences, crossings, robustness radius and area."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ __all__ = ["Comparison", "Estimate", "compare_losses", "crossing", "robustness_r
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number with its interval; infinite is beyond the studied range, NaN is none."""
+    """A number with its interval. Infinity means beyond the studied range, and NaN means no value."""
 
     value: float
     low: float
     high: float
 
     @classmethod
-    def of(cls, value: float, draws: Array, *, level: float) -> Estimate:
-        """Percentile interval of the draws; infinite draws count, NaN ones do not."""
-        known = np.sort(draws[~np.isnan(draws)])
+    def of(cls, value: float, samples: Array, *, level: float) -> Estimate:
+        """Return the percentile interval of the samples. Infinite samples count, NaN samples do not."""
+        known = np.sort(samples[~np.isnan(samples)])
         if not len(known):
             return cls(value, np.nan, np.nan)
         ranks = np.clip(np.array([0.5 - level / 2, 0.5 + level / 2]) * len(known), 0, len(known) - 1).astype(
@@ -40,16 +40,17 @@ class Estimate:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Losses over label noise, and how each differs from the reference loss.
+    """Losses over label noise, and the difference of each from the reference loss.
 
     Attributes:
-        study_map: The fits behind it.
-        curves: One a loss, the reference first.
-        has_recordings: Whether the intervals hold the choice of test recordings.
+        study_map: The underlying fits.
+        curves: One curve per loss, the reference first.
+        has_recordings: Whether the intervals include the choice of test recordings.
         level: Probability of the intervals.
-        summary: One row a loss: best softness, F1 without noise and at most noise, radius, area, with limits.
-        differences: One row a loss and noise level: difference from the reference with limits.
-        crossings: One row a loss: the noise above which it is better (or worse) than the reference.
+        summary: One row per loss: best softness, and with limits the metric at the lowest and at the highest
+            noise, the robustness radius and the area.
+        differences: One row per loss and noise level: difference from the reference with limits.
+        crossings: One row per loss: the noise above which it is better (or worse) than the reference.
     """
 
     study_map: StudyMap
@@ -76,29 +77,38 @@ def compare_losses(
     radius_share: float = 0.95,
     level: float = 0.95,
 ) -> Comparison:
-    """Compare the losses of a study.
+    """Compare the losses of a study over label noise.
 
     Args:
-        study: The study.
-        metric: Numeric column of the trials.
-        reference: Loss that the others are compared with; cross_entropy when None and there, else the first.
-        only: Losses to keep; all when None.
-        by: Column that is compared, the loss or any other.
-        at: Parameters held at a value; see `analysis.answers.loss_curves`.
-        standard_error: See `analysis.answers.loss_curves`.
-        estimator: See `analysis.answers.loss_curves`.
-        bandwidth: See `analysis.answers.map_study`.
-        softness_ms: See `analysis.answers.loss_curves`.
-        radius_share: Share of the clean metric that must hold within the robustness radius, in (0, 1).
+        study: The study, from `load_results`.
+        metric: Numeric column of the trials, larger being better.
+        reference: Loss that the others are compared with. When None, cross_entropy if the study has it,
+            otherwise the first loss in alphabetical order.
+        only: Losses to include; all when None.
+        by: Column to compare, the loss or any other.
+        at: Parameters held at a value, by name, such as `{"alpha": 0.5}`. Other parameters than softness and
+            label noise are averaged over.
+        standard_error: `estimator` for intervals at least as wide as its standard error, or `bootstrap`.
+        estimator: An estimator of `fit_surface`, or `auto`: level means if only label noise varies and has
+            few levels with replicates, otherwise a Gaussian process.
+        bandwidth: Standard deviation of the kernel in display units (ms), for the kernel estimators; chosen
+            from the data when None.
+        softness_ms: Softness of the losses that use it, in ms. When None, each loss gets the softness with
+            the largest area under its curve.
+        radius_share: Share of the metric without noise that defines the robustness radius, in (0, 1).
         level: Probability of the intervals, in (0, 1).
 
+    Returns:
+        The comparison. Its `summary`, `differences` and `crossings` are data frames.
+
     Raises:
-        AnalysisError: What `loss_curves` raises, an unknown loss, or a share or level out of its range.
+        AnalysisError: Label noise does not vary, a loss is unknown, a share or level is out of range, or
+            `map_study` raises.
     """
     _validate_fractions(radius_share=radius_share, level=level)
     if only is not None:
         study = select_values(study, only, by=by)
-    study_map, curves, drawn = loss_curves(
+    study_map, curves, resampling = loss_curves(
         study,
         metric=metric,
         estimator=estimator,
@@ -112,7 +122,7 @@ def compare_losses(
     return Comparison(
         study_map=study_map,
         curves=curves,
-        has_recordings=drawn.has_recordings,
+        has_recordings=resampling.has_recordings,
         level=level,
         summary=pd.DataFrame(
             [_summary_row(curve, by=by, radius_share=radius_share, level=level) for curve in curves]
@@ -126,28 +136,29 @@ def compare_losses(
 
 
 def robustness_radius(noise_ms: Array, values: Array, *, share: float) -> Array:
-    """Largest noise up to which a curve keeps `share` of its first value; infinite where it always does.
+    """Return the largest noise up to which each curve keeps `share` of its first value.
 
     Args:
-        noise_ms: [point], ascending, the first without (or with the least) noise.
-        values: [draw, point].
+        noise_ms: [point], ascending; the first point has no noise or the least noise.
+        values: [sample, point].
         share: In (0, 1).
 
     Returns:
-        [draw], in the noise's unit, interpolated between points.
+        The radius of each curve, [sample], in the unit of the noise, interpolated between points. Infinite if
+        the curve never falls below the share.
     """
     return _first_fall(noise_ms, values - share * values[:, :1])
 
 
 def crossing(noise_ms: Array, difference: Array) -> Array:
-    """Noise at which a difference first changes its sign, [draw]; NaN where it never does."""
+    """Return the noise at which each difference first changes its sign, [sample]; NaN if it never does."""
     start = np.sign(difference[:, :1])
     found = _first_fall(noise_ms, difference * np.where(start == 0, 1.0, start))
     return np.where(np.isfinite(found), found, np.nan)
 
 
 def _first_fall(noise_ms: Array, values: Array) -> Array:
-    """Place where each row first falls below 0, linear between points; infinite where it does not."""
+    """Return the noise at which each row first falls below 0, linear between points; infinite if never."""
     below = values < 0
     index = np.argmax(below, axis=1)
     rows = np.arange(len(values))
@@ -159,16 +170,16 @@ def _first_fall(noise_ms: Array, values: Array) -> Array:
 
 
 def _summary_row(curve: LossCurve, *, by: str, radius_share: float, level: float) -> dict[str, object]:
-    """What one loss comes to."""
-    area, area_draws = curve.area
+    """Return the row of one loss in the summary."""
+    area, area_samples = curve.area
     radius = robustness_radius(curve.noise_ms, curve.mean[None], share=radius_share)[0]
     estimates = {
-        "clean": Estimate.of(curve.mean[0], curve.draws[:, 0], level=level),
-        "noisiest": Estimate.of(curve.mean[-1], curve.draws[:, -1], level=level),
+        "clean": Estimate.of(curve.mean[0], curve.samples[:, 0], level=level),
+        "noisiest": Estimate.of(curve.mean[-1], curve.samples[:, -1], level=level),
         "radius_ms": Estimate.of(
-            radius, robustness_radius(curve.noise_ms, curve.draws, share=radius_share), level=level
+            radius, robustness_radius(curve.noise_ms, curve.samples, share=radius_share), level=level
         ),
-        "area": Estimate.of(area, area_draws, level=level),
+        "area": Estimate.of(area, area_samples, level=level),
     }
     row: dict[str, object] = {by: curve.name, "softness_ms": curve.softness_ms}
     for name, estimate in estimates.items():
@@ -177,13 +188,13 @@ def _summary_row(curve: LossCurve, *, by: str, radius_share: float, level: float
 
 
 def _differences(curves: Sequence[LossCurve], *, by: str, level: float) -> pd.DataFrame:
-    """Differences from the first curve at five noise levels."""
+    """Return the differences from the first curve at five noise levels."""
     rows = []
     points = np.linspace(0, len(curves[0].noise_ms) - 1, 5).astype(int)
     for curve in curves[1:]:
         for point in points:
-            draws = curve.draws[:, point] - curves[0].draws[:, point]
-            estimate = Estimate.of(curve.mean[point] - curves[0].mean[point], draws, level=level)
+            samples = curve.samples[:, point] - curves[0].samples[:, point]
+            estimate = Estimate.of(curve.mean[point] - curves[0].mean[point], samples, level=level)
             rows.append(
                 {
                     by: curve.name,
@@ -192,7 +203,7 @@ def _differences(curves: Sequence[LossCurve], *, by: str, level: float) -> pd.Da
                     "difference": estimate.value,
                     "difference_low": estimate.low,
                     "difference_high": estimate.high,
-                    "probability_better": float((draws > 0).mean()),
+                    "probability_better": float((samples > 0).mean()),
                 }
             )
     columns = ["difference", "difference_low", "difference_high", "probability_better"]
@@ -200,17 +211,17 @@ def _differences(curves: Sequence[LossCurve], *, by: str, level: float) -> pd.Da
 
 
 def _crossing_row(curve: LossCurve, reference: LossCurve, *, by: str, level: float) -> dict[str, object]:
-    """Where one loss overtakes the other."""
+    """Return the row of one loss in the crossings with the reference."""
     at = crossing(curve.noise_ms, (curve.mean - reference.mean)[None])[0]
-    draws = crossing(curve.noise_ms, curve.draws - reference.draws)
-    estimate = Estimate.of(float(at), draws, level=level)
+    samples = crossing(curve.noise_ms, curve.samples - reference.samples)
+    estimate = Estimate.of(float(at), samples, level=level)
     return {
         by: curve.name,
         "reference": reference.name,
         "noise_ms": estimate.value,
         "noise_ms_low": estimate.low,
         "noise_ms_high": estimate.high,
-        "share_of_draws": float(np.isfinite(draws).mean()),
+        "share_of_draws": float(np.isfinite(samples).mean()),
     }
 
 
@@ -223,7 +234,7 @@ def _reference_first(curves: tuple[LossCurve, ...], reference: str | None) -> tu
 
 
 def select_values(study: StoredStudy, names: Sequence[str], *, by: str) -> StoredStudy:
-    """The study with these losses, or values of another column."""
+    """Return the study with only these losses, or these values of another column."""
     require_columns(study.trials, [by])
     values = study.trials[by].astype(str)
     unknown = [name for name in names if name not in set(values)]

@@ -1,8 +1,8 @@
-"""One loss's surface or curve: its trials, the regression, and what is seen of it on a lattice."""
+"""The surface or curve of one loss: its trials, the regression, and its values on a lattice."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,7 +14,7 @@ from analysis.answers.resampling import Resampling, limits_of
 from analysis.arrays import Array
 from analysis.errors import TooFewPointsError
 from analysis.labels import METRIC_LABELS
-from analysis.reading import SOFTNESS, Axis, Layout, uses_softness
+from analysis.reading import SOFTNESS, Axis, Layout
 from analysis.regression import (
     Bandwidth,
     Bootstrapped,
@@ -46,17 +46,17 @@ class Panel:
     """One loss: its trials over one or two axes, and the mean fitted to them.
 
     Attributes:
-        name: The loss, or the value of whatever column the panels stand for.
-        axes: Across, then up; one axis where the other does not matter to the loss.
-        points: [trial, axis], in shown units.
-        values: [trial].
+        name: The loss, or another value that the study is grouped by.
+        axes: The horizontal and vertical axes, or one axis if the other has no effect on the loss.
+        points: [trial, axis], in display units.
+        values: [trial], the metric.
         rows: [trial], positions among the study's scored trials.
-        regression: Mean over `axes`; a section of `whole` where that knows more parameters.
-        whole: Mean over all parameters that vary and are known.
-        whole_points: [trial, parameter], where the trials lie among these.
+        regression: The mean over `axes`, which is a section of `whole` if that has more parameters.
+        whole: The mean over all varying parameters that the layout includes.
+        whole_points: [trial, parameter], the trials' coordinates in these parameters.
         weights: [trial], inversely proportional to the trials' noise variances.
-        limits: What the metric cannot leave; the drawn mean is held within.
-        nearness: [trial], how close to the section a trial lies: 1 on it, towards 0 away from it.
+        limits: Range of the metric; the shown mean is clipped to it.
+        nearness: [trial], closeness of a trial to the section: 1 on it, towards 0 away from it.
     """
 
     name: str
@@ -73,19 +73,20 @@ class Panel:
 
     @cached_property
     def fitted(self) -> Array:
-        """[trial], the estimate at each trial, knowing all its parameters."""
+        """The estimate at each trial from all its parameters, [trial]."""
         return self.whole.predict(self.whole_points)
 
     @cached_property
     def leverage(self) -> Array:
-        """[trial], share of each trial in the estimate at itself."""
+        """The weight of each trial in its own estimate, [trial]."""
         return np.asarray(np.diag(self.whole.smoother(self.whole_points)))
 
     @cached_property
     def process(self) -> Regression | None:
-        """A Gaussian process over the drawn axes, for what a kernel cannot say of a whole surface at once.
+        """A Gaussian process over the plotted axes, for statements about the whole surface.
 
-        The regression itself where it is one; None where trials are too many for a second fit.
+        This is the regression itself unless that is a kernel regression, and None if there are too many
+        trials for a second fit.
         """
         fit = self.whole.fit if isinstance(self.whole, Bootstrapped) else self.whole
         if not isinstance(fit, KernelRegression):
@@ -98,41 +99,41 @@ class Panel:
 
     @property
     def joins_levels(self) -> bool:
-        """Whether it is a curve through the means of levels."""
+        """Whether the panel is a curve through the means of levels."""
         fit = self.whole.fit if isinstance(self.whole, Bootstrapped) else self.whole
         return isinstance(fit, LevelMeans)
 
     @property
     def is_surface(self) -> bool:
-        """Whether it has two axes."""
+        """Whether the panel has two axes."""
         return len(self.axes) == 2
 
     @cached_property
     def lattice(self) -> Grid:
-        """Where it is drawn: steps of 1 / 300 and 1 / 200 of the ranges, three times as long for a mean."""
+        """The plotted points: 301 x 201 of them, or 101 x 67 for a mean."""
         is_mean = isinstance(self.regression, Section) and self.regression.is_mean
         sizes = (_COARSE_LATTICE if is_mean else _LATTICE)[-len(self.axes) :]
         return Grid(tuple(axis.lattice(n) for axis, n in zip(self.axes, sizes, strict=True)))
 
     @cached_property
     def value(self) -> Array:
-        """Mean on the lattice, NaN where less than one trial's worth is in reach."""
+        """The mean on the lattice, NaN where the support is below one trial."""
         mean = np.clip(self.regression.predict(self.lattice), *self.limits).reshape(self.lattice.shape)
         value = np.where(self.support >= 1.0, mean, np.nan)
         return value if np.isfinite(value).any() else mean
 
     @cached_property
     def support(self) -> Array:
-        """Effective number of trials on the lattice."""
+        """The effective number of trials on the lattice."""
         return self.regression.support(self.lattice).reshape(self.lattice.shape)
 
     @cached_property
     def standard_error(self) -> Array:
-        """Standard error of the mean on the lattice."""
+        """The standard error of the mean on the lattice."""
         return self.regression.standard_error(self.lattice).reshape(self.lattice.shape)
 
     def table(self, metric: str, *, by: str) -> pd.DataFrame:
-        """The lattice as rows: loss, axes (in their columns' units), mean, standard error, support."""
+        """Return the lattice as rows: loss, axes (in their columns' units), mean, standard error, support."""
         at = self.lattice.points()
         columns = {axis.column: axis.stored(at[:, index]) for index, axis in enumerate(self.axes)}
         estimates = {
@@ -148,40 +149,43 @@ def fit_panel(
     trials: pd.DataFrame,
     *,
     layout: Layout,
+    uses_softness: Callable[[str], bool],
     metric: str,
     estimator: str,
     bandwidth: Bandwidth,
     resampling: Resampling | None = None,
     joins_levels: bool = False,
 ) -> Panel:
-    """One loss's fit over the axes that matter to it.
+    """Fit one loss over the axes that have an effect on it.
 
     Args:
         name: The loss.
         trials: Its trials, indexed by their positions among the study's scored trials.
-        layout: What is drawn, held and averaged over.
+        layout: The plotted, held and averaged parameters.
+        uses_softness: Returns whether a loss uses the softness.
         metric: Numeric column of the trials.
         estimator: See `analysis.regression.ESTIMATORS`.
-        bandwidth: In shown units; chosen by leave-one-out when None.
-        resampling: Of all scored trials, for standard errors by bootstrap; the estimator's own when None.
-        joins_levels: Whether trials at few levels of one parameter are read by their means instead.
+        bandwidth: In display units; chosen by leave-one-out cross validation when None.
+        resampling: Resampling of all scored trials, for standard errors by bootstrap; the estimator's own
+            standard error when None.
+        joins_levels: Whether to join level means instead if one parameter has few levels with replicates.
 
     Raises:
-        TooFewPointsError: Trials at fewer than three different points.
+        TooFewPointsError: The trials are at fewer than three different points.
     """
     softens = any(uses_softness(str(loss)) for loss in trials["loss"].unique())
-    mattering = [axis for axis in layout.parameters if softens or axis.column != SOFTNESS]
-    known = [axis for axis in mattering if np.isfinite(axis.shown(trials)).any()]
+    effective = [axis for axis in layout.parameters if softens or axis.column != SOFTNESS]
+    known = [axis for axis in effective if np.isfinite(axis.shown(trials)).any()]
     points = np.stack([np.empty(len(trials)), *(axis.shown(trials) for axis in known)], axis=1)[:, 1:]
     finite = np.flatnonzero(np.isfinite(points).all(axis=1))
     points, values = points[finite], trials[metric].to_numpy(dtype=np.float64)[finite]
     varying = [index for index in range(points.shape[1]) if len(points) and np.ptp(points[:, index]) > 0]
     axes = [known[index] for index in varying]
-    drawn = tuple(index for index, axis in enumerate(axes) if axis in layout.drawn)
-    if not drawn:
+    plotted = tuple(index for index, axis in enumerate(axes) if axis in layout.plotted)
+    if not plotted:
         n = len(values)
         raise TooFewPointsError(
-            f"a surface needs trials at 3 or more different points, but {name} has {n} trials at one"
+            f"a surface needs trials at 3 or more different points, but {name} has {n} trials at one point"
         )
     points = points[:, varying]
     rows = trials.index.to_numpy(dtype=np.int64)[finite]
@@ -196,11 +200,11 @@ def fit_panel(
         whole = _bootstrapped(fit, points, values, weights, resampling.of(rows))
     return Panel(
         name,
-        tuple(axes[index] for index in drawn),
-        points[:, list(drawn)],
+        tuple(axes[index] for index in plotted),
+        points[:, list(plotted)],
         values,
         rows,
-        _section(whole, axes, drawn, layout),
+        _section(whole, axes, plotted, layout),
         whole=whole,
         whole_points=points,
         weights=weights,
@@ -210,32 +214,34 @@ def fit_panel(
 
 
 def _fitted(points: Array, values: Array, weights: Array, *, estimator: str, bandwidth: Bandwidth) -> Fit:
-    """The regression over all parameters that the panel knows."""
+    """Fit the regression over all parameters of the panel."""
     dimensions = points.shape[1]
     if isinstance(bandwidth, tuple) and len(bandwidth) > dimensions:
         bandwidth = bandwidth[-dimensions:]
     return fit_regression(points, values, estimator=estimator, bandwidth=bandwidth, weights=weights)
 
 
-def _bootstrapped(fit: Fit, points: Array, values: Array, weights: Array, drawn: Resampling) -> Bootstrapped:
-    """The fit with standard errors by bootstrap over settings, with their replicates, and recordings."""
-    shift = drawn.shift if drawn.has_recordings else None
+def _bootstrapped(
+    fit: Fit, points: Array, values: Array, weights: Array, resampling: Resampling
+) -> Bootstrapped:
+    """Return the fit with standard errors by bootstrap over settings (with replicates) and recordings."""
+    shift = resampling.shift if resampling.has_recordings else None
     replicas = bootstrap(points, values, fit.with_points, weights=weights, shift=shift, n=_N_REPLICAS)
     return Bootstrapped(fit, tuple(replicas))
 
 
-def _section(whole: Regression, axes: Sequence[Axis], drawn: tuple[int, ...], layout: Layout) -> Regression:
-    """The regression over the drawn axes alone."""
-    if len(drawn) == len(axes):
+def _section(whole: Regression, axes: Sequence[Axis], plotted: tuple[int, ...], layout: Layout) -> Regression:
+    """Return the regression over the plotted axes only."""
+    if len(plotted) == len(axes):
         return whole
     places = {index: np.array([layout.held[axis]]) for index, axis in enumerate(axes) if axis in layout.held}
-    averaged = [index for index, axis in enumerate(axes) if index not in (*drawn, *places)]
+    averaged = [index for index, axis in enumerate(axes) if index not in (*plotted, *places)]
     ends = [(axes[index].low, axes[index].high) for index in averaged]
-    return Section(whole, drawn, places | dict(zip(averaged, averaging_places(ends), strict=True)))
+    return Section(whole, plotted, places | dict(zip(averaged, averaging_places(ends), strict=True)))
 
 
 def _nearness(points: Array, axes: Sequence[Axis], layout: Layout) -> Array:
-    """How close each trial lies to the cut, from 1 to 0: a seventh of a range away counts as far."""
+    """Return how close each trial is to the cut, from 1 to 0. A seventh of the range away counts as far."""
     distance = np.zeros(len(points))
     for index, axis in enumerate(axes):
         if axis in layout.held:
@@ -244,9 +250,9 @@ def _nearness(points: Array, axes: Sequence[Axis], layout: Layout) -> Array:
 
 
 def _weights(trials: pd.DataFrame, points: Array, values: Array, *, metric: str) -> Array:
-    """Binomial weights where trials were scored on different numbers of events, else equal ones.
+    """Return binomial weights if trials were scored on different numbers of events, otherwise equal weights.
 
-    Where all are scored on the same test set its sampling is common to all, and weighs none against another.
+    If all trials are scored on the same test set, its sampling error is common to all and gives no weights.
     """
     if metric not in METRIC_LABELS or "n_reference" not in trials or trials["n_reference"].nunique() < 2:
         return np.ones(len(values))

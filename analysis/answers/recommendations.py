@@ -1,4 +1,4 @@
-"""The user's question: labels are off by about this much; which loss and softness, at what cost, how sure?"""
+"""Recommendations: which loss and softness to use for labels with a given noise, at what cost, how sure."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ import numpy as np
 import pandas as pd
 
 from analysis.answers.comparisons import Estimate, select_values
-from analysis.answers.curves import noise_axis, noise_map, panel_draws
+from analysis.answers.curves import noise_axis, noise_map, panel_samples
 from analysis.answers.maps import StudyMap
 from analysis.answers.panels import Panel
 from analysis.answers.resampling import Resampling, resample
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.labels import METRIC_LABELS
 from analysis.reading import LABEL_NOISE, At, Axis, StoredStudy
 from analysis.regression import Bandwidth
-from analysis.tables import with_interval, wrapped
 
-__all__ = ["Choice", "Recommendation", "recommend", "recommend_levels"]
+__all__ = ["FLAT_WITHIN", "Choice", "Recommendation", "recommend", "recommend_levels"]
 
-_FLAT = 0.01
+FLAT_WITHIN = 0.01
+"""Loss of the metric within which the softness counts as equally good."""
 _N_SOFTNESS = 121
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """One loss at the asked label noise.
+    """One loss at the requested label noise.
 
     Attributes:
         name: The loss.
-        softness_ms: Best softness, with the interval in which the draws have it; None for a loss without.
-        flat_ms: Softness range within 0.01 of the best estimate; None for a loss without.
-        value: Metric to expect there.
-        value_here: The same on the very test recordings of the study: other training runs alone.
-        cost: What the label noise takes from the loss, each at its best softness.
-        draws: [draw], the metric at that softness.
+        softness_ms: Best softness, with the interval of the best softness among the samples; None for a loss
+            that does not use it.
+        flat_ms: Softness range in which the metric is within 0.01 of the best; None for a loss that does not
+            use it.
+        value: Expected metric at the best softness.
+        value_here: The same on the test recordings of this study, for other training runs only.
+        cost: Loss of the metric due to the label noise, with the best softness both with and without noise.
+        samples: [sample], the metric at the best softness.
         support: Effective number of trials behind the estimate.
     """
 
@@ -47,23 +48,24 @@ class Choice:
     value: Estimate
     value_here: Estimate
     cost: Estimate
-    draws: Array
+    samples: Array
     support: float
 
 
 @dataclass(frozen=True, eq=False)
 class Recommendation:
-    """What to use, and how sure that is.
+    """The recommended loss and softness, with their uncertainty.
 
     Attributes:
-        noise_ms: The asked label noise.
+        noise_ms: The requested label noise.
         least_noise_ms: Lower end of the studied range.
         metric: Column of the trials.
         choices: All losses, the best first.
-        probability_best: Share of the draws in which the first choice beats the second; 1 with one loss only.
+        probability_best: Share of the samples in which the first choice is better than the second; 1 if there
+            is only one loss.
         level: Probability of the intervals.
-        has_recordings: Whether the intervals hold the choice of test recordings.
-        notes: What a reader must know of the trials behind it.
+        has_recordings: Whether the intervals include the choice of test recordings.
+        notes: Notes for the reader on the underlying trials.
     """
 
     noise_ms: float
@@ -77,16 +79,12 @@ class Recommendation:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the data can tell the best from the second best, at the intervals' level."""
+        """Whether the best differs from the second best at the level of the intervals."""
         return self.probability_best >= 0.5 + self.level / 2
 
     def table(self, *, by: str = "loss") -> pd.DataFrame:
-        """One row a loss."""
+        """Return one row per loss."""
         return pd.DataFrame([_row(choice, by=by) for choice in self.choices])
-
-    def text(self) -> str:
-        """The answer in a few lines."""
-        return "\n".join(wrapped(line) for line in _answer(self))
 
 
 def recommend(
@@ -102,22 +100,25 @@ def recommend(
     standard_error: str = "estimator",
     level: float = 0.95,
 ) -> Recommendation:
-    """Choose loss and softness for labels that are off by about `label_noise_s`.
+    """Recommend a loss and softness for labels that are off by about `label_noise_s`.
 
     Args:
-        study: The study.
+        study: The study, from `load_results`.
         label_noise_s: Scale of the label noise in seconds, within the studied range.
         only: Losses to choose from; all when None.
         metric: Numeric column of the trials, larger being better.
-        estimator: See `analysis.answers.loss_curves`.
-        bandwidth: See `analysis.answers.map_study`.
-        by: Column that is chosen, the loss or any other.
-        at: Parameters held at a value; see `analysis.answers.loss_curves`.
-        standard_error: See `analysis.answers.loss_curves`.
+        estimator: See `compare_losses`.
+        bandwidth: See `compare_losses`.
+        by: Column to choose from, the loss or any other.
+        at: Parameters held at a value; see `compare_losses`.
+        standard_error: See `compare_losses`.
         level: Probability of the intervals, in (0, 1).
 
+    Returns:
+        The recommendation. Its `choices` are ordered with the best first, and `table()` is a data frame.
+
     Raises:
-        AnalysisError: A noise outside the studied range, an unknown loss, or what `map_study` raises.
+        AnalysisError: The noise is outside the studied range, a loss is unknown, or `map_study` raises.
     """
     if only is not None:
         study = select_values(study, only, by=by)
@@ -147,18 +148,18 @@ def recommend_levels(
     standard_error: str = "estimator",
     level: float = 0.95,
 ) -> list[Recommendation]:
-    """The same for several levels of label noise, from one fit. See `recommend`."""
+    """Recommend for several levels of label noise from one fit. See `recommend`."""
     study, study_map = noise_map(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, at=at)
     trials = study.scored(metric)
     axis = _noise_axis(study, study_map)
-    drawn = resample(study, trials, metric=metric, standard_error=standard_error)
+    resampling = resample(study, trials, metric=metric, standard_error=standard_error)
     panels = [panel for panel in study_map.panels if panel.axes[-1].column == LABEL_NOISE]
     found = []
     for noise_s in label_noises_s:
         noise_ms = _validated_noise(axis, axis.shown(trials), noise_s)
-        choices = [_choice(panel, noise_ms, drawn.of(panel.rows), level=level) for panel in panels]
+        choices = [_choice(panel, noise_ms, resampling.of(panel.rows), level=level) for panel in panels]
         choices.sort(key=lambda choice: -choice.value.value)
-        better = float((choices[0].draws > choices[1].draws).mean()) if len(choices) > 1 else 1.0
+        better = float((choices[0].samples > choices[1].samples).mean()) if len(choices) > 1 else 1.0
         found.append(
             Recommendation(
                 noise_ms,
@@ -167,7 +168,7 @@ def recommend_levels(
                 tuple(choices),
                 better,
                 level,
-                drawn.has_recordings,
+                resampling.has_recordings,
                 notes=study_map.notes,
             )
         )
@@ -175,7 +176,7 @@ def recommend_levels(
 
 
 def _noise_axis(study: StoredStudy, study_map: StudyMap) -> Axis:
-    """The axis of label noise, which a recommendation needs."""
+    """Return the axis of label noise, which a recommendation needs."""
     axis = noise_axis(study_map)
     if axis is None:
         raise AnalysisError(f"a recommendation needs label noise that varies, but {study.location} has none")
@@ -183,41 +184,41 @@ def _noise_axis(study: StoredStudy, study_map: StudyMap) -> Axis:
 
 
 def _validated_noise(axis: Axis, studied: Array, label_noise_s: float) -> float:
-    """The asked label noise in shown units, within what was studied."""
+    """Return the requested label noise in display units. Raise if it is outside the studied range."""
     noise_ms = label_noise_s * axis.factor
     low, high = min(axis.low, float(studied.min())), max(axis.high, float(studied.max()))
     if not low <= noise_ms <= high:
         raise AnalysisError(
-            f"`label_noise` must lie within the studied range, {low:g} to {high:g} {axis.unit}, "
+            f"`label_noise` must be within the studied range, {low:g} to {high:g} {axis.unit}, "
             f"but got {noise_ms:g} {axis.unit}"
         )
     return float(noise_ms)
 
 
-def _choice(panel: Panel, noise_ms: float, drawn: Resampling, *, level: float) -> Choice:
-    """One loss at its best softness."""
+def _choice(panel: Panel, noise_ms: float, resampling: Resampling, *, level: float) -> Choice:
+    """Return one loss at its best softness."""
     at, clean_at = _line(panel, noise_ms), _line(panel, panel.axes[-1].low)
     lines = np.concatenate([at, clean_at])
     mean, support = panel.regression.predict(lines), panel.regression.support(lines)
-    draws = panel_draws(panel, lines, drawn)
+    samples = panel_samples(panel, lines, resampling)
     n = len(at)
     best = int(np.where(support[:n] >= min(1.0, support[:n].max()), mean[:n], -np.inf).argmax())
     clean_best = int(mean[n:].argmax())
     cost = Estimate.of(
-        float(mean[n + clean_best] - mean[best]), draws[:, n + clean_best] - draws[:, best], level=level
+        float(mean[n + clean_best] - mean[best]), samples[:, n + clean_best] - samples[:, best], level=level
     )
     softness = flat = None
     if panel.is_surface:
-        softness = Estimate.of(float(at[best, 0]), at[draws[:, :n].argmax(axis=1), 0], level=level)
+        softness = Estimate.of(float(at[best, 0]), at[samples[:, :n].argmax(axis=1), 0], level=level)
         flat = _flat_range(at[:, 0], mean[:n], best)
-    value = Estimate.of(float(mean[best]), draws[:, best], level=level)
-    here = panel_draws(panel, lines[[best]], drawn.same_recordings())
+    value = Estimate.of(float(mean[best]), samples[:, best], level=level)
+    here = panel_samples(panel, lines[[best]], resampling.same_recordings())
     value_here = Estimate.of(float(mean[best]), here[:, 0], level=level)
-    return Choice(panel.name, softness, flat, value, value_here, cost, draws[:, best], float(support[best]))
+    return Choice(panel.name, softness, flat, value, value_here, cost, samples[:, best], float(support[best]))
 
 
 def _line(panel: Panel, noise_ms: float) -> Array:
-    """Points of the panel at one label noise: all softnesses, or the one point of a loss without."""
+    """Return the panel's points at one label noise: all values of the softness, or one point without it."""
     if not panel.is_surface:
         return np.array([[noise_ms]])
     softness_ms = panel.axes[0].lattice(_N_SOFTNESS)
@@ -225,8 +226,8 @@ def _line(panel: Panel, noise_ms: float) -> Array:
 
 
 def _flat_range(softness_ms: Array, mean: Array, best: int) -> tuple[float, float]:
-    """The unbroken range around the best that is within 0.01 of it."""
-    good = mean >= mean[best] - _FLAT
+    """Return the contiguous range around the best in which the mean is within `FLAT_WITHIN` of it."""
+    good = mean >= mean[best] - FLAT_WITHIN
     low = high = best
     while low > 0 and good[low - 1]:
         low -= 1
@@ -236,7 +237,7 @@ def _flat_range(softness_ms: Array, mean: Array, best: int) -> tuple[float, floa
 
 
 def _row(choice: Choice, *, by: str) -> dict[str, object]:
-    """A choice as a table's row."""
+    """Return a choice as a row of the table."""
     low, high = choice.flat_ms or (None, None)
     return {
         by: choice.name,
@@ -253,54 +254,3 @@ def _row(choice: Choice, *, by: str) -> dict[str, object]:
         "cost_high": choice.cost.high,
         "support": choice.support,
     }
-
-
-def _answer(found: Recommendation) -> list[str]:
-    """The lines of a recommendation."""
-    best, label = found.choices[0], METRIC_LABELS.get(found.metric, found.metric)
-    softness = f" with a softness of {best.softness_ms.value:.0f} ms" if best.softness_ms else ""
-    lines = [f"Labels off by {found.noise_ms:g} ms: use {best.name}{softness}."]
-    if best.flat_ms and best.softness_ms:
-        lines.append(
-            f"Softness from {best.flat_ms[0]:.0f} to {best.flat_ms[1]:.0f} ms is within {_FLAT:g} of it; the "
-            f"optimum itself lies between {best.softness_ms.low:.0f} and {best.softness_ms.high:.0f} ms."
-        )
-    price = (
-        f"; the wrong labels cost {_interval(best.cost)} of it"
-        if found.noise_ms > found.least_noise_ms
-        else ""
-    )
-    lines.append(f"{label} to expect: {_interval(best.value)}{price}.")
-    if found.has_recordings:
-        here = best.value_here
-        lines.append(
-            f"On the very recordings of this study, trained anew: {here.low:.3f} to {here.high:.3f}; the "
-            "rest is the chance of which recordings are scored."
-        )
-    lines += _runner_up(found, label)
-    if best.support < 3:
-        lines.append(f"Few trials are near: the estimate rests on {best.support:.1f}. Run more there.")
-    source = (
-        "training and of the test recordings" if found.has_recordings else "training alone (no events stored)"
-    )
-    lines.append(f"Intervals: {100 * found.level:g} %, from the chance of {source}.")
-    return lines + [f"{note[0].upper()}{note[1:]}." for note in found.notes]
-
-
-def _runner_up(found: Recommendation, label: str) -> list[str]:
-    """How the best stands to the second best."""
-    if len(found.choices) == 1:
-        return ["The study holds no other loss: it cannot tell whether one would be better."]
-    best, second = found.choices[:2]
-    softness = f" (softness {second.softness_ms.value:.0f} ms)" if second.softness_ms else ""
-    chance = f"{100 * found.probability_best:.0f} %"
-    verdict = (
-        f"{best.name} is better with a probability of {chance}."
-        if found.is_certain
-        else f"the data cannot tell them apart: {best.name} is better with a probability of {chance} only."
-    )
-    return [f"Next: {second.name}{softness}, {label} {_interval(second.value)}; {verdict}"]
-
-
-def _interval(estimate: Estimate) -> str:
-    return with_interval(estimate.value, estimate.low, estimate.high)

@@ -1,8 +1,8 @@
-"""What the trials' values could have been: other training runs, other test recordings.
+"""Resampling of the trials' values under other training runs and other test recordings.
 
-The draws of all losses belong together: trials on the same wrong labels (same noise level, same replicate)
-share their random weight, and all trials share the resampled recordings. So a difference between two losses
-has the small spread of a paired difference where the study was paired, and the large one where it was not.
+The samples of all losses belong together: trials on the same wrong labels (same noise level, same replicate)
+share their random weight, and all trials share the resampled recordings. A difference between two losses
+therefore has the small spread of a paired difference if the study was paired, and a larger spread otherwise.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from analysis.reading import LABEL_NOISE, StoredStudy, recording_counts
 __all__ = ["STANDARD_ERRORS", "Resampling", "limits_of", "resample", "validate_standard_error"]
 
 STANDARD_ERRORS = ("estimator", "bootstrap")
-_N_DRAWS = 400
+_N_SAMPLES = 400
 # Metrics that cannot leave [0, 1].
 _SHARES = ("f1", "precision", "recall")
 
 
 def limits_of(metric: str) -> tuple[float, float]:
-    """What a metric cannot leave: 0 and 1 for F1 (also of a class), precision and recall."""
+    """Return the range of a metric: 0 to 1 for F1 (also of one class), precision and recall."""
     return (0.0, 1.0) if metric.split(".")[0] in _SHARES else (-np.inf, np.inf)
 
 
 @dataclass(frozen=True, eq=False)
 class Resampling:
-    """What the trials' values could have been.
+    """Random changes of the trials' values.
 
     Attributes:
-        weight: [draw, trial], standard normal, equal for trials on the same wrong labels: multiplies a
-            trial's residual (wild cluster bootstrap).
-        shift: [draw, trial], change of the value with other test recordings; 0 where none are stored.
+        weight: [sample, trial], standard normal and equal for trials on the same wrong labels. It multiplies
+            the trial's residual (wild cluster bootstrap).
+        shift: [sample, trial], change of the value with other test recordings; 0 if no events are stored.
         has_recordings: Whether recordings were resampled.
-        limits: Range of the metric; draws are clipped to it.
-        widened: Whether draws spread at least as far as the estimator's standard error, which holds a
-            kernel's bias too; the bootstrap's own spread otherwise.
+        limits: Range of the metric; samples are clipped to it.
+        widened: Whether samples are spread at least as far as the estimator's standard error, which includes
+            a kernel's bias. Otherwise they have the bootstrap's own spread.
     """
 
     weight: Array
@@ -52,11 +52,11 @@ class Resampling:
     widened: bool = True
 
     def same_recordings(self) -> Resampling:
-        """The draws of other training runs alone."""
+        """Return the samples of other training runs on the same recordings."""
         return replace(self, shift=np.zeros_like(self.shift), has_recordings=False)
 
     def of(self, rows: NDArray[np.int64]) -> Resampling:
-        """The draws of the trials at these positions."""
+        """Return the samples of the trials at these positions."""
         return replace(self, weight=self.weight[:, rows], shift=self.shift[:, rows])
 
 
@@ -66,13 +66,13 @@ def resample(
     *,
     metric: str,
     standard_error: str = "estimator",
-    n: int = _N_DRAWS,
+    n: int = _N_SAMPLES,
     seed: int = 0,
 ) -> Resampling:
-    """Draws of trial noise and of test recordings, common to all losses.
+    """Sample trial noise and test recordings, with the same samples for all losses.
 
-    Source: Wu (1986) and Cameron, Gelbach and Miller (2008) for the wild cluster bootstrap. Differs from
-    resampling trials in that the design stays as it is, so that a level with two replicates is never lost.
+    Source: Wu (1986) and Cameron, Gelbach and Miller (2008) for the wild cluster bootstrap. Unlike resampling
+    of trials, it leaves the design unchanged, so that a level with two replicates is never lost.
     """
     validate_standard_error(standard_error)
     widened = standard_error == "estimator"
@@ -90,10 +90,10 @@ def resample(
 
 
 def validate_standard_error(kind: str) -> None:
-    """Refuse an unknown kind of standard error.
+    """Raise if the kind of standard error is unknown.
 
     Raises:
-        AnalysisError: None of `STANDARD_ERRORS`.
+        AnalysisError: The kind is not in `STANDARD_ERRORS`.
     """
     if kind not in STANDARD_ERRORS:
         raise AnalysisError(f"`standard_error` must be one of {', '.join(STANDARD_ERRORS)}, but got {kind}")
@@ -102,7 +102,7 @@ def validate_standard_error(kind: str) -> None:
 def _recording_shift(
     counts: pd.DataFrame, trials: pd.DataFrame, *, metric: str, n: int, rng: np.random.Generator
 ) -> Array:
-    """[draw, trial]: the metric over resampled recordings less the metric over all."""
+    """Return the metric over resampled recordings minus the metric over all, [sample, trial]."""
     recordings = sorted(counts["recording"].unique())
     shape = (len(trials), len(recordings))
     by_trial = counts.groupby(["trial_id", "recording"])[["n_reference", "n_estimated", "n_matched"]].sum()
@@ -113,12 +113,12 @@ def _recording_shift(
     }
     times = rng.multinomial(len(recordings), np.full(len(recordings), 1 / len(recordings)), size=n)
     whole = _pooled({name: part.sum(axis=1)[None] for name, part in table.items()}, metric)
-    drawn = _pooled({name: times @ part.T for name, part in table.items()}, metric)
-    return np.asarray(np.nan_to_num(drawn - whole))
+    sampled = _pooled({name: times @ part.T for name, part in table.items()}, metric)
+    return np.asarray(np.nan_to_num(sampled - whole))
 
 
 def _pooled(counts: Mapping[object, Array], metric: str) -> Array:
-    """F1, precision or recall of summed counts; 0 for any other metric, which recordings do not add up to."""
+    """Return F1, precision or recall of summed counts; 0 for metrics that recordings do not add up to."""
     matched = counts["n_matched"]
     totals = {
         "f1": (counts["n_reference"] + counts["n_estimated"]) / 2,

@@ -1,4 +1,4 @@
-"""The ridge of a surface, the best softness for each label noise, and slices through it, with bands."""
+"""The ridge of a surface (the best softness for each label noise) and slices through it, with bands."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from analysis.regression import (
 
 __all__ = ["Ridge", "Slice", "fit_ridge", "slices"]
 
-_N_DRAWS = 300
+_N_SAMPLES = 300
 _LATTICE, _COARSE, _COARSE_MEAN = (121, 41), (61, 15), (31, 11)
 
 
 @dataclass(frozen=True, eq=False)
 class Ridge:
-    """The best place of the first axis for every place of the second.
+    """The best value of the first axis for every value of the second.
 
     Attributes:
-        along: [point], the second axis (label noise), in shown units.
-        best: Where the mean is largest on the first axis (softness), with limits at each single place.
-        best_everywhere: The same with limits that hold the whole ridge at once.
+        along: [point], the second axis (label noise), in display units.
+        best: The first axis (softness) where the mean is largest, with limits for each single point.
+        best_everywhere: The same with limits for the whole ridge at once.
         value: [point], the highest mean.
     """
 
@@ -43,7 +43,7 @@ class Ridge:
     value: Array
 
     def table(self, panel: Panel, *, by: str, metric: str) -> pd.DataFrame:
-        """One row a place, in the columns' units."""
+        """Return one row per point, in the columns' units."""
         across, along = panel.axes
         limits = {
             "low": self.best.low,
@@ -67,10 +67,10 @@ class Slice:
     """A cut through a surface along one axis.
 
     Attributes:
-        at: Where the other axis stands, in shown units.
-        along: [point], in shown units.
+        at: Value of the other axis, in display units.
+        along: [point], in display units.
         band: Mean and pointwise limits.
-        everywhere: Mean and limits that hold all cuts along this axis at once.
+        everywhere: Mean and limits for all cuts along this axis at once.
         support: [point], effective number of trials.
     """
 
@@ -82,22 +82,22 @@ class Slice:
 
 
 def fit_ridge(panel: Panel, *, level: float = 0.9, seed: int = 0) -> Ridge:
-    """The ridge of a two-dimensional panel; the limits are quantiles of the ridges of drawn surfaces.
+    """Fit the ridge of a two-dimensional panel, with limits that are quantiles of the ridges of samples.
 
-    Line and limits are those of a Gaussian process (`Panel.process`), whatever draws the surface: a kernel's
-    ridge is a staircase from trial to trial, and a kernel knows nothing of its bias there. Places without
-    support do not take part. On a flat surface the band is as wide as the flat, which is the answer: there
-    the choice does not matter.
+    Line and limits come from a Gaussian process (`Panel.process`) for every estimator of the surface. The
+    ridge of a kernel regression is a staircase from trial to trial, and a kernel does not know its bias
+    there. Points without support are ignored. On a flat surface the band is as wide as the flat region, which
+    is the right answer: there the choice does not matter.
     """
     across, along = panel.axes[0].lattice(_LATTICE[0]), panel.axes[1].lattice(_LATTICE[1])
     fit, grid = panel.process or panel.regression, Grid((across, along))
     mean = np.where(_supported(panel.regression, grid), fit.predict(grid).reshape(grid.shape), -np.inf)
     best = mean.argmax(axis=0)
-    places, drawn = _drawn_ridges(panel, seed=seed)
-    low, high = np.quantile(drawn, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    places, sampled = _sampled_ridges(panel, seed=seed)
+    low, high = np.quantile(sampled, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     pointwise, everywhere = (
         [np.interp(along, places, limit) for limit in limits]
-        for limits in ((low, high), simultaneous_quantiles(drawn, level=level))
+        for limits in ((low, high), simultaneous_quantiles(sampled, level=level))
     )
     return Ridge(
         along,
@@ -110,7 +110,7 @@ def fit_ridge(panel: Panel, *, level: float = 0.9, seed: int = 0) -> Ridge:
 def slices(
     panel: Panel, *, axis: int, n: int = 5, n_points: int = 121, level: float = 0.9
 ) -> tuple[Slice, ...]:
-    """Cuts along `axis` (0 across, 1 up) at `n` evenly spaced places of the other, ends included."""
+    """Return cuts along `axis` (0 or 1) at `n` evenly spaced values of the other axis, including its ends."""
     along, places = panel.axes[axis].lattice(n_points), panel.axes[1 - axis].lattice(n)
     columns = [np.tile(along, n), np.repeat(places, n_points)]
     points = np.stack(columns if axis == 0 else columns[::-1], axis=1)
@@ -125,22 +125,23 @@ def slices(
     )
 
 
-def _drawn_ridges(panel: Panel, *, seed: int) -> tuple[Array, Array]:
-    """Places of the second axis, and [draw, place], ridges of whole drawn surfaces."""
+def _sampled_ridges(panel: Panel, *, seed: int) -> tuple[Array, Array]:
+    """Return values of the second axis, and the ridges of sampled surfaces there, [sample, point]."""
     sizes = _COARSE_MEAN if isinstance(panel.regression, Section) else _COARSE
     grid = Grid((panel.axes[0].lattice(sizes[0]), panel.axes[1].lattice(sizes[1])))
     fit = panel.process or panel.regression
-    drawn = fit.draws(grid, n=_N_DRAWS, rng=np.random.default_rng(seed)).reshape(_N_DRAWS, *grid.shape)
+    rng = np.random.default_rng(seed)
+    sampled = fit.samples(grid, n=_N_SAMPLES, rng=rng).reshape(_N_SAMPLES, *grid.shape)
     supported = _supported(panel.regression, grid)
-    return grid.axes[1], grid.axes[0][np.where(supported, drawn, -np.inf).argmax(axis=1)]
+    return grid.axes[1], grid.axes[0][np.where(supported, sampled, -np.inf).argmax(axis=1)]
 
 
 def _supported(fit: Regression, grid: Grid) -> NDArray[np.bool_]:
-    """Where the ridge may lie: places with support, or all of a row that has none."""
+    """Return where the ridge may be: at points with support, or anywhere in a row without any."""
     supported = fit.support(grid).reshape(grid.shape) >= 1.0
     return np.asarray(supported | ~supported.any(axis=0))
 
 
 def _around(middle: Array, low: Array, high: Array) -> Band:
-    """Limits widened to hold the line."""
+    """Return limits widened to include the line."""
     return Band(np.minimum(low, middle), middle, np.maximum(high, middle))

@@ -1,11 +1,11 @@
-"""The map as the papers' authors published it, named as what it is, beside the F1 map of the same trials.
+"""The map as the papers' authors published it, labelled with what it shows, next to the F1 map.
 
-Source: SoftLoc paper, Fig. 6, and its released plotting code. There the drawn quantity is the mean of F1,
-precision and recall, each the mean over the classes, though the colour bar says F1; values below 0.83 are
+Source: SoftLoc paper, Fig. 6, and its released plotting code. There the plotted quantity is the mean of F1,
+precision and recall, each averaged over the classes, although the colour bar says F1. Values below 0.83 are
 raised to 0.83 before smoothing with a bandwidth of 10 ms, the result is raised to at least 0.85, and the
-colours run from 0.85 to 0.963. Low trials are thus hidden by construction; the panel beside it shows F1
-untouched. Deliberate difference: where no events are stored, the three measures of each class cannot be
-known, and those that are pooled over classes stand for them; the title says so.
+colours range from 0.85 to 0.963. This hides low trials by construction. The second panel shows unmodified F1
+of the same trials. Deliberate difference: if no events are stored, the measures of each class are unknown, so
+the measures pooled over classes are used instead, and the title says so.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from analysis.answers import Panel, StudyMap, map_study
 from analysis.arrays import Array
 from analysis.errors import AnalysisError, TooFewPointsError
-from analysis.figures.maps import COLOURS, UNSUPPORTED, draw_trials, style
+from analysis.figures.style import COLOURS, UNSUPPORTED, draw_trials, style
 from analysis.reading import StoredStudy, recording_counts, require_columns, score_counts
 
 __all__ = ["BANDWIDTH_MS", "COLOUR_RANGE", "FLOOR", "authors_values", "class_means", "plot_authors_map"]
@@ -36,13 +36,13 @@ _MEASURES = ["f1", "precision", "recall"]
 
 
 def authors_values(measures: pd.DataFrame) -> Array:
-    """Mean of F1, precision and recall of each trial, each raised to at least 0.83."""
+    """Return the mean of F1, precision and recall of each trial, each raised to at least 0.83."""
     require_columns(measures, _MEASURES)
     return np.asarray(np.maximum(measures[_MEASURES].to_numpy(dtype=np.float64), FLOOR).mean(axis=1))
 
 
 def class_means(study: StoredStudy) -> pd.DataFrame:
-    """F1, precision and recall of each completed trial as means over the classes, by `trial_id`.
+    """Return F1, precision and recall of each completed trial, averaged over the classes, by `trial_id`.
 
     Raises:
         AnalysisError: No events are stored.
@@ -54,21 +54,21 @@ def class_means(study: StoredStudy) -> pd.DataFrame:
 
 
 def plot_authors_map(study: StoredStudy) -> tuple[Figure, StudyMap]:
-    """Two panels: the authors' quantity on their scale, and F1 on its own; both with their bandwidth.
+    """Plot the authors' quantity on their colour scale next to F1, both with the authors' bandwidth.
 
     Returns:
         The figure, and the map of F1.
 
     Raises:
-        AnalysisError: No loss with a surface, or missing columns.
+        AnalysisError: No loss has a surface, or columns are missing.
     """
     measures, means = _measures(study)
     raised = study.trials.assign(authors=np.nan)
     raised.loc[raised["trial_id"].isin(study.completed["trial_id"]), "authors"] = authors_values(measures)
     shown = map_study(replace(study, trials=raised), metric="authors", bandwidth=BANDWIDTH_MS)
     theirs = _first_surface(shown, study)
-    honest = map_study(study, metric="f1", bandwidth=BANDWIDTH_MS)
-    ours = _first_surface(honest, study)
+    f1_map = map_study(study, metric="f1", bandwidth=BANDWIDTH_MS)
+    ours = _first_surface(f1_map, study)
     with style():
         figure = Figure(figsize=(10.2, 3.9), layout="constrained")
         FigureCanvasAgg(figure)
@@ -79,25 +79,25 @@ def plot_authors_map(study: StoredStudy) -> tuple[Figure, StudyMap]:
             f"authors' map: mean of F1, precision, recall\n({means}), raised to {FLOOR}", fontsize=9
         )
         left.set_ylabel(theirs.axes[1].title)
-        _draw(figure, right, ours, ours.value, Normalize(*honest.limits), COLOURS)
+        _draw(figure, right, ours, ours.value, Normalize(*f1_map.limits), COLOURS)
         right.set_title("F1, pooled over classes\nsame trials and bandwidth", fontsize=9)
-    return figure, honest
+    return figure, f1_map
 
 
 def _measures(study: StoredStudy) -> tuple[pd.DataFrame, str]:
-    """The three measures of each completed trial, and what they are, in words."""
+    """Return the three measures of each completed trial, and a description of them."""
     completed = study.completed
     require_columns(completed, _MEASURES)
     for measure in _MEASURES:
         completed = completed.assign(**{measure: study.scored(measure)[measure]})
     try:
-        return class_means(study).reindex(completed["trial_id"]), "each the mean over classes"
+        return class_means(study).reindex(completed["trial_id"]), "each averaged over classes"
     except AnalysisError:
         return completed, "pooled over classes: no events are stored"
 
 
 def _first_surface(study_map: StudyMap, study: StoredStudy) -> Panel:
-    """SoftLoc's surface where there is one, else the first."""
+    """Return the surface of SoftLoc if there is one, otherwise the first surface."""
     surfaces = [panel for panel in study_map.panels if panel.is_surface]
     surfaces.sort(key=lambda panel: panel.name != "softloc")
     if not surfaces:
@@ -106,7 +106,7 @@ def _first_surface(study_map: StudyMap, study: StoredStudy) -> Panel:
 
 
 def _draw(figure: Figure, axes: Axes, panel: Panel, value: Array, scale: Normalize, colours: Any) -> None:
-    """One heat map with its trials and its own colour bar."""
+    """Plot one heat map with its trials and its own colour bar."""
     across, up = panel.axes
     axes.set_facecolor(UNSUPPORTED)
     axes.imshow(

@@ -1,4 +1,4 @@
-"""The points of a study before it runs: a picture, and the same in characters."""
+"""The points of a study before it runs, as a figure and as text."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from analysis.figures.maps import UNSUPPORTED, style
+from analysis.arrays import Array
+from analysis.figures.style import UNSUPPORTED, style
 
 __all__ = ["plot_design", "text_design"]
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Ranges = Mapping[str, tuple[float, float]]
 _HUES = ("#1f5a86", "#c4423f", "#3d8361", "#8a5fa8", "#b07a1e", "#4f97ac", "#7f1d3a", "#555555")
@@ -31,13 +31,13 @@ _COLUMNS, _ROWS = 56, 12
 
 @dataclass(frozen=True)
 class _Scale:
-    """One numeric parameter as positions: its range is [0, 1], what has no value stands outside.
+    """The scale of a numeric parameter, whose range has the positions [0, 1].
 
     Attributes:
-        name: Title with its unit.
+        name: Title with the unit.
         low: Smallest finite value.
         high: Largest finite value.
-        logarithmic: Whether equal ratios are equal distances.
+        logarithmic: Whether the scale is logarithmic.
     """
 
     name: str
@@ -52,7 +52,7 @@ class _Scale:
         return cls(str(values.name), low, high, low > 0 and high / low >= _LOGARITHMIC_FROM)
 
     def positions(self, values: Array) -> Array:
-        """Positions; no value at all left of the range, infinity right of it."""
+        """Return positions. Missing values are left of the range, and infinity is right of it."""
         low, high, inner = self.low, self.high, values
         if self.logarithmic:
             low, high, inner = math.log(low), math.log(high), np.log(np.where(values > 0, values, np.nan))
@@ -61,7 +61,7 @@ class _Scale:
         return np.asarray(np.where(np.isfinite(values), shares, outside))
 
     def ticks(self) -> Array:
-        """Round values within the range; evenly spaced ones of a logarithmic range."""
+        """Return round values within the range, or evenly spaced values of a logarithmic range."""
         if self.logarithmic:
             return np.geomspace(self.low, self.high, 4)
         values = np.asarray(MaxNLocator(5).tick_values(self.low, self.high))
@@ -69,18 +69,18 @@ class _Scale:
         return values[(values >= self.low - slack) & (values <= self.high + slack)]
 
 
-def plot_design(points: pd.DataFrame, there: Mask, *, title: str, ranges: Ranges | None = None) -> Figure:
-    """Every pair of the varied numbers as a plane with the study's points; those with a dot are done.
+def plot_design(points: pd.DataFrame, is_done: Mask, *, title: str, ranges: Ranges | None = None) -> Figure:
+    """Plot the points of a study in the plane of every pair of varied numbers, with a dot in finished points.
 
-    Colours tell the values of the first parameter that is no number; points of several of them at one place
-    are rings around each other. A point that lacks a parameter, or whose value is infinite, stands on a grey
-    band beside the axis. At most four numbers are shown.
+    Colours distinguish the values of the first parameter that is not a number. Points with several values at
+    one place are concentric rings. A point with a missing or infinite value is on a grey band next to the
+    axis. At most four numbers are shown.
 
     Args:
-        points: A row a point and a column a varied parameter, by its title with the unit.
-        there: [point], whether its trials are done.
-        title: What is shown.
-        ranges: Ends of parameters by column; the points' own where there are none.
+        points: One row per point and one column per varied parameter, named by its title with the unit.
+        is_done: [point], whether the trials of the point are finished.
+        title: Title of the figure.
+        ranges: Ranges of the parameters by column; the range of the points if a column is missing.
     """
     scales = _scales(points, ranges or {})[:_MOST_AXES]
     hue = next(iter(_categories(points)), None)
@@ -96,8 +96,8 @@ def plot_design(points: pd.DataFrame, there: Mask, *, title: str, ranges: Ranges
                     continue
                 up = scales[row + 1] if len(scales) > 1 else None
                 across = scales[column] if scales else None
-                _draw_pair(axes[row, column], points, there, across, up, hue)
-        handles = _legend(points, there, hue)
+                _draw_pair(axes[row, column], points, is_done, across, up, hue)
+        handles = _legend(points, is_done, hue)
         if handles:
             figure.legend(handles=handles, loc="outside upper right", ncols=4, fontsize=7.5, frameon=False)
         figure.suptitle(title, x=0.01, ha="left", fontsize=9, color="#333333")
@@ -105,25 +105,25 @@ def plot_design(points: pd.DataFrame, there: Mask, *, title: str, ranges: Ranges
 
 
 def _draw_pair(
-    axes: Axes, points: pd.DataFrame, there: Mask, across: _Scale | None, up: _Scale | None, hue: str | None
+    axes: Axes, points: pd.DataFrame, is_done: Mask, across: _Scale | None, up: _Scale | None, hue: str | None
 ) -> None:
-    """One plane; the values of the category stand for a number that is missing."""
+    """Plot one plane. If there is no second number, its axis shows the values of the category."""
     x = _axis(axes, points, across, None, vertical=False)
     y = _axis(axes, points, up, hue, vertical=True)
     codes = _codes(points, hue)
     colours = [_HUES[code % len(_HUES)] for code in codes]
-    # Rings of different size where points of several values share a place, as with `each`.
+    # Rings of different size, because points with several values may share a place, as with `each`.
     rings = codes if across is not None and up is not None else 0 * codes
     axes.scatter(
         x, y, s=(4.0 + 1.5 * rings) ** 2, facecolors="none", edgecolors=colours, linewidths=0.8, zorder=3
     )
-    axes.scatter(x[there], y[there], s=3, c="#333333", linewidths=0, zorder=4)
+    axes.scatter(x[is_done], y[is_done], s=3, c="#333333", linewidths=0, zorder=4)
 
 
 def _axis(
     axes: Axes, points: pd.DataFrame, scale: _Scale | None, hue: str | None, *, vertical: bool
 ) -> Array:
-    """Set one axis and give the points' positions along it."""
+    """Set up one axis and return the positions of the points along it."""
     axis, limit = (axes.yaxis, axes.set_ylim) if vertical else (axes.xaxis, axes.set_xlim)
     if scale is None:
         codes = _codes(points, hue)
@@ -145,8 +145,8 @@ def _axis(
     return positions
 
 
-def _legend(points: pd.DataFrame, there: Mask, hue: str | None) -> list[Line2D]:
-    """Colours by the category, and what a dot means where there is one."""
+def _legend(points: pd.DataFrame, is_done: Mask, hue: str | None) -> list[Line2D]:
+    """Return handles for the colours of the category, and for the dot if any point is finished."""
     values = [] if hue is None else sorted(points[hue].dropna().unique())
     handles = [
         Line2D(
@@ -161,32 +161,33 @@ def _legend(points: pd.DataFrame, there: Mask, hue: str | None) -> list[Line2D]:
         )
         for index, value in enumerate(values)
     ]
-    if there.any():
+    if is_done.any():
         handles.append(Line2D([], [], marker=".", linestyle="", markersize=4, color="#333333", label="done"))
     return handles
 
 
-def text_design(points: pd.DataFrame, there: Mask, *, ranges: Ranges | None = None) -> str:
-    """What is varied, a line a parameter, and the points over the first two numbers in characters.
+def text_design(points: pd.DataFrame, is_done: Mask, *, ranges: Ranges | None = None) -> str:
+    """Describe the varied parameters, one per line, and map the points over the first two numbers as text.
 
     Args:
         points: As in `plot_design`.
-        there: [point], whether its trials are done.
+        is_done: As in `plot_design`.
         ranges: As in `plot_design`.
 
     Returns:
-        At most 80 columns; `.` is a point to run, `:` several in one place, `o` one that is there.
+        Text with at most 80 columns, where `.` is a point to run, `:` is several points in one place, and `o`
+        is a finished point.
     """
     width = max((len(str(name)) for name in points.columns), default=0)
     lines = [f"{name!s:<{width}}  {_summary(points[name])}" for name in points.columns]
     scales = _scales(points, ranges or {})
     if len(scales) > 1:
-        lines += _character_map(points, there, *scales[:2])
+        lines += _character_map(points, is_done, *scales[:2])
     return "\n".join(lines)
 
 
 def _summary(values: pd.Series) -> str:
-    """The range of a number, or how many points each value has."""
+    """Return the range of a number, or the number of points of each value."""
     missing = int(values.isna().sum())
     rest = f"; none at {missing} points" if missing else ""
     if pd.api.types.is_numeric_dtype(values):
@@ -199,23 +200,23 @@ def _summary(values: pd.Series) -> str:
     return (named if len(named) <= 60 else f"{len(counts)} values") + rest
 
 
-def _character_map(points: pd.DataFrame, there: Mask, across: _Scale, up: _Scale) -> list[str]:
-    """The plane of two parameters; what stands beside the axes is left out."""
+def _character_map(points: pd.DataFrame, is_done: Mask, across: _Scale, up: _Scale) -> list[str]:
+    """Return the plane of two parameters as text, without the points next to the axes."""
     x = across.positions(points[across.name].to_numpy(dtype=np.float64))
     y = up.positions(points[up.name].to_numpy(dtype=np.float64))
-    cells = np.full((_ROWS, _COLUMNS), " ")
-    for px, py, done in zip(x, y, there, strict=True):
+    characters = np.full((_ROWS, _COLUMNS), " ")
+    for px, py, done in zip(x, y, is_done, strict=True):
         if 0 <= px <= 1 and 0 <= py <= 1:
             row, column = _ROWS - 1 - round(py * (_ROWS - 1)), round(px * (_COLUMNS - 1))
-            cells[row, column] = "o" if done else "." if cells[row, column] == " " else ":"
+            characters[row, column] = "o" if done else "." if characters[row, column] == " " else ":"
     labels = {0: f"{up.high:.4g}", _ROWS - 1: f"{up.low:.4g}"}
-    body = [f"{labels.get(row, ''):>8} |{''.join(line)}|" for row, line in enumerate(cells)]
+    body = [f"{labels.get(row, ''):>8} |{''.join(line)}|" for row, line in enumerate(characters)]
     ruler = f"{across.low:.4g}".ljust(_COLUMNS - 8) + f"{across.high:.4g}".rjust(8)
-    return [f"{up.name} up, {across.name} across", *body, " " * 10 + ruler]
+    return [f"{up.name} over {across.name}", *body, " " * 10 + ruler]
 
 
 def _scales(points: pd.DataFrame, ranges: Ranges) -> list[_Scale]:
-    """The numbers that vary."""
+    """Return the scales of the numbers that vary."""
     found = []
     for name in points.columns:
         if pd.api.types.is_numeric_dtype(points[name]):
@@ -226,13 +227,13 @@ def _scales(points: pd.DataFrame, ranges: Ranges) -> list[_Scale]:
 
 
 def _categories(points: pd.DataFrame) -> list[str]:
-    """The parameters that are no numbers and vary."""
+    """Return the varying parameters that are not numbers."""
     names = [name for name in points.columns if not pd.api.types.is_numeric_dtype(points[name])]
     return [str(name) for name in names if points[name].nunique() > 1]
 
 
 def _codes(points: pd.DataFrame, hue: str | None) -> NDArray[np.int64]:
-    """Each point's place among the sorted values of the category; 0 where there is none."""
+    """Return the index of each point's value among the sorted values of the category; 0 without one."""
     if hue is None:
         return np.zeros(len(points), dtype=np.int64)
     values = sorted(points[hue].dropna().unique())

@@ -1,4 +1,4 @@
-"""Figures beside the main map: its error and support, slices through it, losses compared."""
+"""Figures that complement the map: standard error and support, slices, and the comparison of losses."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from matplotlib.figure import Figure
 
 from analysis.answers import Comparison, LossCurve, Panel, StudyMap, fit_ridge, slices
 from analysis.arrays import Array
-from analysis.figures.maps import COLOURS, UNSUPPORTED, draw_trials, style
-from analysis.labels import METRIC_LABELS, loss_label
+from analysis.figures.style import COLOURS, LINES, UNSUPPORTED, draw_trials, style
+from analysis.labels import loss_label, metric_label
 from analysis.reading import Axis
 
-__all__ = ["LINES", "plot_comparison", "plot_slices", "plot_uncertainty"]
+__all__ = ["plot_comparison", "plot_slices", "plot_uncertainty"]
 
-# From here on an axis of ms is labelled in seconds.
+# A longer axis in ms is labelled in seconds.
 _LONG_MS = 2000.0
-LINES = ("#1f5a86", "#c4423f", "#3c8d5a", "#8a5aa5", "#d08a2e", "#4a4a4a", "#2aa1a1", "#a04a72")
 
 
 def plot_uncertainty(study_map: StudyMap) -> Figure | None:
-    """Standard error and support of every surface, one row a loss; None where no loss has a surface."""
+    """Plot standard error and support of every surface, one row per loss; None if no loss has a surface."""
     panels = [panel for panel in study_map.panels if panel.is_surface]
     if not panels:
         return None
@@ -40,10 +39,10 @@ def plot_uncertainty(study_map: StudyMap) -> Figure | None:
 
 
 def plot_slices(study_map: StudyMap) -> Figure | None:
-    """Cuts along softness and label noise, and the ridge; None where no loss has a surface.
+    """Plot cuts along softness and label noise, and the ridge; None if no loss has a surface.
 
-    The shaded bands hold a single place with 90 %, the fine lines around them (of the ridge: the light band)
-    all places of the axes at once.
+    The shaded bands contain the mean at a single point with 90 % probability. The thin lines around them (for
+    the ridge: the light band) contain it at all points of the panel at once.
     """
     panels = [panel for panel in study_map.panels if panel.is_surface]
     if not panels:
@@ -63,18 +62,23 @@ def plot_slices(study_map: StudyMap) -> Figure | None:
 
 
 def plot_comparison(comparison: Comparison, axis: Axis) -> Figure:
-    """Every loss over label noise with its interval, and below the differences from the reference."""
+    """Plot every loss over label noise with its interval, and below it the differences from the reference."""
     reference, *others = comparison.curves
     with style():
         figure, rows = _figure(6.6, 5.2 if others else 3.4, n_rows=2 if others else 1, n_columns=1)
         top = rows[0][0]
         for index, curve in enumerate(comparison.curves):
             _draw_curve(
-                top, curve, curve.mean, curve.draws, colour=LINES[index % len(LINES)], level=comparison.level
+                top,
+                curve,
+                curve.mean,
+                curve.samples,
+                colour=LINES[index % len(LINES)],
+                level=comparison.level,
             )
             _draw_level_trials(top, comparison, index)
             _draw_radius(top, comparison, index)
-        top.set_ylabel(METRIC_LABELS.get(comparison.study_map.metric, comparison.study_map.metric))
+        top.set_ylabel(metric_label(comparison.study_map.metric))
         top.legend(frameon=False, fontsize=8, loc="best")
         top.set_title(comparison.study_map.study)
         for index, curve in enumerate(others, start=1):
@@ -83,7 +87,7 @@ def plot_comparison(comparison: Comparison, axis: Axis) -> Figure:
                 bottom,
                 curve,
                 curve.mean - reference.mean,
-                curve.draws - reference.draws,
+                curve.samples - reference.samples,
                 colour=LINES[index % len(LINES)],
                 level=comparison.level,
             )
@@ -107,7 +111,7 @@ def _figure(width: float, height: float, *, n_rows: int, n_columns: int) -> tupl
 
 
 def _heat(figure: Figure, axes: Axes, panel: Panel, value: Array, colours: str, label: str) -> None:
-    """One quantity of a surface, with its trials."""
+    """Plot one quantity of a surface, with its trials."""
     across, up = panel.axes
     axes.set_facecolor(UNSUPPORTED)
     image = axes.imshow(
@@ -129,7 +133,7 @@ def _heat(figure: Figure, axes: Axes, panel: Panel, value: Array, colours: str, 
 
 
 def _draw_slices(axes: Axes, panel: Panel, *, axis: int) -> None:
-    """The cuts along one axis, from light to dark, labelled by where they stand."""
+    """Plot the cuts along one axis, coloured and labelled by their value on the other axis."""
     other = panel.axes[1 - axis]
     cuts = slices(panel, axis=axis)
     for index, cut in enumerate(cuts):
@@ -158,7 +162,7 @@ def _draw_slices(axes: Axes, panel: Panel, *, axis: int) -> None:
 
 
 def _draw_ridge(axes: Axes, panel: Panel, label: str) -> None:
-    """The best place of the first axis for each of the second, with both bands."""
+    """Plot the best value of the first axis for each value of the second, with both bands."""
     ridge, (across, up) = fit_ridge(panel), panel.axes
     for band, alpha in ((ridge.best_everywhere, 0.12), (ridge.best, 0.28)):
         axes.fill_between(ridge.along, band.low, band.high, color="#1f5a86", alpha=alpha, linewidth=0)
@@ -169,25 +173,25 @@ def _draw_ridge(axes: Axes, panel: Panel, label: str) -> None:
 
 
 def _draw_curve(
-    axes: Axes, curve: LossCurve, mean: Array, draws: Array, *, colour: str, level: float
+    axes: Axes, curve: LossCurve, mean: Array, samples: Array, *, colour: str, level: float
 ) -> None:
-    """A curve over the label noise with its interval."""
-    low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+    """Plot a curve over the label noise with its interval."""
+    low, high = np.quantile(samples, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     at = "" if curve.softness_ms is None else f", softness {curve.softness_ms:.0f} ms"
     axes.fill_between(curve.noise_ms, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.plot(curve.noise_ms, mean, color=colour, linewidth=1.8, label=f"{loss_label(curve.name)}{at}")
 
 
 def _draw_level_trials(axes: Axes, comparison: Comparison, index: int) -> None:
-    """Every trial of a curve that joins levels, those of different losses a little apart."""
+    """Plot every trial of a curve that joins levels, with the losses slightly apart."""
     name = comparison.curves[index].name
     [panel] = [panel for panel in comparison.study_map.panels if panel.name == name]
     if not panel.joins_levels:
         return
     [axis] = panel.axes
-    apart = 0.004 * (axis.high - axis.low) * (index - (len(comparison.curves) - 1) / 2)
+    offset = 0.004 * (axis.high - axis.low) * (index - (len(comparison.curves) - 1) / 2)
     axes.scatter(
-        panel.points[:, 0] + apart,
+        panel.points[:, 0] + offset,
         panel.values,
         s=7,
         color=LINES[index % len(LINES)],
@@ -199,7 +203,7 @@ def _draw_level_trials(axes: Axes, comparison: Comparison, index: int) -> None:
 
 
 def _draw_radius(axes: Axes, comparison: Comparison, index: int) -> None:
-    """The robustness radius as a mark on the curve."""
+    """Mark the robustness radius on the curve."""
     row: Any = comparison.summary.iloc[index]
     curve = comparison.curves[index]
     if np.isfinite(row["radius_ms"]):

@@ -1,4 +1,4 @@
-"""Importance of the varied parameters, and every trial as a line through them."""
+"""The importance of the varied parameters, and every trial as a line through its parameters."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from analysis.arrays import Array
-from analysis.figures.maps import COLOURS, style
-from analysis.labels import METRIC_LABELS
+from analysis.figures.style import COLOURS, style
+from analysis.labels import metric_label
 from analysis.reading import StoredStudy, varied_columns, with_option_columns
 
 __all__ = ["plot_importance"]
 
 
 def plot_importance(study: StoredStudy, shares: pd.DataFrame, *, metric: str) -> Figure:
-    """Bars of the shares above parallel coordinates: a line a trial, coloured by its metric.
+    """Plot bars of the shares above parallel coordinates, one line per trial, coloured by its metric.
 
     Args:
         study: The study.
-        shares: Columns parameter and share, the largest first.
+        shares: Columns `parameter` and `share`, the largest share first.
         metric: Numeric column of the trials.
     """
-    trials = with_option_columns(study.scored(metric))
+    trials = with_option_columns(study, study.scored(metric))
     values = trials[metric].to_numpy(dtype=np.float64)
     columns = varied_columns(study, trials)
     with style():
@@ -40,12 +40,12 @@ def plot_importance(study: StoredStudy, shares: pd.DataFrame, *, metric: str) ->
         _draw_lines(bottom, columns, values, scale)
         bar = figure.colorbar(ScalarMappable(norm=scale, cmap=COLOURS), ax=bottom, pad=0.01)
         bar.outline.set_visible(False)
-        bar.ax.set_title(METRIC_LABELS.get(metric, metric), fontsize=9, fontweight="normal", loc="left")
+        bar.ax.set_title(metric_label(metric), fontsize=9, fontweight="normal", loc="left")
     return figure
 
 
 def _draw_bars(axes: Axes, shares: pd.DataFrame) -> None:
-    """One bar a parameter, the largest on top."""
+    """Plot one bar per parameter, the largest on top."""
     place = np.arange(len(shares))[::-1]
     axes.barh(place, shares["share"], height=0.62, color="#1f5a86")
     axes.set_yticks(place, shares["parameter"])
@@ -54,7 +54,7 @@ def _draw_bars(axes: Axes, shares: pd.DataFrame) -> None:
 
 
 def _draw_lines(axes: Axes, columns: dict[str, pd.Series], values: Array, scale: Normalize) -> None:
-    """Each parameter as an upright axis from its least to its largest value; the best trials on top."""
+    """Plot each parameter as a vertical axis from its smallest to its largest value, best trials on top."""
     positions = np.array([_position(column) for column in columns.values()])
     for trial in np.argsort(values):
         axes.plot(positions[:, trial], color=COLOURS(float(scale(values[trial]))), linewidth=0.8, alpha=0.7)
@@ -72,7 +72,7 @@ def _draw_lines(axes: Axes, columns: dict[str, pd.Series], values: Array, scale:
 
 
 def _position(column: pd.Series) -> Array:
-    """Where each trial crosses a parameter's axis, in [0, 1]; an infinite softness at the top."""
+    """Return where each trial crosses a parameter's axis, in [0, 1]. Infinite softness is at the top."""
     if not pd.api.types.is_numeric_dtype(column):
         names = sorted(column.unique())
         return np.array([names.index(value) for value in column]) / max(len(names) - 1, 1)
@@ -83,7 +83,7 @@ def _position(column: pd.Series) -> Array:
 
 
 def _ends(column: pd.Series) -> list[tuple[float, str]]:
-    """Texts at the lower and the upper end of a parameter's axis."""
+    """Return the labels at the lower and upper ends of a parameter's axis."""
     if not pd.api.types.is_numeric_dtype(column):
         names = sorted(column.unique())
         return [(0.0, str(names[0])), (1.0, str(names[-1]))]

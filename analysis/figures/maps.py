@@ -1,92 +1,38 @@
-"""One function per figure; the same input gives the same bytes."""
+"""The map of a study: one heat map per loss, with contours, trials and ridge."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from analysis.answers import ESTIMATOR_LABELS, Panel, StudyMap, fit_ridge
+from analysis.figures.style import COLOURS, UNSUPPORTED, draw_trials, style
 from analysis.labels import loss_label
 from analysis.reading import Axis
 
-__all__ = ["COLOURS", "DOT_STYLE", "UNSUPPORTED", "draw_trials", "plot_map", "save_figure", "style"]
-
-COLOURS = LinearSegmentedColormap.from_list(
-    "robustness", ["#7f1d3a", "#c4423f", "#ee8f5b", "#f7d9a0", "#a9cfc4", "#4f97ac", "#1f5a86", "#12325e"]
-)
-UNSUPPORTED = "#e9e9e6"
-DOT_STYLE: dict[str, Any] = {
-    "s": 9,
-    "c": "white",
-    "edgecolors": "#1b2a3a",
-    "linewidths": 0.35,
-    "zorder": 3,
-    "clip_on": False,
-}
-_STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#555555",
-    "xtick.color": "#333333",
-    "ytick.color": "#333333",
-    "svg.hashsalt": "softloc",
-    "svg.fonttype": "path",
-}
-
-
-@contextmanager
-def style() -> Iterator[None]:
-    """The figures' look, independent of the user's matplotlib settings."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        mpl.rcParams.update(_STYLE)  # type: ignore[arg-type]
-        yield
-
-
-def save_figure(figure: Figure, path: Path) -> tuple[Path, Path]:
-    """Write `path` with the suffixes .png (200 dots per inch) and .svg, without dates, and return both."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    written = []
-    with style():
-        for suffix, metadata in ((".png", {"Software": None}), (".svg", {"Date": None, "Creator": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=suffix[1:], dpi=200, metadata=metadata, facecolor="white")
-            target = path.with_name(path.name + suffix)
-            target.write_bytes(buffer.getvalue())
-            written.append(target)
-    return written[0], written[1]
+__all__ = ["plot_map"]
 
 
 def plot_map(study_map: StudyMap, *, ridge: bool = True) -> Figure:
-    """Heat map of every loss on one colour scale: softness across, label noise up, trials as white dots.
+    """Plot a heat map of every loss on one colour scale, with trials as white dots.
 
-    A loss with one parameter stands beside the surfaces as a strip over that parameter. Places without a
-    trial in reach are grey.
+    Softness is on the horizontal axis and label noise on the vertical axis. A loss with one parameter is a
+    strip next to the surfaces. Regions far from all trials are grey.
 
-    Source: SoftLoc paper, Fig. 6. The ridge (best softness for each noise) is added, with its band.
+    Source: SoftLoc paper, Fig. 6. The ridge (best softness for each noise) and its band are additions.
 
     Args:
-        study_map: What to draw.
-        ridge: Whether to draw the ridge.
+        study_map: The map to plot.
+        ridge: Whether to plot the ridge.
     """
     surfaces = [panel for panel in study_map.panels if panel.is_surface]
     strips = [panel for panel in study_map.panels if not panel.is_surface]
@@ -110,7 +56,7 @@ def plot_map(study_map: StudyMap, *, ridge: bool = True) -> Figure:
 
 
 def _headline(study_map: StudyMap) -> str:
-    """Which study, how many trials, which estimator."""
+    """Return the study, the number of trials and the estimator as a headline."""
     n_trials = sum(len(panel.values) for panel in study_map.panels)
     estimator = ESTIMATOR_LABELS.get(study_map.estimator, study_map.estimator)
     where = [f"at {held}" for held in study_map.held]
@@ -120,7 +66,7 @@ def _headline(study_map: StudyMap) -> str:
 
 
 def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool, ridge: bool) -> None:
-    """One loss as a heat map with contours and its trials."""
+    """Plot one loss as a heat map with contours and its trials."""
     across, up = panel.axes
     x, y = panel.lattice.axes
     value = np.ma.masked_invalid(panel.value.T)
@@ -144,7 +90,7 @@ def _draw_surface(axes: Axes, panel: Panel, scale: Normalize, *, first: bool, ri
 
 
 def _draw_strip(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) -> None:
-    """One loss with one parameter as a vertical strip."""
+    """Plot a loss with one parameter as a vertical strip."""
     (up,) = panel.axes
     _draw_field(axes, np.ma.masked_invalid(panel.value[:, None]), (0.0, 1.0, up.low, up.high), scale)
     draw_trials(axes, np.full(len(panel.values), 0.5), panel.points[:, 0], nearness=panel.nearness)
@@ -156,7 +102,7 @@ def _draw_strip(axes: Axes, panel: Panel, scale: Normalize, *, first: bool) -> N
 
 
 def _draw_field(axes: Axes, value: Any, extent: tuple[float, float, float, float], scale: Normalize) -> None:
-    """Values [row, column] in colours, nothing where there is no support."""
+    """Plot values [row, column] as colours, and nothing where there is no support."""
     axes.set_facecolor(UNSUPPORTED)
     axes.imshow(
         value,
@@ -170,20 +116,12 @@ def _draw_field(axes: Axes, value: Any, extent: tuple[float, float, float, float
 
 
 def _draw_ridge(axes: Axes, panel: Panel) -> None:
-    """The best softness for each noise as a line, its 90 % band as two fine ones."""
+    """Plot the best softness for each noise as a line, and its 90 % band as two thin lines."""
     ridge = fit_ridge(panel)
     outline = [withStroke(linewidth=2.6, foreground="#ffffffb0")]
     axes.plot(ridge.best.mean, ridge.along, color="#111111", linewidth=1.3, zorder=4, path_effects=outline)
     for edge in (ridge.best.low, ridge.best.high):
         axes.plot(edge, ridge.along, color="#111111", linewidth=0.8, linestyle=(0, (4, 3)), zorder=4)
-
-
-def draw_trials(axes: Axes, x: Any, y: Any, *, nearness: Any = 1.0, size: float = 9.0) -> None:
-    """The trials as white dots with a fine dark rim, so that they show on light colours too.
-
-    Those far from the section that is drawn are faint.
-    """
-    axes.scatter(x, y, **{**DOT_STYLE, "s": size}, alpha=np.clip(nearness, 0.12, 1.0))
 
 
 def _limit(axes: Axes, across: Axis, up: Axis) -> None:
@@ -192,7 +130,7 @@ def _limit(axes: Axes, across: Axis, up: Axis) -> None:
 
 
 def _draw_colour_bar(figure: Figure, axes: Axes, scale: Normalize, label: str) -> None:
-    """The one colour scale of all panels."""
+    """Plot the common colour scale of all panels."""
     bar = figure.colorbar(ScalarMappable(norm=scale, cmap=COLOURS), cax=axes)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=2, width=0.6)

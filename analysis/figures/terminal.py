@@ -1,4 +1,4 @@
-"""Heat maps for the terminal: at most 80 columns, in colour or in plain characters."""
+"""Heat maps for the terminal with at most 80 columns, in colour or plain characters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from matplotlib.colors import Normalize
 
 from analysis.answers import Panel, StudyMap
 from analysis.arrays import Array
-from analysis.figures.maps import COLOURS
+from analysis.figures.style import COLOURS
 from analysis.reading import Axis
 from analysis.tables import wrapped
 
@@ -18,12 +18,12 @@ _MARGIN, _WIDTH, _ROWS, _STRIP_WIDTH = 7, 56, 14, 3
 
 
 def text_map(study_map: StudyMap, *, colour: bool) -> str:
-    """All panels, one below the other: the first axis across, the second up.
+    """Return all panels one below the other, with the first axis horizontal and the second vertical.
 
     Args:
-        study_map: What to draw.
-        colour: Half blocks in 24-bit colour; else one of nine characters, from '.' (low) to '@' (high). Blank
-            where no trial is in reach.
+        study_map: The map to show.
+        colour: Whether to use half blocks in 24-bit colour, or nine characters from '.' (low) to '@' (high).
+            Regions far from all trials are blank.
     """
     scale = Normalize(*study_map.limits)
     blocks = [_surface(panel, scale, colour=colour) for panel in study_map.panels if panel.is_surface]
@@ -34,7 +34,7 @@ def text_map(study_map: StudyMap, *, colour: bool) -> str:
 
 
 def _surface(panel: Panel, scale: Normalize, *, colour: bool) -> str:
-    """One loss as rows of characters, the highest value of the second axis on top."""
+    """Return one loss as rows of characters, with the highest value of the second axis on top."""
     across, up = panel.axes
     rows = 2 * _ROWS if colour else _ROWS
     cells = _sampled(panel.value, _WIDTH, rows)[:, ::-1].T
@@ -44,7 +44,7 @@ def _surface(panel: Panel, scale: Normalize, *, colour: bool) -> str:
         else ["".join(_character(cell, scale) for cell in row) for row in cells]
     )
     labels = _labels(up, len(body))
-    lines = [f"{panel.name}: {up.title} up, {across.title} across, {len(panel.values)} trials"]
+    lines = [f"{panel.name}: {up.title} over {across.title}, {len(panel.values)} trials"]
     lines += [f"{label:>{_MARGIN - 1}} {line}" for label, line in zip(labels, body, strict=True)]
     middle = f"{(across.low + across.high) / 2:g}"
     ruler = f"{across.low:<{_WIDTH // 2}g}{middle}"
@@ -52,11 +52,11 @@ def _surface(panel: Panel, scale: Normalize, *, colour: bool) -> str:
 
 
 def _curves(panels: list[Panel], label: str) -> str:
-    """Losses with one parameter as rows of numbers over it."""
+    """Return losses with one parameter as rows of numbers over it."""
     (axis,) = panels[0].axes
     at = axis.lattice(6)
     head = f"{axis.title:<24}" + "".join(f"{value:>8g}" for value in at)
-    lines = [f"{label} of the losses with one parameter", head]
+    lines = [f"{label} of losses with one parameter", head]
     for panel in panels:
         values = np.interp(at, panel.lattice.axes[0], panel.value)
         lines.append(f"{panel.name[:23]:<24}" + "".join(f"{value:8.3f}" for value in values))
@@ -64,14 +64,14 @@ def _curves(panels: list[Panel], label: str) -> str:
 
 
 def _sampled(value: Array, width: int, height: int) -> Array:
-    """Values at the cells' centres, [width, height]."""
+    """Return the values at the centres of the characters, [width, height]."""
     columns = ((np.arange(width) + 0.5) / width * value.shape[0]).astype(int)
     rows = ((np.arange(height) + 0.5) / height * value.shape[1]).astype(int)
     return value[np.ix_(columns, rows)]
 
 
 def _labels(axis: Axis, n_rows: int) -> list[str]:
-    """Labels of the top, the middle and the bottom row; empty for the others."""
+    """Return labels for the top, middle and bottom rows, and empty text for the others."""
     labels = [""] * n_rows
     labels[0], labels[-1] = f"{axis.high:g}", f"{axis.low:g}"
     labels[n_rows // 2] = f"{(axis.low + axis.high) / 2:g}"
@@ -85,7 +85,7 @@ def _character(value: float, scale: Normalize) -> str:
 
 
 def _coloured(cells: Array, scale: Normalize) -> list[str]:
-    """Two rows of cells a line: the upper half block carries one in its colour, one in its background."""
+    """Return lines of half blocks, each with two values: one in the text colour, one in the background."""
     return [
         "".join(_block(top, bottom, scale) for top, bottom in zip(upper, lower, strict=True)) + "\x1b[0m"
         for upper, lower in zip(cells[::2], cells[1::2], strict=True)
@@ -103,7 +103,7 @@ def _rgb(value: float, scale: Normalize) -> str:
 
 
 def _legend(scale: Normalize, label: str, *, colour: bool) -> str:
-    """The colour scale in one line."""
+    """Return the colour scale as one line."""
     low, high = float(scale.vmin or 0.0), float(scale.vmax or 0.0)
     steps = np.linspace(low, high, 28 if colour else len(_RAMP))
     bar = "".join(f"\x1b[48;2;{_rgb(step, scale)}m " for step in steps) + "\x1b[0m" if colour else _RAMP

@@ -1,16 +1,13 @@
-"""A stored study as tables: loading, scoring again, axes, categories, what is held or averaged."""
+"""A stored study as tables: loading, rescoring, swept parameters as axes, categories, views."""
 
 from analysis.reading.axes import (
-    CATEGORIES,
-    LABEL_NOISE,
-    SOFTNESS,
     Axis,
     swept_axes,
-    uses_softness,
     varied_columns,
     with_option_columns,
 )
 from analysis.reading.categories import hold_categories, tasks_of, validate_one_task
+from analysis.reading.columns import LABEL_NOISE, SOFTNESS, StoredSchema
 from analysis.reading.rescoring import (
     load_scored,
     match_counts,
@@ -22,12 +19,12 @@ from analysis.reading.results import StoredStudy, load_results, require_columns,
 from analysis.reading.views import At, Layout, View
 
 __all__ = [
-    "CATEGORIES",
     "LABEL_NOISE",
     "SOFTNESS",
     "At",
     "Axis",
     "Layout",
+    "StoredSchema",
     "StoredStudy",
     "View",
     "hold_categories",
@@ -41,7 +38,6 @@ __all__ = [
     "swept_axes",
     "tasks_of",
     "tolerance_curve",
-    "uses_softness",
     "validate_one_task",
     "varied_columns",
     "with_option_columns",

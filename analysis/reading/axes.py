@@ -1,4 +1,4 @@
-"""The swept parameters of a study as axes: which columns vary, their shown unit, their range."""
+"""The swept parameters of a study as axes: which columns vary, their display unit and their range."""
 
 from __future__ import annotations
 
@@ -14,48 +14,36 @@ import pandas as pd
 
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
+from analysis.reading.columns import LABEL_NOISE, SOFTNESS
 from analysis.reading.results import StoredStudy
 
 __all__ = [
-    "CATEGORIES",
-    "LABEL_NOISE",
-    "SOFTNESS",
     "Axis",
     "axis_of",
     "find_axis",
     "parse_place",
     "swept_axes",
-    "uses_softness",
     "varied_columns",
     "with_option_columns",
 ]
 
-SOFTNESS, LABEL_NOISE = "softness_s", "label_noise_s"
-CATEGORIES = ("task", "data", "network", "features", "loss", "measure", "noise", "decoding")
-_LOSSES_WITHOUT_SOFTNESS = frozenset({"cross_entropy", "count", "bootstrap_soft", "bootstrap_hard"})
-_NUMERIC = (
-    *(SOFTNESS, LABEL_NOISE, "learning_rate", "weight_decay", "gradient_clip", "gain_db", "band_gain_db"),
-    *("rate_variation", "rate_centre", "rate_share", "stacking"),
-    *("initial_empty_prob", "iterations", "batch_size", "excerpt_s"),
-)
-_OPTIONS = ("alpha", "loss_options", "noise_options", "decoding_options", "ensemble_options")
 _LABELS = {"alpha.constant": "alpha", "alpha.end": "alpha at the end"}
 _DURATION = re.compile(r"\s*([-+0-9.eE]+)\s*(ms|s)\s*")
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One swept parameter.
+    """A swept parameter.
 
     Attributes:
-        column: Its column of the trials.
-        label: Its name for people, without the unit.
-        unit: Unit it is shown in; empty where it has none.
-        factor: Column value times this is the shown value.
-        low: Lower end of the swept range, in the shown unit.
-        high: Upper end.
-        is_log: Whether the decadic logarithm is shown: where the study draws uniformly from it (durations
-            excepted).
+        column: Its column in the trials.
+        label: Its display name, without the unit.
+        unit: Its display unit; empty if it has none.
+        factor: Factor from the column's unit to the display unit.
+        low: Lower end of the swept range, in the display unit.
+        high: Upper end of the swept range, in the display unit.
+        is_log: Whether the axis shows the decadic logarithm. It does if the study file samples uniformly from
+            the logarithm, except for durations.
     """
 
     column: str
@@ -68,90 +56,85 @@ class Axis:
 
     @property
     def title(self) -> str:
-        """Label with unit, as under a figure."""
+        """The label with its unit, as under a figure."""
         label = f"log10 {self.label}" if self.is_log else self.label
         return f"{label} ({self.unit})" if self.unit else label
 
     @property
     def name(self) -> str:
-        """How a study file and the command line call it."""
+        """The name in study files and on the command line."""
         return self.column.removesuffix("_s")
 
     def shown(self, trials: pd.DataFrame) -> Array:
-        """The trials' values in the shown unit."""
+        """Return the trials' values in the display unit."""
         return self.place(trials[self.column].to_numpy(dtype=np.float64))
 
     def place(self, values: Array) -> Array:
-        """Values of the column in the shown unit."""
+        """Convert values of the column to the display unit."""
         return np.asarray(np.log10(values * self.factor) if self.is_log else values * self.factor)
 
     def stored(self, shown: Array) -> Array:
-        """The inverse: shown values in the column's unit."""
+        """Convert values in the display unit to the column's unit."""
         return np.asarray((10.0**shown if self.is_log else shown) / self.factor)
 
     def text(self, shown: float) -> str:
-        """One shown value with its unit, for people."""
+        """Return a value in the display unit as text with its unit."""
         return f"{10.0**shown if self.is_log else shown:.4g} {self.unit}".rstrip()
 
     def lattice(self, n: int) -> Array:
-        """`n` evenly spaced values over the range."""
+        """Return `n` evenly spaced values over the range."""
         return np.linspace(self.low, self.high, n)
 
 
-def uses_softness(loss: str) -> bool:
-    """Whether the loss of that name depends on the softness at all."""
-    return loss not in _LOSSES_WITHOUT_SOFTNESS
+def with_option_columns(study: StoredStudy, trials: pd.DataFrame) -> pd.DataFrame:
+    """Return the trials with an additional column for every number inside `alpha` and the options.
 
-
-def with_option_columns(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with one more column for every number inside `alpha` and the options.
-
-    Where the schedules of alpha are of several kinds, which have no parameter in common, `alpha.end` stands
-    for them: the weight that training ends with.
+    If the schedules of alpha are of several kinds, which have no parameter in common, the only column is
+    `alpha.end`, the weight at the end of training.
     """
     columns = {}
-    for name in _OPTIONS:
+    for name in study.schema.named("options"):
         if name in trials:
             for key, values in _flattened(name, trials[name]).items():
                 columns[key] = values
     return trials.assign(**columns) if columns else trials
 
 
-_DRAWN = ("softness_s", "label_noise_s")
-
-
 def swept_axes(study: StoredStudy, trials: pd.DataFrame, *, by: str | None = None) -> tuple[Axis, ...]:
-    """The numeric parameters that take more than one finite value, softness and label noise first.
+    """Return the numeric parameters with more than one finite value, softness and label noise first.
 
     Args:
         study: The study.
         trials: Its trials.
-        by: A column that tells trials apart, as the loss; what takes one value for each of its values (cross
-            entropy has an alpha of 0) is not swept. Softness and label noise, which are drawn, are kept.
+        by: A column that trials are grouped by, such as the loss. Parameters that vary only between its
+            groups (cross entropy has an alpha of 0) are left out, except for softness and label noise.
     """
     columns = [str(column) for column in trials.columns]
-    options = [column for column in columns if column.split(".")[0] in _OPTIONS and "." in column]
-    names = [name for name in (*_NUMERIC, *sorted(options)) if name in trials and _varies(trials[name])]
+    optional = study.schema.named("options")
+    options = [column for column in columns if column.split(".")[0] in optional and "." in column]
+    numbers = study.schema.named("number")
+    names = [name for name in (*numbers, *sorted(options)) if name in trials and _varies(trials[name])]
     if by is not None:
+        always = (SOFTNESS, LABEL_NOISE)
         groups = [group for _, group in trials.groupby(by)]
-        names = [name for name in names if name in _DRAWN or any(_varies(group[name]) for group in groups)]
+        names = [name for name in names if name in always or any(_varies(group[name]) for group in groups)]
     return tuple(axis_of(study, trials, name) for name in names)
 
 
 def varied_columns(study: StoredStudy, trials: pd.DataFrame) -> dict[str, pd.Series]:
-    """The swept parameters by their shown names: numbers in shown units, categories as text."""
+    """Return the swept parameters by display name: numbers in display units, categories as text."""
     numbers = {
         axis.title: pd.Series(axis.shown(trials), index=trials.index) for axis in swept_axes(study, trials)
     }
-    named = {name: trials[name].astype(str) for name in CATEGORIES if name in trials}
+    named = {name: trials[name].astype(str) for name in study.schema.categories if name in trials}
     return numbers | {name: values for name, values in named.items() if values.nunique() > 1}
 
 
 def axis_of(study: StoredStudy, trials: pd.DataFrame, column: str) -> Axis:
-    """The axis of one column, over the study file's range, or else over the trials' own, rounded.
+    """Return the axis of a column over the range in the study file, or the rounded range of the trials.
 
     Raises:
-        AnalysisError: A column that is not there or holds no finite number.
+        AnalysisError: The column does not exist or holds no finite number.
     """
     if column not in trials or not pd.api.types.is_numeric_dtype(trials[column]):
         raise AnalysisError(f"an axis must be a numeric column of the trials, but got {column}")
@@ -159,7 +142,7 @@ def axis_of(study: StoredStudy, trials: pd.DataFrame, column: str) -> Axis:
     values = values[np.isfinite(values)]
     if not len(values):
         raise AnalysisError(f"an axis must hold finite numbers, but {column} has none")
-    factor, unit = (1000.0, "ms") if column.endswith("_s") else (1.0, "")
+    factor, unit = (1000.0, "ms") if study.schema.is_duration(column) else (1.0, "")
     label = _LABELS.get(column, column.removesuffix("_s").replace("_", " ").replace(".", " "))
     is_log = factor == 1.0 and values.min() > 0 and _is_logarithmic(study.definition, column)
     axis = Axis(column, label, unit, factor, low=0.0, high=0.0, is_log=is_log)
@@ -171,18 +154,18 @@ def axis_of(study: StoredStudy, trials: pd.DataFrame, column: str) -> Axis:
 
 
 def _with_range(axis: Axis, low: float, high: float) -> Axis:
-    """The axis with another range, in the shown unit."""
+    """Return the axis with another range, in the display unit."""
     return replace(axis, low=low, high=high)
 
 
 def find_axis(name: str, swept: Sequence[Axis], *, location: str) -> Axis:
-    """The swept parameter of that name: a column, one without its unit, or `alpha`.
+    """Return the swept parameter with this name: a column with or without its unit, or `alpha`.
 
-    `alpha` is the weight that training ends with: a constant's value, or the high end of a ramp, a line, a
-    cosine or a step.
+    `alpha` means the weight at the end of training: the value of a constant, or the high end of a ramp, line,
+    cosine or step.
 
     Raises:
-        AnalysisError: None of that name, or several; those that are swept are listed.
+        AnalysisError: No or several parameters match. The message lists the swept parameters.
     """
     found = [axis for axis in swept if name in (axis.column, axis.name)]
     if name == "alpha":
@@ -191,25 +174,26 @@ def find_axis(name: str, swept: Sequence[Axis], *, location: str) -> Axis:
     if len(found) != 1:
         names = ", ".join(axis.name for axis in swept) or "no number"
         raise AnalysisError(
-            f"a parameter must be one of those that {location} varies, {names}, but got {name}"
+            f"a parameter must be one of those that vary in {location}, {names}, but got {name}"
         )
     return found[0]
 
 
 def parse_place(axis: Axis, text: str | float) -> float:
-    """Where a value given by a person lies on an axis, in the shown unit.
+    """Parse a user's value for a parameter and return it in the display unit.
 
     Raises:
-        AnalysisError: No number, a duration without a unit, or a value outside the studied range.
+        AnalysisError: The value is not a number, is a duration without a unit, or is outside the studied
+            range.
     """
     number = _number(text) if axis.factor != 1.0 or not isinstance(text, str) else _plain_number(text)
-    needed = "a duration with its unit, as 20ms" if axis.factor != 1.0 else "a plain number"
+    needed = "a duration with its unit, such as 20ms" if axis.factor != 1.0 else "a plain number"
     if number is None or not math.isfinite(number) or (axis.is_log and number <= 0):
         raise AnalysisError(f"`{axis.name}` must be {needed}, but got {text}")
     place = float(axis.place(np.array(number)))
     if not axis.low - 1e-9 <= place <= axis.high + 1e-9:
         studied = f"{axis.text(axis.low)} to {axis.text(axis.high)}"
-        raise AnalysisError(f"`{axis.name}` must lie within the studied range, {studied}, but got {text}")
+        raise AnalysisError(f"`{axis.name}` must be within the studied range, {studied}, but got {text}")
     return place
 
 
@@ -227,7 +211,7 @@ def _plain_number(text: str) -> float | None:
 
 
 def _stated(definition: Mapping[str, Any], column: str) -> Any:
-    """What the study file's space says of a parameter."""
+    """Return the entry of a parameter in the study file's space."""
     space = definition.get("space", {})
     return space.get(column.removesuffix("_s"), space.get(column)) if isinstance(space, Mapping) else None
 
@@ -238,7 +222,7 @@ def _is_logarithmic(definition: Mapping[str, Any], column: str) -> bool:
 
 
 def _stated_range(definition: Mapping[str, Any], column: str) -> tuple[float, float] | None:
-    """Ends of the parameter's range in the study file, in the column's unit."""
+    """Return the parameter's range in the study file, in the column's unit, or None."""
     stated = _stated(definition, column)
     values = next(iter(stated.values()), None) if isinstance(stated, Mapping) else stated
     if isinstance(values, Mapping):
@@ -251,7 +235,7 @@ def _stated_range(definition: Mapping[str, Any], column: str) -> tuple[float, fl
 
 
 def _number(value: Any) -> float | None:
-    """A plain number, or a duration in seconds."""
+    """Return a plain number, or a duration in seconds, or None."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
@@ -259,7 +243,7 @@ def _number(value: Any) -> float | None:
 
 
 def _rounded_outwards(low: float, high: float) -> tuple[float, float]:
-    """The range widened to round numbers a hundredth to a tenth of it apart."""
+    """Return the range widened to round numbers, in steps of a hundredth to a tenth of its width."""
     if high <= low:
         return low - 0.5, high + 0.5
     step = 10.0 ** math.floor(math.log10(high - low)) / 10.0
@@ -267,7 +251,7 @@ def _rounded_outwards(low: float, high: float) -> tuple[float, float]:
 
 
 def _flattened(name: str, texts: pd.Series) -> dict[str, Array]:
-    """Numbers within a JSON column by dotted path, one value a trial (NaN where it has none)."""
+    """Return the numbers inside a JSON column by dotted path, one value per trial (NaN if missing)."""
     rows = [dict(_leaves(name, json.loads(text) if isinstance(text, str) else {})) for text in texts]
     if name == "alpha" and len({key.split(".")[1] for row in rows for key in row}) > 1:
         return {"alpha.end": np.array([_end_of(row) for row in rows])}
@@ -276,7 +260,7 @@ def _flattened(name: str, texts: pd.Series) -> dict[str, Array]:
 
 
 def _end_of(row: Mapping[str, float]) -> float:
-    """The weight that a schedule of alpha ends with."""
+    """Return the weight at the end of a schedule of alpha."""
     ends = [value for key, value in row.items() if key.endswith((".constant", ".high"))]
     return ends[0] if ends else math.nan
 

@@ -1,34 +1,33 @@
-"""What trials differ in by name: held at one value, or refused where it must not be mixed."""
+"""Names that trials differ in, such as task, loss or fold: holding one value, and rejecting mixed tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from analysis.errors import AnalysisError
-from analysis.reading.axes import CATEGORIES
 from analysis.reading.results import StoredStudy, require_columns
 
 __all__ = ["hold_categories", "tasks_of", "validate_one_task"]
 
-_HELD = (*CATEGORIES, "split", "fold", "replicate")
+_PARTS = ("split", "fold", "replicate")
 
 
 def hold_categories(
     study: StoredStudy, at: Mapping[str, str | float] | None
 ) -> tuple[StoredStudy, dict[str, str | float]]:
-    """The trials that have the asked names, and the places of `at` that are left: those of numbers.
+    """Keep the trials with the requested names, and return the other entries of `at`, which are numbers.
 
     Args:
         study: The study.
-        at: Values by parameter; of a task, a loss or another name, of a fold or a replicate, the trials that
-            have it are kept.
+        at: Values by parameter. For a category (task, loss, ...), split, fold or replicate, only the trials
+            with this value are kept.
 
     Raises:
-        AnalysisError: A value that no trial has; those that there are, are listed.
+        AnalysisError: No trial has the value. The message lists the existing values.
     """
     left: dict[str, str | float] = {}
     for name, value in (at or {}).items():
-        if name not in _HELD:
+        if name not in (*study.schema.categories, *_PARTS):
             left[name] = value
             continue
         require_columns(study.trials, [name])
@@ -41,19 +40,19 @@ def hold_categories(
 
 
 def tasks_of(study: StoredStudy) -> list[str]:
-    """The tasks of a study's trials, in alphabetical order."""
+    """Return the tasks of a study's trials in alphabetical order."""
     return sorted(map(str, study.trials["task"].dropna().unique())) if "task" in study.trials else []
 
 
 def validate_one_task(study: StoredStudy, *, by: str) -> None:
-    """Refuse trials of several tasks where they are not told apart: a mean over tasks says nothing.
+    """Raise if trials of several tasks would be mixed, because a mean over tasks means nothing.
 
     Raises:
-        AnalysisError: Several tasks.
+        AnalysisError: The study has several tasks and is not grouped by task.
     """
     tasks = tasks_of(study)
     if len(tasks) > 1 and by != "task":
         raise AnalysisError(
-            f"trials of one task belong on a map, but {study.location} has {', '.join(tasks)}: "
-            f"hold one, as --at task={tasks[0]}"
+            f"a map needs trials of one task, but {study.location} has {', '.join(tasks)}: "
+            f"choose one with --at task={tasks[0]}"
         )

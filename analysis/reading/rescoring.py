@@ -1,4 +1,4 @@
-"""Scores at any tolerance from the stored events, without training and without data."""
+"""Scores at any tolerance, computed from the stored events without training and without data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading.results import StoredStudy, load_results, load_table, require_columns
+from analysis.reading.parts import load_table
+from analysis.reading.results import StoredStudy, load_results, require_columns
 
 __all__ = ["load_scored", "match_counts", "recording_counts", "rescored", "score_counts", "tolerance_curve"]
 
@@ -29,21 +30,21 @@ def match_counts(
     *,
     tolerance_s: float | Array,
 ) -> Counts:
-    """Largest number of one-to-one pairs within the tolerance (inclusive), in each group.
+    """Count the largest number of one-to-one pairs within the tolerance (inclusive) in each group.
 
-    On a line a sweep from the left is optimal: of the two earliest unmatched events, either they match or the
-    earlier one can match nothing that comes later. So no bipartite matching is needed, and one pass serves
-    all groups at once. The number of pairs is that of `mir_eval.util.match_events`; which pairs may differ.
+    On a line, a sweep from the left is optimal: either the two earliest unmatched events match, or the
+    earlier one cannot match any later event. No bipartite matching is needed, and one pass handles all
+    groups. The number of pairs equals that of `mir_eval.util.match_events`, although the pairs may differ.
 
     Args:
         reference_s: [reference], seconds.
         estimated_s: [estimated], seconds.
-        reference_group: [reference], number of the group from 0 (a recording and class of a trial).
+        reference_group: [reference], index of the group (one class of one recording of one trial), from 0.
         estimated_group: [estimated].
-        tolerance_s: Largest accepted time difference, > 0; one for all, or [group].
+        tolerance_s: Largest accepted time difference in seconds, > 0; one for all groups, or [group].
 
     Returns:
-        [group], number of pairs.
+        The number of pairs, [group].
     """
     n_groups = 1 + int(max(reference_group.max(initial=-1), estimated_group.max(initial=-1)))
     counts: Counts = np.zeros(n_groups, dtype=np.int64)
@@ -64,17 +65,17 @@ def match_counts(
 
 
 def recording_counts(study: StoredStudy, *, tolerance_s: float | None = None) -> pd.DataFrame:
-    """Counts of each completed trial's test recordings: what any pooled score is made of.
+    """Count events and matches in the test recordings of each completed trial, the basis of pooled scores.
 
     Args:
         study: A study whose folder holds `events` and `references`.
         tolerance_s: Largest accepted time difference in seconds; each trial's own when None.
 
     Returns:
-        Columns trial_id, recording, channel, n_reference, n_estimated, n_matched.
+        A frame with the columns trial_id, recording, channel, n_reference, n_estimated and n_matched.
 
     Raises:
-        AnalysisError: A tolerance that is not above 0, or tables that are missing.
+        AnalysisError: The tolerance is not above 0, or a table is missing.
     """
     if tolerance_s is not None and not (np.isfinite(tolerance_s) and tolerance_s > 0):
         raise AnalysisError(f"`tolerance` must be above 0 s, but got {tolerance_s:g} s")
@@ -99,11 +100,11 @@ def recording_counts(study: StoredStudy, *, tolerance_s: float | None = None) ->
 
 
 def score_counts(counts: pd.DataFrame, *, by: Sequence[str] = ("trial_id",)) -> pd.DataFrame:
-    """Pooled scores of each trial, or of whatever else: f1, precision, recall and the three counts.
+    """Return pooled scores (f1, precision, recall) and the three counts of each trial or other group.
 
     Args:
-        counts: What `recording_counts` gives.
-        by: Columns of it whose values are scored each for itself; they become the index.
+        counts: The result of `recording_counts`.
+        by: Columns to group by. They become the index.
     """
     pooled = counts.groupby(list(by))[["n_reference", "n_estimated", "n_matched"]].sum()
     total = pooled["n_reference"] + pooled["n_estimated"]
@@ -115,7 +116,7 @@ def score_counts(counts: pd.DataFrame, *, by: Sequence[str] = ("trial_id",)) -> 
 
 
 def rescored(study: StoredStudy, *, tolerance_s: float) -> StoredStudy:
-    """The same study at another tolerance: f1 (each class's too), precision, recall, counts are replaced."""
+    """Return the study at another tolerance, with new f1 (also per class), precision, recall and counts."""
     counts = recording_counts(study, tolerance_s=tolerance_s)
     scores = score_counts(counts)
     trials = study.trials.set_index("trial_id")
@@ -133,13 +134,13 @@ def rescored(study: StoredStudy, *, tolerance_s: float) -> StoredStudy:
 def load_scored(
     location: str | Path, *, tolerance_s: float | None, with_stopped: bool = False
 ) -> StoredStudy:
-    """A study, rescored where a tolerance is given; with its stopped trials or without."""
+    """Load a study and rescore it if a tolerance is given."""
     study = load_results(location, with_stopped=with_stopped)
     return study if tolerance_s is None else rescored(study, tolerance_s=tolerance_s)
 
 
 def tolerance_curve(study: StoredStudy, tolerances_s: Array) -> pd.DataFrame:
-    """F1 of every completed trial as a function of the tolerance: columns trial_id, tolerance_s, f1."""
+    """Return F1 of every completed trial at each tolerance, with the columns trial_id, tolerance_s and f1."""
     parts = []
     for tolerance_s in tolerances_s:
         scores = score_counts(recording_counts(study, tolerance_s=float(tolerance_s)))
@@ -148,13 +149,13 @@ def tolerance_curve(study: StoredStudy, tolerances_s: Array) -> pd.DataFrame:
 
 
 def _ordered(time_s: Array, group: Counts) -> list[tuple[int, float]]:
-    """(group, time) pairs in order, as plain numbers, which a loop reads several times faster."""
+    """Return ordered (group, time) pairs as plain numbers, which a loop reads several times faster."""
     order = np.lexsort((time_s, group))
     return list(zip(group[order].tolist(), time_s[order].tolist(), strict=True))
 
 
 def _counts(trials: pd.DataFrame, events: pd.DataFrame, references: pd.DataFrame) -> pd.DataFrame:
-    """Counts of some trials by trial, recording and class, in that order."""
+    """Return the counts of some trials by trial, recording and class, in that order."""
     keys = ["trial_id", *_KEYS]
     parts = [
         part.merge(trials, on=on)[[*keys, "time_s", "tolerance_s"]]

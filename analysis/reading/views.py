@@ -1,4 +1,4 @@
-"""Which of a study's parameters a map draws, which it holds at a value, and which it averages over."""
+"""Views of a study: which parameters a map plots, which it holds at a value, and which it averages over."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from analysis.errors import AnalysisError, TooFewPointsError
-from analysis.reading.axes import LABEL_NOISE, SOFTNESS, Axis, find_axis, parse_place
+from analysis.reading.axes import Axis, find_axis, parse_place
+from analysis.reading.columns import LABEL_NOISE, SOFTNESS
 
 __all__ = ["MOST_PARAMETERS", "At", "Layout", "View"]
 
@@ -16,15 +17,16 @@ At = Mapping[str, str | float] | None
 
 @dataclass(frozen=True)
 class View:
-    """What a person asks to see of a study that varies two parameters or more.
+    """The part of a study to show, if two or more parameters vary.
 
     Attributes:
-        x: Parameter drawn across; softness when None, where it varies.
-        y: Parameter drawn up; label noise when None, where it varies.
-        at: Parameters held at a value, by name: a duration with its unit (`60ms`) or in seconds, a plain
-            number for what has no unit.
-        marginal: Parameters averaged over, which those that are neither drawn nor held are anyway.
-        over_noise: Whether label noise is drawn alone, or beside softness, whatever else varies.
+        x: Parameter on the horizontal axis; softness when None, if it varies.
+        y: Parameter on the vertical axis; label noise when None, if it varies.
+        at: Parameters held at a value, by name. Durations have a unit (`60ms`) or are in seconds; other
+            parameters are plain numbers. Categories such as `task` keep only the trials with this value.
+        marginal: Parameters to average over. Parameters that are neither plotted nor held are averaged over
+            anyway.
+        over_noise: Whether to plot only label noise and softness, even if other parameters vary.
     """
 
     x: str | None = None
@@ -34,33 +36,33 @@ class View:
     over_noise: bool = False
 
     def layout(self, swept: Sequence[Axis], *, location: str) -> Layout:
-        """The view of a study that varies these parameters.
+        """Return the layout of this view for a study that varies these parameters.
 
         Raises:
-            AnalysisError: A parameter that the study does not vary or that is asked for twice, or a value
-                that it cannot be held at.
+            AnalysisError: A parameter does not vary or is requested twice, or a value is not valid for it.
         """
         named = {name: find_axis(name, swept, location=location) for name in self._names}
         columns = [axis.column for axis in named.values()]
         if len(self._names) > len(set(columns)):
             raise AnalysisError(
-                "a parameter must be drawn, held or averaged over once, but got " + ", ".join(self._names)
+                "each parameter must be plotted, held or averaged over once, but got "
+                + ", ".join(self._names)
             )
         held = {named[name].column: parse_place(named[name], value) for name, value in self.at.items()}
         across, up = (named[name] if name else None for name in (self.x, self.y))
         free = [axis for axis in swept if axis.column not in columns]
-        drawn = self._drawn(across, up, free)
-        if not drawn:
-            raise TooFewPointsError(f"a map needs a parameter to draw, but {location} varies no other")
-        rest = [axis for axis in swept if axis not in drawn and axis.column not in held]
+        plotted = self._plotted(across, up, free)
+        if not plotted:
+            raise TooFewPointsError(f"a map needs a parameter to plot, but {location} varies no other")
+        rest = [axis for axis in swept if axis not in plotted and axis.column not in held]
         first = [axis for axis in rest if axis.column in columns]
         rest = first + [axis for axis in rest if axis not in first]
-        room = max(MOST_PARAMETERS - len(drawn) - len(held), 0)
+        room = max(MOST_PARAMETERS - len(plotted) - len(held), 0)
         places = {axis: held[axis.column] for axis in swept if axis.column in held}
-        return Layout(drawn, places, averaged=tuple(rest[:room]), ignored=tuple(rest[room:]))
+        return Layout(plotted, places, averaged=tuple(rest[:room]), ignored=tuple(rest[room:]))
 
     def suffix(self) -> str:
-        """What a file that shows this view adds to its name; nothing for the default view."""
+        """Return the suffix of file names that show this view; empty for the default view."""
         parts = [name for name in (self.x, self.y) if name]
         parts += [f"at_{name}_{value}" for name, value in self.at.items()]
         text = "_".join(["", *parts])
@@ -70,8 +72,8 @@ class View:
     def _names(self) -> list[str]:
         return [name for name in (self.x, self.y, *self.at, *self.marginal) if name]
 
-    def _drawn(self, across: Axis | None, up: Axis | None, free: Sequence[Axis]) -> tuple[Axis, ...]:
-        """The axes, across and then up, from what was asked for and what is left."""
+    def _plotted(self, across: Axis | None, up: Axis | None, free: Sequence[Axis]) -> tuple[Axis, ...]:
+        """Return the horizontal and vertical axes from the requested ones and the free ones."""
         usual = [axis for axis in free if axis.column in (SOFTNESS, LABEL_NOISE)]
         if self.over_noise and usual:
             return tuple(usual)
@@ -89,25 +91,25 @@ class View:
 
 @dataclass(frozen=True)
 class Layout:
-    """A view of one study.
+    """The role of each parameter in a view of one study.
 
     Attributes:
-        drawn: Across, then up; one where nothing else varies.
-        held: Places of the held parameters, in shown units.
-        averaged: Averaged over, all of their range counting alike.
-        ignored: What there was no room for: averaged over as the trials happen to lie.
+        plotted: The horizontal and vertical axes, or one axis if nothing else varies.
+        held: Values of the held parameters, in display units.
+        averaged: Parameters averaged over uniformly.
+        ignored: Parameters beyond the largest number. They are averaged over as the trials are distributed.
     """
 
-    drawn: tuple[Axis, ...]
+    plotted: tuple[Axis, ...]
     held: Mapping[Axis, float]
     averaged: tuple[Axis, ...]
     ignored: tuple[Axis, ...]
 
     @property
     def parameters(self) -> tuple[Axis, ...]:
-        """All that the regression knows: drawn, held, averaged."""
-        return (*self.drawn, *self.held, *self.averaged)
+        """The parameters of the regression: plotted, held and averaged."""
+        return (*self.plotted, *self.held, *self.averaged)
 
-    def drawn_only(self) -> Layout:
-        """The same without a regression over what is averaged."""
-        return Layout(self.drawn, self.held, averaged=(), ignored=(*self.averaged, *self.ignored))
+    def plotted_only(self) -> Layout:
+        """Return the layout without a regression over averaged parameters."""
+        return Layout(self.plotted, self.held, averaged=(), ignored=(*self.averaged, *self.ignored))

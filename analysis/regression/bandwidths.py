@@ -1,4 +1,4 @@
-"""How wide a kernel should be: one bandwidth an axis, by leave-one-out cross validation or by AICc."""
+"""Bandwidth selection, one bandwidth per axis, by leave-one-out cross validation or AICc."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def select_bandwidth(
     criterion: Criterion = "leave_one_out",
     weights: Array | None = None,
 ) -> Array:
-    """The bandwidth of each axis that predicts trials left out best.
+    """Return the bandwidth of each axis that best predicts trials that were left out.
 
-    Trials at one and the same point are merged first, so that what is left out is a setting with all its
-    replicates: its replicates would otherwise predict it, and the kernel would shrink to nothing. Beyond 600
-    points a fixed subset is used and its bandwidth narrowed by the rate n^(-1 / (4 + dimensions)).
+    Trials at the same point are merged first, so that a setting is left out with all its replicates.
+    Otherwise replicates would predict each other and the bandwidth would shrink to zero. Above 600 points the
+    search uses a fixed subset and narrows the result by the rate n^(-1 / (4 + dimensions)).
 
     Args:
         points: [trial, dimension].
@@ -41,7 +41,7 @@ def select_bandwidth(
         weights: [trial], > 0; equal when None.
 
     Returns:
-        [dimension], in the points' units.
+        The bandwidths [dimension], in the units of the points.
 
     Raises:
         AnalysisError: An unknown criterion, or fewer than three different points.
@@ -76,7 +76,7 @@ def select_bandwidth(
 def merge_replicates(
     points: Array, values: Array, *, weights: Array | None = None
 ) -> tuple[Array, Array, Array]:
-    """Each different point once, with the weighted mean of its trials and their summed weight."""
+    """Return each distinct point once, with the weighted mean of its trials and their total weight."""
     weights = np.ones(len(values)) if weights is None else weights
     unique, index = np.unique(points, axis=0, return_inverse=True)
     total: Array = np.bincount(index.ravel(), weights=weights).astype(np.float64)
@@ -85,7 +85,7 @@ def merge_replicates(
 
 
 def _subset(points: Array, values: Array, weights: Array) -> tuple[Array, Array, Array, float]:
-    """At most `_MOST_TRIALS` points, always the same, and how much narrower the kernel of all would be."""
+    """Return a fixed subset of at most `_MOST_TRIALS` points, and the factor that narrows its bandwidth."""
     n, dimensions = points.shape
     if n <= _MOST_TRIALS:
         return points, values, weights, 1.0
@@ -94,12 +94,12 @@ def _subset(points: Array, values: Array, weights: Array) -> tuple[Array, Array,
 
 
 def _beyond(log_factor: Array) -> float:
-    """How far the search has left the sensible range; keeps the simplex from wandering off on a plateau."""
+    """Return how far the search is outside the sensible range, so that it does not drift on a plateau."""
     return float(np.maximum(np.abs(log_factor + 1.0) - 4.0, 0.0).sum())
 
 
 def _leave_one_out(fit: KernelRegression) -> float:
-    """Logarithm of the weighted mean squared error of every trial predicted from the others."""
+    """Return the logarithm of the weighted mean squared leave-one-out error."""
     error = fit.values - fit.leave_one_out()
     if not np.isfinite(error).all():
         return np.inf
@@ -107,7 +107,7 @@ def _leave_one_out(fit: KernelRegression) -> float:
 
 
 def _aicc(fit: KernelRegression) -> float:
-    """Corrected Akaike criterion of a linear smoother (Hurvich, Simonoff and Tsai 1998)."""
+    """Return the corrected Akaike criterion of a linear smoother (Hurvich, Simonoff and Tsai 1998)."""
     n, used = len(fit.values), fit.degrees_of_freedom
     if n - used - 2.0 <= 0:
         return np.inf

@@ -1,13 +1,14 @@
-"""A Gaussian process that smooths along a surface's contours: for cliffs, corners and plateaus.
+"""A Gaussian process that smooths along the contours of a surface, for cliffs, corners and plateaus.
 
-One kernel for a whole surface must be narrow enough for its steepest place and is then too narrow for its
-flats. Here a first process, stationary, draws the surface; a second one takes what the first drew as one
-more coordinate, so that two settings are alike when they are close *and* give about the same value. The
-estimate is the mean of both, which halves what either gets wrong alone.
+One kernel for a whole surface must be narrow enough for the steepest region, and is then too narrow for flat
+regions. Here a stationary pilot process estimates the surface first. A second process uses the pilot's
+estimate as an additional coordinate, so that two settings are similar if they are close *and* have about the
+same value. The result is the mean of both processes, which halves the errors that only one of them makes.
 
-Source: the idea of kernels steered by a pilot estimate, Takeda, Farsiu and Milanfar, "Kernel regression for
-image processing and reconstruction" (2007); its form as a second process is ours. The second process does
-not know that its coordinate was estimated from the same trials, so its own standard error is not used.
+Source: kernels steered by a pilot estimate, Takeda, Farsiu and Milanfar, "Kernel regression for image
+processing and reconstruction" (2007). Deliberate difference: here the steering is a second process. That
+process does not know that its coordinate was estimated from the same trials, so its own standard error is
+not used.
 """
 
 from __future__ import annotations
@@ -17,68 +18,72 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.arrays import Array
+from analysis.regression.base import Grid, coordinates
 from analysis.regression.gaussian_process import GaussianProcess, fit_gaussian_process
-from analysis.regression.kernel import Grid, coordinates
 
-__all__ = ["SteeredProcess", "fit_steered_process"]
+__all__ = ["ContourProcess", "fit_contour_process"]
 
 
 @dataclass(frozen=True, eq=False)
-class SteeredProcess:
-    """The mean of a process and of the one steered by it.
+class ContourProcess:
+    """The mean of a pilot process and of a second process along the pilot's contours.
 
     Attributes:
-        pilot: Over the parameters.
-        steered: Over the parameters and the pilot's mean.
+        pilot: The process over the parameters.
+        second: The process over the parameters and the pilot's mean.
     """
 
     pilot: GaussianProcess
-    steered: GaussianProcess
+    second: GaussianProcess
 
     def predict(self, at: Array | Grid) -> Array:
-        """Estimated mean."""
-        return 0.5 * (self.pilot.predict(at) + self.steered.predict(self._with_pilot(at)))
+        """Return the estimated mean."""
+        return 0.5 * (self.pilot.predict(at) + self.second.predict(self._with_pilot(at)))
 
     def standard_error(self, at: Array | Grid) -> Array:
-        """The pilot's standard error, and half of what the two processes differ by."""
+        """Return the pilot's standard error combined with half the difference between the processes."""
         return np.hypot(self.pilot.standard_error(at), self.predict(at) - self.pilot.predict(at))
 
     def support(self, at: Array | Grid) -> Array:
-        """The pilot's effective number of trials."""
+        """Return the pilot's effective number of trials."""
         return self.pilot.support(at)
 
     def smoother(self, at: Array | Grid) -> Array:
-        """[point, trial]: shares of the trials' values, at the pilot's coordinate as it was fitted."""
-        return 0.5 * (self.pilot.smoother(at) + self.steered.smoother(self._with_pilot(at)))
+        """Return the weights of the trials' values, [point, trial], with the pilot's coordinate fixed."""
+        return 0.5 * (self.pilot.smoother(at) + self.second.smoother(self._with_pilot(at)))
 
-    def with_points(self, points: Array, values: Array, weights: Array) -> SteeredProcess:
-        """The same kernels given other trials, without fitting again."""
+    def with_points(self, points: Array, values: Array, weights: Array) -> ContourProcess:
+        """Return the fit to other trials with the same kernels."""
         pilot = self.pilot.with_points(points, values, weights)
         extended = _extended(points, pilot.predict(points))
-        return SteeredProcess(pilot, self.steered.with_points(extended, values, weights))
+        return ContourProcess(pilot, self.second.with_points(extended, values, weights))
 
-    def draws(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
-        """[draw, point]: draws of the pilot, moved onto the estimate."""
-        return self.pilot.draws(at, n=n, rng=rng) + (self.predict(at) - self.pilot.predict(at))
+    def samples(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
+        """Return samples of the pilot, [sample, point], shifted to this estimate."""
+        return self.pilot.samples(at, n=n, rng=rng) + (self.predict(at) - self.pilot.predict(at))
 
     def _with_pilot(self, at: Array | Grid) -> Array:
-        """The points (or nodes) with the pilot's mean as one more coordinate."""
+        """Return the points (or nodes) with the pilot's mean as an additional coordinate."""
         points = coordinates(at)
         flat = points.reshape(-1, points.shape[-1])
         return _extended(flat, self.pilot.predict(flat)).reshape(*points.shape[:-1], points.shape[-1] + 1)
 
     @property
     def noise_sd(self) -> float:
-        """Standard deviation of a trial of weight 1 around the pilot."""
+        """The standard deviation of a trial of weight 1 around the pilot."""
         return self.pilot.noise_sd
 
 
-def fit_steered_process(points: Array, values: Array, weights: Array) -> SteeredProcess:
-    """Fit both processes; see `analysis.regression.gaussian_process.fit_gaussian_process` for the limits."""
+def fit_contour_process(points: Array, values: Array, weights: Array) -> ContourProcess:
+    """Fit both processes.
+
+    Raises:
+        AnalysisError: More trials than `analysis.regression.fit_gaussian_process` accepts.
+    """
     pilot = fit_gaussian_process(points, values, weights)
     extended = _extended(points, pilot.predict(points))
-    steered = fit_gaussian_process(extended, values, weights, kernels=("matern",), directional=False)
-    return SteeredProcess(pilot, steered)
+    second = fit_gaussian_process(extended, values, weights, kernels=("matern",), directional=False)
+    return ContourProcess(pilot, second)
 
 
 def _extended(points: Array, pilot: Array) -> Array:

@@ -1,8 +1,8 @@
 """Kernels of Gaussian processes, and the search for their length scales, direction and noise.
 
-Beside one length scale an axis a kernel may have a direction of its own, along which the surface falls faster
-than along any axis: label noise and softness act through their difference as much as each for itself, and a
-fall that runs askew over the map needs short length scales on both axes otherwise.
+In addition to one length scale per axis, a kernel may have a direction along which the surface changes faster
+than along any axis. Label noise and softness act through their difference as much as separately, and without
+a direction a diagonal slope would need short length scales on both axes.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from analysis.arrays import Array
 __all__ = ["KERNELS", "Kernel", "KernelSearch", "fit_kernel", "log_prior"]
 
 _SQRT5 = float(np.sqrt(5.0))
-# Weak log-normal priors (mean and s.d. of the logarithm), length scales in ranges of the trials, noise
-# variance in variances of the surface: they matter for a dozen trials and are overruled by fifty.
+# Weak log-normal priors (mean and s.d. of the logarithm). Length scales are in units of the trials' range,
+# the noise variance in units of the surface's variance. The priors matter for a dozen trials, not for fifty.
 _LENGTH_PRIOR = (np.log(0.5), 1.0)
 _NOISE_PRIOR = (np.log(0.02), 2.0)
-# The direction is normal around none, in units of 1 / range.
+# The prior of the direction is normal with mean 0, in units of 1 / range.
 _DIRECTION_SD = 2.0
 _STARTS = ((0.3, 0.01), (1.0, 0.05))
 _BOUNDS = ((np.log(0.03), np.log(30.0)), (-40.0, 40.0), (np.log(1e-6), np.log(1e3)))
@@ -33,14 +33,14 @@ Correlation = Callable[[Array], tuple[Array, Array]]
 
 
 def _matern(squared: Array) -> tuple[Array, Array]:
-    """Matern 5/2 of the squared distance, and minus twice its derivative."""
+    """Return Matern 5/2 of the squared distance, and minus twice its derivative."""
     distance = _SQRT5 * np.sqrt(squared)
     decay = np.exp(-distance)
     return (1.0 + distance + distance**2 / 3.0) * decay, (5.0 / 3.0) * (1.0 + distance) * decay
 
 
 def _squared_exponential(squared: Array) -> tuple[Array, Array]:
-    """Gaussian correlation of the squared distance, and minus twice its derivative."""
+    """Return the Gaussian correlation of the squared distance, and minus twice its derivative."""
     value = np.exp(-0.5 * squared)
     return value, value
 
@@ -50,13 +50,14 @@ KERNELS: dict[str, Correlation] = {"matern": _matern, "squared_exponential": _sq
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """One fitted covariance.
+    """A fitted covariance function.
 
     Attributes:
         name: One of `KERNELS`.
         length_scale: [dimension], in the points' units.
-        direction: [dimension], in 1 / the points' units: what two points differ by along it counts too.
-        noise_ratio: Noise variance of a trial of weight 1 over the surface's variance.
+        direction: [dimension], in 1 / the points' units. The difference between two points along it adds to
+            their distance.
+        noise_ratio: Noise variance of a trial of weight 1 divided by the variance of the surface.
         log_evidence: Logarithm of the posterior density at the fit, up to a constant shared by all kernels.
     """
 
@@ -67,7 +68,7 @@ class Kernel:
     log_evidence: float
 
     def correlation(self, first: Array, second: Array) -> Array:
-        """[first, second], 1 at distance 0."""
+        """Return the correlation [first, second], which is 1 at distance 0."""
         along = np.subtract.outer(first @ self.direction, second @ self.direction)
         squared = _squared_distance(first / self.length_scale, second / self.length_scale) + along**2
         return KERNELS[self.name](squared)[0]
@@ -76,20 +77,20 @@ class Kernel:
 def fit_kernel(
     name: str, points: Array, values: Array, weights: Array, *, extent: Array, directional: bool
 ) -> Kernel:
-    """One kernel's most probable length scales, direction and noise.
+    """Fit the most probable length scales, direction and noise of one kernel.
 
     Source: the distance with a direction is the factor analysis distance of Vivarelli and Williams (1999), as
     in Rasmussen and Williams, Gaussian Processes for Machine Learning (2006), section 5.1. The search for the
-    direction begins at the one along which the fit without one changes most. Only a plane has a direction: in
-    four dimensions some 90 trials settle on a wrong one, and the fit is worse than without.
+    direction starts where the fit without a direction changes most. A direction is fitted in two dimensions
+    only: in four dimensions, fits to about 90 trials find a wrong one and are worse than without.
 
     Args:
         name: One of `KERNELS`.
         points: [trial, dimension], divided by `extent`.
         values: [trial].
         weights: [trial].
-        extent: [dimension], ranges of the trials.
-        directional: Whether the kernel has a direction, in two dimensions.
+        extent: [dimension], the range of the trials along each axis.
+        directional: Whether to fit a direction in two dimensions.
     """
     scaled = (values - values.mean()) / (values.std() or 1.0)
     dimensions = points.shape[1]
@@ -113,11 +114,11 @@ def fit_kernel(
 
 @dataclass(frozen=True, eq=False)
 class KernelSearch:
-    """Negative log posterior of (log length scales, direction where there is one, log noise ratio).
+    """The negative log posterior of (log length scales, direction if any, log noise ratio).
 
     Attributes:
         name: One of `KERNELS`.
-        points: [trial, dimension], in ranges.
+        points: [trial, dimension], in units of the trials' range.
         values: [trial].
         weights: [trial].
         directional: Whether there is a direction.
@@ -134,7 +135,7 @@ class KernelSearch:
         return (self.points.T[:, :, None] - self.points.T[:, None, :]) ** 2
 
     def __call__(self, parameters: Array) -> tuple[float, Array]:
-        """The loss and its gradient."""
+        """Return the loss and its gradient."""
         n, dimensions = self.points.shape
         inverse_squares = np.exp(-2.0 * parameters[:dimensions])
         along = self.points @ self._direction(parameters)
@@ -158,7 +159,7 @@ class KernelSearch:
         return float(loss), gradient + prior_gradient
 
     def mean(self, parameters: Array, at: Array) -> Array:
-        """Posterior mean under these parameters, up to a constant."""
+        """Return the posterior mean under these parameters, up to a constant."""
         dimensions = self.points.shape[1]
         lengths, direction = np.exp(parameters[:dimensions]), self._direction(parameters)
         kernel = Kernel(self.name, lengths, direction, float(np.exp(parameters[-1])), 0.0)
@@ -172,7 +173,7 @@ class KernelSearch:
 
 
 def log_prior(parameters: Array, dimensions: int) -> tuple[float, Array]:
-    """Negative log prior and its gradient."""
+    """Return the negative log prior and its gradient."""
     n_direction = len(parameters) - dimensions - 1
     centre = np.array([_LENGTH_PRIOR[0]] * dimensions + [0.0] * n_direction + [_NOISE_PRIOR[0]])
     width = np.array([_LENGTH_PRIOR[1]] * dimensions + [_DIRECTION_SD] * n_direction + [_NOISE_PRIOR[1]])
@@ -181,7 +182,7 @@ def log_prior(parameters: Array, dimensions: int) -> tuple[float, Array]:
 
 
 def _least(search: KernelSearch, starts: list[Array]) -> tuple[Array, float]:
-    """The best end of the searches from several starts, and its loss."""
+    """Return the best result of searches from several starts, and its loss."""
     dimensions = search.points.shape[1]
     lengths, direction, noise = _BOUNDS
     bounds = [lengths] * dimensions + [direction] * (len(starts[0]) - dimensions - 1) + [noise]
@@ -194,7 +195,7 @@ def _least(search: KernelSearch, starts: list[Array]) -> tuple[Array, float]:
 
 
 def _steepest(search: KernelSearch, parameters: Array) -> Array:
-    """The direction along which a fit changes most at the trials, of length 1."""
+    """Return the unit vector along which the fit changes most at the trials."""
     slopes = []
     for axis in range(search.points.shape[1]):
         step = np.zeros(search.points.shape[1])

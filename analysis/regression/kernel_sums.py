@@ -1,4 +1,4 @@
-"""Kernel-weighted sums over trials, and what local regression makes of them."""
+"""Kernel-weighted sums over trials, and the moments that local regression computes from them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _kernel(distance: Array) -> Array:
 
 
 def grid_sums(columns: Array, axes: tuple[Array, Array], *, points: Array, bandwidth: Array) -> Array:
-    """Sums on a two-dimensional grid: one matrix product a column, in chunks of trials."""
+    """Return the sums on a two-dimensional grid, one matrix product per column, in chunks of trials."""
     if len(points) > _BIN_ABOVE:
         points, columns = _binned(columns, points=points, bandwidth=bandwidth)
     first, second = axes
@@ -38,9 +38,10 @@ def grid_sums(columns: Array, axes: tuple[Array, Array], *, points: Array, bandw
 
 
 def _binned(columns: Array, *, points: Array, bandwidth: Array) -> tuple[Array, Array]:
-    """The trials shared out linearly among the corners of a lattice 1 / 20 of a bandwidth apart.
+    """Distribute each trial linearly among the corners of a lattice with steps of 1 / 20 of a bandwidth.
 
-    Source: Fan and Marron (1994). It widens the kernel by some 0.03 %, far below what any estimate can show.
+    Source: Fan and Marron (1994). Binning widens the kernel by about 0.03 %, far less than any estimate can
+    show.
     """
     low = points.min(axis=0)
     place = (points - low) / (bandwidth / _BINS_A_BANDWIDTH)
@@ -61,7 +62,7 @@ def _binned(columns: Array, *, points: Array, bandwidth: Array) -> tuple[Array, 
 
 
 def point_sums(columns: Array, at: Array, *, points: Array, bandwidth: Array) -> Array:
-    """Sums at any points, in chunks of points."""
+    """Return the sums at any points, in chunks of points."""
     total = np.empty((len(columns), len(at)))
     step = max(1, _CHUNK // max(len(points), 1))
     for start in range(0, len(at), step):
@@ -74,7 +75,7 @@ def point_sums(columns: Array, at: Array, *, points: Array, bandwidth: Array) ->
 
 
 def products(design: Array, *, degree: int) -> Array:
-    """Products of the design's rows, upper triangle; the sums of these are the moments about the centre."""
+    """Return the products of the design's rows (upper triangle), whose sums are moments about the centre."""
     if degree == 0:
         return design
     rows, columns = np.triu_indices(len(design))
@@ -82,7 +83,7 @@ def products(design: Array, *, degree: int) -> Array:
 
 
 def moments_about(sums: Array, where: Array, *, degree: int) -> Moments:
-    """Moments about each point, (i, j) with i <= j -> [point], from the sums about the centre."""
+    """Return the moments about each point, (i, j) with i <= j -> [point], from those about the centre."""
     if degree == 0:
         return {(0, 0): sums[0]}
     size = len(where) + 1
@@ -99,9 +100,9 @@ def moments_about(sums: Array, where: Array, *, degree: int) -> Moments:
 
 
 def intercept_row(moments: Moments) -> Array:
-    """First row of the inverse of the moments, [1 + dimension, point].
+    """Return the first row of the inverse of the moment matrix, [1 + dimension, point].
 
-    Where they are singular (trials on a line) it is that of the locally constant fit.
+    Where the matrix is singular (trials on a line), return the row of the locally constant fit.
     """
     mass = moments[0, 0]
     dimensions = max(j for _, j in moments)
@@ -118,12 +119,12 @@ def intercept_row(moments: Moments) -> Array:
 
 
 def _solve_one(moments: Moments) -> Array:
-    """Slope block into the cross moments, one dimension."""
+    """Solve the slope block for the cross moments in one dimension."""
     return np.asarray(moments[0, 1] / np.where(moments[1, 1] > 0, moments[1, 1], np.nan))[None]
 
 
 def _solve_two(moments: Moments) -> Array:
-    """The same in two dimensions, by Cramer's rule."""
+    """Solve the slope block in two dimensions by Cramer's rule."""
     a, b, c = moments[1, 1], moments[1, 2], moments[2, 2]
     determinant = a * c - b * b
     determinant = np.where(determinant > _DEGENERATE * (a + c) ** 2, determinant, np.nan)
@@ -132,7 +133,7 @@ def _solve_two(moments: Moments) -> Array:
 
 
 def _solve_many(moments: Moments) -> Array:
-    """The same in three dimensions and more."""
+    """Solve the slope block in three or more dimensions."""
     size = max(j for _, j in moments)
     pairs = [[moments[min(i, j), max(i, j)] for j in range(1, size + 1)] for i in range(1, size + 1)]
     matrix = np.moveaxis(np.array(pairs), -1, 0)

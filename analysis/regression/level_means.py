@@ -1,4 +1,4 @@
-"""A curve through the means of few levels: what a grid with replicates says, and no more between them."""
+"""A curve through the means of a few levels, for grids with replicates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.regression.kernel import Grid, coordinates, is_averaged, over_nodes
+from analysis.regression.base import Grid, coordinates, is_averaged, over_nodes
 
 __all__ = ["LevelMeans", "fit_level_means", "has_levels"]
 
@@ -18,7 +18,7 @@ _MOST_LEVELS = 12
 
 
 def has_levels(points: Array) -> bool:
-    """Whether trials lie at few levels of one parameter, several at each.
+    """Return whether one parameter has at most twelve levels, with two or more trials at each.
 
     Args:
         points: [trial, dimension].
@@ -30,7 +30,7 @@ def has_levels(points: Array) -> bool:
 
 
 def fit_level_means(points: Array, values: Array, weights: Array) -> LevelMeans:
-    """The means of the levels, joined by lines.
+    """Fit the means of the levels, joined by lines.
 
     Args:
         points: [trial, 1].
@@ -42,20 +42,20 @@ def fit_level_means(points: Array, values: Array, weights: Array) -> LevelMeans:
     """
     if not has_levels(points):
         raise AnalysisError(
-            f"`level_means` needs one parameter at up to {_MOST_LEVELS} levels, "
-            "with two trials or more at each"
+            f"`level_means` needs one parameter with at most {_MOST_LEVELS} levels "
+            "and two or more trials at each"
         )
     return LevelMeans(points, values, weights)
 
 
 @dataclass(frozen=True, eq=False)
 class LevelMeans:
-    """Means of the levels, joined by lines: least squares with a linear spline that has its knots there.
+    """Level means joined by lines, which is a least-squares linear spline with its knots at the levels.
 
-    A smooth estimator has to guess how fast a metric falls between two levels, and waves where it falls fast
-    between the first two and is flat after them. Here every level says what was measured there, a value
-    between two levels is the weighted mean of both, and beyond the last one it stays. The standard error is
-    that of these means, with one noise for all levels; that the truth may bend between them is not in it.
+    A smooth estimator must guess how fast a metric falls between two levels. It oscillates if the metric
+    falls fast between the first two levels and is flat afterwards. Here the curve passes through the mean of
+    every level, is linear in between, and is constant beyond the last level. The standard error is that of
+    the means, with one noise variance for all levels. It ignores that the truth may bend between levels.
 
     Attributes:
         points: [trial, 1].
@@ -68,19 +68,19 @@ class LevelMeans:
     weights: Array
 
     def predict(self, at: Array | Grid) -> Array:
-        """Estimated mean value."""
+        """Return the estimated mean."""
         return np.asarray(self.smoother(at) @ self.values)
 
     def standard_error(self, at: Array | Grid) -> Array:
-        """Standard error of the estimated mean, from the spread within the levels."""
+        """Return the standard error of the estimated mean, from the spread within the levels."""
         return np.asarray(self.noise_sd * np.sqrt((self.smoother(at) ** 2 / self.weights).sum(axis=1)))
 
     def support(self, at: Array | Grid) -> Array:
-        """Kish's effective number of trials."""
+        """Return Kish's effective number of trials."""
         return np.asarray(1.0 / (self.smoother(at) ** 2).sum(axis=1))
 
     def smoother(self, at: Array | Grid) -> Array:
-        """[point, trial]: the share of each trial's value in each estimate."""
+        """Return the weight of each trial's value in each estimate, [point, trial]."""
         if is_averaged(at):
             return over_nodes(self.smoother, at)
         levels, _ = self._levels
@@ -88,18 +88,18 @@ class LevelMeans:
         hats = [np.interp(place, levels, hat) for hat in np.eye(len(levels))]
         return np.asarray(np.stack(hats, axis=1) @ self._shares)
 
-    def draws(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
-        """[draw, point]: the estimate of `n` studies with other noise (parametric bootstrap)."""
+    def samples(self, at: Array | Grid, *, n: int, rng: np.random.Generator) -> Array:
+        """Return estimates from `n` studies with new noise, [sample, point] (parametric bootstrap)."""
         noise = self.noise_sd / np.sqrt(self.weights) * rng.standard_normal((n, len(self.values)))
         return np.asarray(self.predict(at) + noise @ self.smoother(at).T)
 
     def with_points(self, points: Array, values: Array, weights: Array) -> LevelMeans:
-        """The levels of other trials."""
+        """Return the level means of other trials."""
         return LevelMeans(points, values, weights)
 
     @property
     def noise_sd(self) -> float:
-        """Standard deviation of a trial of weight 1 around its level's mean."""
+        """The standard deviation of a trial of weight 1 around the mean of its level."""
         levels, index = self._levels
         residual = self.values - (self._shares @ self.values)[index]
         left = len(self.values) - len(levels)
@@ -107,13 +107,13 @@ class LevelMeans:
 
     @cached_property
     def _levels(self) -> tuple[Array, NDArray[np.int64]]:
-        """[level], ascending, and [trial], the level of each."""
+        """The levels in ascending order, [level], and the index of each trial's level, [trial]."""
         levels, index = np.unique(self.points[:, 0], return_inverse=True)
         return levels, index.astype(np.int64)
 
     @cached_property
     def _shares(self) -> Array:
-        """[level, trial]: the share of each trial in each level's mean."""
+        """The weight of each trial in the mean of each level, [level, trial]."""
         levels, index = self._levels
         member = (np.arange(len(levels))[:, None] == index) * self.weights
         return np.asarray(member / member.sum(axis=1, keepdims=True))

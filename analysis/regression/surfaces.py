@@ -1,4 +1,4 @@
-"""A robustness surface: the mean of a metric over two swept parameters, with its error and its support."""
+"""Robustness surfaces: the mean of a metric over two swept parameters, with its error and support."""
 
 from __future__ import annotations
 
@@ -11,18 +11,27 @@ from numpy.typing import ArrayLike
 from analysis.arrays import Array
 from analysis.errors import AnalysisError, TooFewPointsError
 from analysis.regression.bandwidths import Criterion, select_bandwidth
-from analysis.regression.contour_process import fit_steered_process
+from analysis.regression.base import Fit, Grid, Regression
+from analysis.regression.contour_process import fit_contour_process
 from analysis.regression.gaussian_process import fit_gaussian_process
-from analysis.regression.kernel import Fit, Grid, KernelRegression, Regression
+from analysis.regression.kernel import KernelRegression
 
-__all__ = ["ESTIMATORS", "Bandwidth", "Surface", "SurfaceGrid", "fit_regression", "fit_surface"]
+__all__ = [
+    "ESTIMATORS",
+    "RENAMED_ESTIMATORS",
+    "Bandwidth",
+    "Surface",
+    "SurfaceGrid",
+    "fit_regression",
+    "fit_surface",
+]
 
 Bandwidth = float | tuple[float, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
 class SurfaceGrid:
-    """A surface on a lattice, ready to draw or to store.
+    """A surface evaluated on a lattice, ready to plot or store.
 
     Attributes:
         x: [column].
@@ -40,7 +49,7 @@ class SurfaceGrid:
 
     @property
     def supported(self) -> Array:
-        """The values where at least one trial's worth is in reach, NaN elsewhere."""
+        """The values where the support is at least one trial, NaN elsewhere."""
         return np.where(self.support >= 1.0, self.value, np.nan)
 
 
@@ -49,11 +58,11 @@ class Surface:
     """A fitted surface z(x, y).
 
     Attributes:
-        x: [trial].
-        y: [trial].
-        z: [trial].
+        x: [trial], first parameter.
+        y: [trial], second parameter.
+        z: [trial], the metric.
         estimator: Name of the estimator.
-        regression: The fit behind it.
+        regression: The underlying fit.
     """
 
     x: Array
@@ -63,19 +72,19 @@ class Surface:
     regression: Regression
 
     def predict(self, x: ArrayLike, y: ArrayLike) -> Array:
-        """Estimated mean at (x, y), which are broadcast against each other."""
+        """Return the estimated mean at (x, y), which are broadcast against each other."""
         return _at(self.regression.predict, x, y)
 
     def standard_error(self, x: ArrayLike, y: ArrayLike) -> Array:
-        """Standard error of that mean."""
+        """Return the standard error of the estimated mean."""
         return _at(self.regression.standard_error, x, y)
 
     def support(self, x: ArrayLike, y: ArrayLike) -> Array:
-        """Effective number of trials behind it; below 1 there is nothing to see."""
+        """Return the effective number of trials behind the estimate. Below 1 the estimate means little."""
         return _at(self.regression.support, x, y)
 
     def on_grid(self, x: Array, y: Array) -> SurfaceGrid:
-        """The surface at every combination of `x` and `y`."""
+        """Return the surface at every combination of `x` and `y`."""
         grid = Grid((x, y))
 
         def rows(function: Callable[[Array | Grid], Array]) -> Array:
@@ -97,25 +106,36 @@ def fit_surface(
     criterion: Criterion = "leave_one_out",
     weights: ArrayLike | None = None,
 ) -> Surface:
-    """Fit a surface to scattered trials.
+    """Fit a surface z(x, y) to scattered trials.
 
     Args:
         x: [trial], first parameter, e.g. softness in ms.
         y: [trial], second parameter, e.g. label noise in ms.
         z: [trial], the metric.
-        estimator: One of `ESTIMATORS`.
-        bandwidth: Standard deviation of the kernel in the units of x and y, one number or one an axis;
-            chosen by `criterion` when None.
-        criterion: `leave_one_out` or `aicc`.
+        estimator: `nadaraya_watson`, `local_linear`, `gaussian_process` or `contour_process`.
+        bandwidth: Standard deviation of the kernel in the units of x and y, one number or one per axis;
+            chosen by `criterion` when None. For the kernel estimators only.
+        criterion: How to choose the bandwidth, `leave_one_out` or `aicc`.
         weights: [trial], inversely proportional to the trials' noise variances; equal when None.
 
+    Returns:
+        The surface, with methods `predict`, `standard_error`, `support` and `on_grid`.
+
     Raises:
-        AnalysisError: Values that are no finite numbers, lengths that differ, an unknown estimator, a
-            bandwidth that is not above 0, or trials at fewer than three different points.
+        AnalysisError: Values that are not finite, different lengths, an unknown estimator, a bandwidth that
+            is not above 0, or trials at fewer than three different points.
+
+    Example:
+        >>> x, y = [0, 50, 100, 0, 50, 100], [0, 0, 0, 80, 80, 80]
+        >>> surface = fit_surface(x, y, [0.8, 0.8, 0.8, 0.5, 0.6, 0.7], bandwidth=20.0)
+        >>> round(float(surface.predict(100, 80)), 2)
+        0.7
     """
     xs, ys, zs = (np.asarray(values, dtype=np.float64).ravel() for values in (x, y, z))
     if not len(xs) == len(ys) == len(zs):
-        raise AnalysisError(f"x, y and z must be of one length, but got {len(xs)}, {len(ys)} and {len(zs)}")
+        raise AnalysisError(
+            f"x, y and z must have the same length, but got {len(xs)}, {len(ys)} and {len(zs)}"
+        )
     regression = fit_regression(
         np.stack([xs, ys], axis=1),
         zs,
@@ -136,7 +156,20 @@ def fit_regression(
     criterion: Criterion = "leave_one_out",
     weights: ArrayLike | None = None,
 ) -> Fit:
-    """The same in one to four dimensions: `points` is [trial, dimension]. See `fit_surface`."""
+    """Fit a regression in one to four dimensions.
+
+    Args:
+        points: [trial, dimension].
+        values: [trial], the metric.
+        estimator: See `fit_surface`.
+        bandwidth: See `fit_surface`.
+        criterion: See `fit_surface`.
+        weights: See `fit_surface`.
+
+    Raises:
+        AnalysisError: As in `fit_surface`.
+    """
+    estimator = RENAMED_ESTIMATORS.get(estimator, estimator)
     at, z = np.asarray(points, dtype=np.float64), np.asarray(values, dtype=np.float64)
     weight = np.ones(len(z)) if weights is None else np.asarray(weights, dtype=np.float64)
     _validate_trials(at, z, weight)
@@ -146,7 +179,7 @@ def fit_regression(
 
 
 def _validate_trials(points: Array, values: Array, weights: Array) -> None:
-    """Refuse what no surface can be fitted to."""
+    """Raise if no surface can be fitted to these trials."""
     if not 1 <= points.shape[1] <= 4:
         raise AnalysisError(f"a surface has 1 to 4 parameters, but got {points.shape[1]}")
     if not (np.isfinite(points).all() and np.isfinite(values).all()):
@@ -161,19 +194,17 @@ def _validate_trials(points: Array, values: Array, weights: Array) -> None:
 
 
 def _bandwidth(bandwidth: Bandwidth, dimensions: int) -> Array | None:
-    """One bandwidth an axis, or None where it is to be chosen."""
+    """Return one bandwidth per axis, or None if it must be chosen."""
     if bandwidth is None:
         return None
     widths = np.asarray(bandwidth, dtype=np.float64).ravel()
     if len(widths) not in (1, dimensions) or not (np.isfinite(widths) & (widths > 0)).all():
-        raise AnalysisError(
-            f"`bandwidth` must be above 0, one number or one for each axis, but got {bandwidth}"
-        )
+        raise AnalysisError(f"`bandwidth` must be above 0, one number or one per axis, but got {bandwidth}")
     return np.broadcast_to(widths, (dimensions,)).copy()
 
 
 def _kernel(degree: int) -> Fitter:
-    """The kernel estimator of a degree."""
+    """Return the fitter of a kernel estimator of this degree."""
 
     def fit(
         points: Array, values: Array, weights: Array, bandwidth: Array | None, criterion: Criterion
@@ -186,13 +217,13 @@ def _kernel(degree: int) -> Fitter:
 
 
 def _process(fit: Callable[[Array, Array, Array], Fit]) -> Fitter:
-    """A Gaussian process, whose length scales are fitted."""
+    """Return the fitter of a Gaussian process, which chooses its length scales itself."""
 
     def fitted(
         points: Array, values: Array, weights: Array, bandwidth: Array | None, criterion: Criterion
     ) -> Fit:
         if bandwidth is not None:
-            raise AnalysisError("`bandwidth` must be left out with a process, which fits its length scales")
+            raise AnalysisError("`bandwidth` must be left out for a process, which fits its length scales")
         return fit(points, values, weights)
 
     return fitted
@@ -203,11 +234,13 @@ ESTIMATORS: Mapping[str, Fitter] = {
     "nadaraya_watson": _kernel(0),
     "local_linear": _kernel(1),
     "gaussian_process": _process(fit_gaussian_process),
-    "steered_process": _process(fit_steered_process),
+    "contour_process": _process(fit_contour_process),
 }
+RENAMED_ESTIMATORS: Mapping[str, str] = {"steered_process": "contour_process"}
+"""Former names of estimators, which are still accepted."""
 
 
 def _at(function: Callable[[Array | Grid], Array], x: ArrayLike, y: ArrayLike) -> Array:
-    """Values of a function of points at broadcast coordinates."""
+    """Return the values of a function of points at broadcast coordinates."""
     xs, ys = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64))
     return function(np.stack([xs.ravel(), ys.ravel()], axis=1)).reshape(xs.shape)

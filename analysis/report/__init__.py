@@ -1,12 +1,20 @@
-"""Every answer about a study on one HTML page, and the files that the commands write."""
+"""The analysis commands, the files they write, and the HTML report with all answers about a study."""
 
 from analysis.report.commands import (
-    Output,
     write_compare,
     write_importance,
     write_recommend,
     write_report,
     write_surface,
 )
+from analysis.report.outputs import Output, ReportOptions
 
-__all__ = ["Output", "write_compare", "write_importance", "write_recommend", "write_report", "write_surface"]
+__all__ = [
+    "Output",
+    "ReportOptions",
+    "write_compare",
+    "write_importance",
+    "write_recommend",
+    "write_report",
+    "write_surface",
+]

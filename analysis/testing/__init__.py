@@ -1,4 +1,4 @@
-"""Known surfaces for tests and benchmarks of the estimators."""
+"""Surfaces whose truth is known, for tests and benchmarks of the estimators."""
 
 from analysis.testing.known_surfaces import KNOWN_SURFACES, SPACE_MS, simulated_f1, uniform_design
 

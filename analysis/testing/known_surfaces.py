@@ -1,8 +1,9 @@
-"""Studies whose truth is known: for testing an estimator or a design before spending compute on it.
+"""Simulated studies whose truth is known, to test an estimator or a design before spending compute on it.
 
-Softness runs from 0 to 150 ms and label noise from 0 to 100 ms. The five surfaces differ in what makes them
-hard: an edge that runs askew, a narrow ridge, a flat with one bad corner, a wave everywhere, and the shape
-    that the SoftLoc paper reports.
+Softness ranges from 0 to 150 ms and label noise from 0 to 100 ms. The five surfaces are difficult in
+different
+ways: a diagonal edge, a narrow ridge, a plateau with one bad corner, a wave everywhere, and the shape that
+the SoftLoc paper reports.
 """
 
 from __future__ import annotations
@@ -53,12 +54,12 @@ KNOWN_SURFACES: Mapping[str, Callable[[Array, Array], Array]] = {
 
 
 def uniform_design(n: int, rng: np.random.Generator) -> Array:
-    """`n` settings uniformly at random, [trial, (softness, noise)] in ms."""
+    """Return `n` settings uniformly at random, [trial, (softness, noise)] in ms."""
     low, high = np.array(SPACE_MS).T
     return rng.uniform(low, high, (n, 2))
 
 
 def simulated_f1(surface: str, points_ms: ArrayLike, *, noise_sd: float, rng: np.random.Generator) -> Array:
-    """One trial's F1 at each point: the surface plus Gaussian noise of that standard deviation."""
+    """Return the F1 of one trial at each point: the surface plus Gaussian noise."""
     points = np.asarray(points_ms, dtype=np.float64)
     return KNOWN_SURFACES[surface](points[:, 0], points[:, 1]) + rng.normal(0.0, noise_sd, len(points))

@@ -1,4 +1,4 @@
-"""A comparison of losses as text of at most 80 columns."""
+"""A comparison of losses as text with at most 80 columns."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 import pandas as pd
 
 from analysis.answers import Comparison
-from analysis.labels import METRIC_LABELS
+from analysis.labels import metric_label
 from analysis.tables import text_table, with_interval, wrapped
 
 __all__ = ["comparison_text"]
 
 
 def comparison_text(found: Comparison) -> str:
-    """What each loss comes to, how it differs from the reference, and where it overtakes."""
-    by, label = found.study_map.by, METRIC_LABELS.get(found.study_map.metric, found.study_map.metric)
+    """Return the summary of each loss, its differences from the reference, and where it overtakes it."""
+    by, label = found.study_map.by, metric_label(found.study_map.metric)
     noise_ms = found.curves[0].noise_ms
     ends, wholes = [], []
     for row in found.summary.to_dict("records"):
@@ -31,20 +31,19 @@ def comparison_text(found: Comparison) -> str:
         wholes.append({by: row[by], "robustness radius (ms)": radius, f"mean {label}": area})
     blocks = [text_table(pd.DataFrame(ends)), text_table(pd.DataFrame(wholes)), *_differences(found, by=by)]
     if len(found.curves) == 1:
-        alone = f"Nothing to compare: the study holds {found.curves[0].name} alone."
-        blocks.append(wrapped(alone))
-    source = "training and test recordings" if found.has_recordings else "training alone (no events stored)"
-    blocks.append(f"Intervals: {100 * found.level:g} %, from the chance of {source}.")
+        blocks.append(wrapped(f"There is nothing to compare: the study has only {found.curves[0].name}."))
+    sources = "training and test recordings" if found.has_recordings else "training only (no stored events)"
+    blocks.append(wrapped(f"Intervals: {100 * found.level:g} %, including the randomness of {sources}."))
     return "\n\n".join([*blocks, *(wrapped(note) for note in found.study_map.notes)])
 
 
 def _differences(found: Comparison, *, by: str) -> list[str]:
-    """Differences from the reference, and where the sign changes."""
+    """Return the differences from the reference, and where their sign changes."""
     if found.differences.empty:
         return []
     rows = [
         {
-            f"{by} less {row['reference']}": row[by],
+            f"{by} minus {row['reference']}": row[by],
             "noise (ms)": f"{row['noise_ms']:g}",
             "difference": with_interval(row["difference"], row["difference_low"], row["difference_high"]),
             "P(better)": f"{row['probability_better']:.3f}",
@@ -58,9 +57,9 @@ def _differences(found: Comparison, *, by: str) -> list[str]:
 
 
 def _crossing(row: Mapping[Hashable, Any], *, by: str) -> str:
-    """One crossing in words."""
+    """Return one crossing as a sentence."""
     low, high = f"{row['noise_ms_low']:.0f}", f"{row['noise_ms_high']:.0f}"
-    pair, share = f"{row[by]} and {row['reference']}", f"{100 * row['share_of_draws']:.0f} % of the draws"
+    pair, share = f"{row[by]} and {row['reference']}", f"{100 * row['share_of_draws']:.0f} % of the samples"
     if pd.isna(row["noise_ms"]):
-        return wrapped(f"{pair} may change places, between {low} and {high} ms (in {share}).")
-    return wrapped(f"{pair} change places at {row['noise_ms']:.0f} [{low}, {high}] ms (in {share}).")
+        return wrapped(f"{pair} may cross between {low} and {high} ms (in {share}).")
+    return wrapped(f"{pair} cross at {row['noise_ms']:.0f} [{low}, {high}] ms (in {share}).")

@@ -17,7 +17,7 @@ from sweeps.cli.options import StudyDir, with_options
 from sweeps.study import parse_duration
 
 if TYPE_CHECKING:
-    from analysis.report import Output
+    from analysis.report import Output, ReportOptions
 
 __all__ = ["add_analysis_commands"]
 
@@ -28,7 +28,7 @@ Metric = Annotated[str, typer.Option(metavar="COLUMN", help="Numeric column of t
 By = Annotated[
     str, typer.Option(metavar="COLUMN", help="Column that defines the groups to analyse separately.")
 ]
-_NAMES = "nadaraya_watson, local_linear, gaussian_process or steered_process"
+_NAMES = "nadaraya_watson, local_linear, gaussian_process or contour_process"
 Estimator = Annotated[
     str,
     typer.Option(
@@ -94,18 +94,21 @@ class AnalysisOptions:
     standard_error: StandardError = "estimator"
     with_stopped: WithStopped = False
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The options by the parameter names of `analysis.report`, without `at`."""
-        return {
-            "out_dir": self.out_dir,
-            "metric": self.metric,
-            "by": self.by,
-            "bandwidth": self.bandwidth,
-            "tolerance_s": _seconds("--tolerance", self.tolerance),
-            "standard_error": self.standard_error,
-            "with_stopped": self.with_stopped,
-        }
+    def for_report(self, **others: Any) -> ReportOptions:
+        """Return the options of `analysis.report`, together with those that only some commands have."""
+        from analysis.report import ReportOptions
+
+        return ReportOptions(
+            out_dir=self.out_dir,
+            metric=self.metric,
+            by=self.by,
+            bandwidth=self.bandwidth,
+            tolerance_s=_seconds("--tolerance", self.tolerance),
+            at=_places(self.at),
+            standard_error=self.standard_error,
+            with_stopped=self.with_stopped,
+            **others,
+        )
 
 
 @dataclass(frozen=True)
@@ -116,11 +119,9 @@ class ComparisonOptions(AnalysisOptions):
     estimator: Estimator = "auto"
     level: Level = 0.95
 
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The options by the parameter names of `analysis.report`."""
-        own = {"only": self.only, "estimator": self.estimator, "level": self.level}
-        return {**super().arguments, **own, "at": _places(self.at)}
+    def for_report(self, **others: Any) -> ReportOptions:
+        """Return the options of `analysis.report`, together with those of a comparison."""
+        return super().for_report(only=self.only, estimator=self.estimator, level=self.level, **others)
 
 
 @with_options
@@ -151,7 +152,7 @@ def surface(
     from analysis.report import write_surface
 
     view = View(x=x, y=y, at=_places(options.at), marginal=marginal or ())
-    _show(write_surface(study, estimator=estimator, preset=preset, view=view, **options.arguments))
+    _show(write_surface(study, options.for_report(estimator=estimator), preset=preset, view=view))
 
 
 @with_options
@@ -174,7 +175,7 @@ def compare(
     from analysis.report import write_compare
 
     softness_s = _seconds("--softness", softness)
-    _show(write_compare(study, reference=reference, softness_s=softness_s, **options.arguments))
+    _show(write_compare(study, options.for_report(), reference=reference, softness_s=softness_s))
 
 
 @with_options
@@ -190,7 +191,7 @@ def recommend(
 
     noise_s = _seconds("--label-noise", label_noise)
     assert noise_s is not None, "the option is required"
-    _show(write_recommend(study, label_noise_s=noise_s, **options.arguments))
+    _show(write_recommend(study, options.for_report(), label_noise_s=noise_s))
 
 
 def report(
@@ -201,18 +202,16 @@ def report(
     with_stopped: WithStopped = False,
 ) -> None:
     """Write an HTML report of a study: answers, maps, tables and failed trials."""
-    from analysis.report import write_report
+    from analysis.report import ReportOptions, write_report
     from sweeps.inspection import parameter_importance as importance
 
-    written = write_report(
-        study,
+    options = ReportOptions(
         out_dir=out_dir,
         estimator=estimator,
         tolerance_s=_seconds("--tolerance", tolerance),
         with_stopped=with_stopped,
-        importance=importance,
     )
-    _show(written)
+    _show(write_report(study, options, importance=importance))
 
 
 def importance(
@@ -223,18 +222,16 @@ def importance(
     with_stopped: WithStopped = False,
 ) -> None:
     """Show how much of a metric's variance each varied parameter explains (functional ANOVA)."""
-    from analysis.report import write_importance
+    from analysis.report import ReportOptions, write_importance
     from sweeps.inspection import parameter_importance as shares
 
-    written = write_importance(
-        study,
-        partial(shares, metric=metric),
+    options = ReportOptions(
         out_dir=out_dir,
         metric=metric,
         tolerance_s=_seconds("--tolerance", tolerance),
         with_stopped=with_stopped,
     )
-    _show(written)
+    _show(write_importance(study, partial(shares, metric=metric), options))
 
 
 def _seconds(option: str, text: str | None) -> float | None:

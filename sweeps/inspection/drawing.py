@@ -17,7 +17,7 @@ def plot_study(folder: StudyFolder) -> tuple[list[Path], str]:
     Raises:
         AnalysisError: The study cannot be plotted, for instance because it varies only one field.
     """
-    from analysis.report import write_report, write_surface
+    from analysis.report import ReportOptions, write_report, write_surface
     from sweeps.inspection.importance import parameter_importance
 
     out_dir = (
@@ -26,6 +26,7 @@ def plot_study(folder: StudyFolder) -> tuple[list[Path], str]:
     if out_dir is not None:
         out_dir.mkdir(parents=True, exist_ok=True)
     study = str(folder.local or folder.location)
-    surface = write_surface(study, out_dir=out_dir)
-    report = write_report(study, out_dir=out_dir, importance=parameter_importance)
+    options = ReportOptions(out_dir=out_dir)
+    surface = write_surface(study, options)
+    report = write_report(study, options, importance=parameter_importance)
     return [*surface.paths, *report.paths], surface.text

@@ -38,7 +38,7 @@ def parameter_importance(study: StoredStudy, *, metric: str = "f1", seed: int = 
     """
     import optuna
 
-    trials = with_option_columns(study.scored(metric))
+    trials = with_option_columns(study, study.scored(metric))
     columns = varied_columns(study, trials)
     numbers = [values for values in columns.values() if pd.api.types.is_numeric_dtype(values)]
     finite = (

@@ -1,22 +1,26 @@
-"""Every column that a study stores: its type, unit and meaning. Schema version 3.
+"""Every column that a study stores: its type, unit and meaning. This is schema version 3.
 
-Version 2 added `decoding_options` and `measures`; version 3 the augmentation by rates and stacking,
-`ensemble_options`, `iterations_done`, `reports` and the status `stopped`. What an older version wrote is read
-as if they were empty, or changed nothing. Four tables, each a folder of Parquet parts. A part of `trials` is
-written last and marks its trial as kept.
+There are four tables, each a folder of Parquet parts. A trial's part of `trials` is written last, and means
+that the trial is stored completely. Version 2 added `decoding_options` and `measures`. Version 3 added the
+augmentation by rates and stacking, `ensemble_options`, `iterations_done`, `reports` and the status `stopped`.
+Parts of older versions are read as if these columns were empty or had no effect.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
+from softloc_core.losses import LOSSES
 from softloc_core.trial import TrialConfig
 
-__all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "Row", "arrow_schema", "markdown"]
+__all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "Role", "Row", "arrow_schema", "markdown"]
+
+Role = Literal["identity", "category", "number", "options", "setting", "result", "provenance"]
 
 # One row of a table, by column name.
 Row = Mapping[str, Any]
@@ -32,7 +36,7 @@ ADDED: Mapping[str, Any] = {
     "iterations_done": None,
     "reports": None,
 }
-"""What a column that came later holds for the trials that were written before it."""
+"""The value of each later column for trials that were stored before it was added."""
 
 _TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int64()
 _BY_NAME = pa.map_(pa.string(), pa.float64())
@@ -44,11 +48,14 @@ class Column:
     """One stored column.
 
     Attributes:
-        name: Its name; a unit is its suffix.
+        name: Its name, with the unit as suffix.
         type: Its Arrow type.
-        unit: Unit, or empty.
-        meaning: What it holds.
-        nullable: Whether it may be empty; results are empty in the rows of failed trials.
+        unit: Its unit, or empty.
+        meaning: What it contains.
+        nullable: Whether it may be empty. Results are empty in the rows of failed trials.
+        role: How an analysis may use it. Settings of a trial are a `category` (a name to group by), a
+            `number` (a possible axis), `options` (JSON whose numbers are possible axes) or any other
+            `setting`.
     """
 
     name: str
@@ -56,9 +63,10 @@ class Column:
     unit: str
     meaning: str
     nullable: bool = False
+    role: Role = "result"
 
 
-# What each field of TrialConfig holds; the tables below are built from its fields, so none can be forgotten.
+# The meaning of each field of TrialConfig. The table below is built from the fields, so none can be missing.
 _CONFIG_MEANING: Mapping[str, str] = {
     "task": "registered task",
     "data": "data source of the task",
@@ -99,21 +107,43 @@ _CONFIG_MEANING: Mapping[str, str] = {
 
 
 def _unit(name: str) -> str:
-    """The unit that a name's suffix states."""
+    """Return the unit that a name's suffix states."""
     return "s" if name.endswith("_s") else "dB" if name.endswith("_db") else ""
 
 
-_CONFIG = tuple(
-    Column(item.name, _TYPES[str(item.type)], _unit(item.name), _CONFIG_MEANING.get(item.name, item.name))
-    for item in fields(TrialConfig)
+# Settings that are neither grouped by nor plotted unless somebody asks for them.
+_PLAIN_SETTINGS = frozenset(
+    {"split", "fold", "learning_rate_schedule", "weight_averaging", "tolerance_s", "seed", "replicate"}
 )
+_ROLES: Mapping[str, Role] = {
+    "str": "category",
+    "int": "number",
+    "float": "number",
+    "Options": "options",
+    "Schedule": "options",
+}
+
+
+def _config_column(name: str, type_name: str) -> Column:
+    """Return the column of a field of `TrialConfig`."""
+    role: Role = "setting" if name in _PLAIN_SETTINGS else _ROLES[type_name]
+    return Column(name, _TYPES[type_name], _unit(name), _CONFIG_MEANING.get(name, name), role=role)
+
+
+_CONFIG = tuple(_config_column(item.name, str(item.type)) for item in fields(TrialConfig))
 
 _TRIALS = (
-    Column("study", _TEXT, "", "name of the study"),
-    Column("trial_id", _TEXT, "", "identity: hash of the configuration and the data's fingerprint"),
+    Column("study", _TEXT, "", "name of the study", role="identity"),
+    Column(
+        "trial_id",
+        _TEXT,
+        "",
+        "identity: hash of the configuration and the data's fingerprint",
+        role="identity",
+    ),
     Column("status", _TEXT, "", "completed, stopped (early, by the study's rule) or failed"),
     Column("error", _TEXT, "", "what a failed trial died of", nullable=True),
-    Column("data_fingerprint", _TEXT, "", "hash of features, annotations and split"),
+    Column("data_fingerprint", _TEXT, "", "hash of features, annotations and split", role="identity"),
     *_CONFIG,
     Column("iterations_done", _WHOLE, "", "optimiser steps that the results below are of", nullable=True),
     Column(
@@ -136,31 +166,37 @@ _TRIALS = (
     Column("timing_sd_s", _NUMBER, "s", "its standard deviation (n - 1)", nullable=True),
     Column("measures", _BY_NAME, "", "further measures of the task, by name", nullable=True),
     Column("train_s", _NUMBER, "s", "wall-clock time of training", nullable=True),
-    Column("host", _TEXT, "", "machine that ran the trial", nullable=True),
-    Column("device", _TEXT, "", "device, as torch names it", nullable=True),
-    Column("started_at", pa.timestamp("us", tz="UTC"), "", "when the trial began"),
-    Column("package_version", _TEXT, "", "version of softloc"),
-    Column("git_commit", _TEXT, "", "commit of the source, -dirty when changed, empty when unknown"),
-    Column("schema_version", pa.int32(), "", "version of this schema"),
+    Column("host", _TEXT, "", "machine that ran the trial", nullable=True, role="provenance"),
+    Column("device", _TEXT, "", "device, as torch names it", nullable=True, role="provenance"),
+    Column("started_at", pa.timestamp("us", tz="UTC"), "", "when the trial began", role="provenance"),
+    Column("package_version", _TEXT, "", "version of softloc", role="provenance"),
+    Column(
+        "git_commit",
+        _TEXT,
+        "",
+        "commit of the source, -dirty when changed, empty when unknown",
+        role="provenance",
+    ),
+    Column("schema_version", pa.int32(), "", "version of this schema", role="provenance"),
 )
 
 TABLES: Mapping[str, tuple[Column, ...]] = {
     "trials": _TRIALS,
     "events": (
-        Column("trial_id", _TEXT, "", "trial that estimated the event"),
+        Column("trial_id", _TEXT, "", "trial that estimated the event", role="identity"),
         Column("recording", _TEXT, "", "test recording"),
         Column("channel", _TEXT, "", "class"),
         Column("time_s", _NUMBER, "s", "estimated time"),
     ),
     "history": (
-        Column("trial_id", _TEXT, "", "trial"),
+        Column("trial_id", _TEXT, "", "trial", role="identity"),
         Column("iteration", _WHOLE, "", "optimiser steps done"),
         Column("loss", _NUMBER, "", "mean training loss since the last point"),
         Column("terms", _BY_NAME, "", "mean of each term of the loss, by name"),
         Column("alpha", _NUMBER, "", "weight of the count loss"),
     ),
     "references": (
-        Column("data_fingerprint", _TEXT, "", "data the recording belongs to"),
+        Column("data_fingerprint", _TEXT, "", "data the recording belongs to", role="identity"),
         Column(
             "recording",
             _TEXT,
@@ -175,20 +211,28 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
 
 
 def arrow_schema(table: str) -> pa.Schema:
-    """Arrow schema of a table, with units and meanings as field metadata and the version as its own."""
+    """Return the Arrow schema of a table, with metadata that lets a reader do without this package.
+
+    A field's metadata holds its unit, meaning and role. The table's metadata holds the schema version and,
+    for `trials`, whether each registered loss uses the softness, as JSON.
+    """
+    metadata = {"softloc_schema_version": str(SCHEMA_VERSION)}
+    if table == "trials":
+        uses_softness = {name: entry.uses_softness for name, entry in LOSSES.items()}
+        metadata["softloc_losses_use_softness"] = json.dumps(uses_softness)
     columns = [
         pa.field(
             column.name,
             column.type,
             nullable=column.nullable,
-            metadata={"unit": column.unit, "meaning": column.meaning},
+            metadata={"unit": column.unit, "meaning": column.meaning, "role": column.role},
         )
         for column in TABLES[table]
     ]
-    return pa.schema(columns, metadata={"softloc_schema_version": str(SCHEMA_VERSION)})
+    return pa.schema(columns, metadata=metadata)
 
 
 def markdown(table: str) -> str:
-    """A table's columns as a Markdown table, for documentation."""
+    """Return a table's columns as a Markdown table, for documentation."""
     rows = [f"| `{c.name}` | {c.type} | {c.unit} | {c.meaning} |" for c in TABLES[table]]
     return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *rows])

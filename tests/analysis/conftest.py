@@ -1,4 +1,4 @@
-"""Simulated study folders with the trials' schema, version 1."""
+"""Simulated study folders, stored with the schema that `sweeps` writes."""
 
 from __future__ import annotations
 
@@ -14,62 +14,66 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from sweeps.storage.schema import SCHEMA_VERSION, TABLES, arrow_schema
+
 WriteStudy = Callable[..., Path]
 
-_TEXT = {
+STUDY_FILE = """\
+name: {name}
+task: drums
+space:
+  label_noise: {{uniform: [0ms, 100ms]}}
+  softness: {{uniform: [0ms, 150ms]}}
+"""
+RAMP = {"ramp": {"low": 0.2, "high": 0.9, "start": 0.2, "stop": 0.9}}
+# The settings of all simulated trials; every other column of the schema is blank.
+SETTINGS: dict[str, Any] = {
     "study": "simulated",
-    "error": None,
+    "status": "completed",
     "task": "drums",
-    "data": "synthetic",
+    "data": "rendered",
     "data_fingerprint": "f" * 16,
     "split": "default",
-    "features": "mel48",
     "network": "compact",
-    "loss_options": "{}",
     "measure": "squared",
-    "alpha": json.dumps({"ramp": {"low": 0.2, "high": 0.9, "start": 0.2, "stop": 0.9}}),
+    "alpha": json.dumps(RAMP),
     "noise": "normal",
-    "noise_options": "{}",
-    "decoding": "auto",
-    "host": "localhost",
-    "device": "cpu",
-    "package_version": "0.1.0",
-    "git_commit": "0" * 40,
-}
-_NUMBERS = {
-    "fold": 0,
     "iterations": 1000,
-    "batch_size": 32,
-    "excerpt_s": 1.5,
-    "learning_rate": 0.003,
-    "weight_decay": 0.01,
-    "gradient_clip": 10.0,
-    "gain_db": 6.0,
-    "band_gain_db": 3.0,
-    "initial_empty_prob": 0.64,
     "tolerance_s": 0.05,
-    "seed": 0,
     "n_reference": 800,
-    "train_s": 15.0,
+    "git_commit": "0" * 40,
+    "schema_version": SCHEMA_VERSION,
 }
 
 
 def softloc_f1(softness_ms: Any, noise_ms: Any) -> Any:
-    """A surface with a ridge that moves to more softness as the noise grows."""
+    """Return a surface with a ridge that moves to more softness as the noise grows."""
     best = 30.0 + 0.7 * np.asarray(noise_ms)
-    lost = 0.0012 * np.asarray(noise_ms) + 0.14 * (
-        1 - np.exp(-(((np.asarray(softness_ms) - best) / 70.0) ** 2))
-    )
-    return 0.88 - lost
+    away = (np.asarray(softness_ms) - best) / 70.0
+    return 0.88 - 0.0012 * np.asarray(noise_ms) - 0.14 * (1 - np.exp(-(away**2)))
 
 
 def cross_entropy_f1(noise_ms: Any) -> Any:
-    """A cliff: fine without noise, useless beyond the tolerance."""
+    """Return a cliff: good without noise, useless beyond the tolerance."""
     return 0.18 + 0.67 / (1 + np.exp((np.asarray(noise_ms) - 45.0) / 10.0))
 
 
+def blank_row() -> dict[str, Any]:
+    """Return one row with every column of the schema, without any content."""
+    options = {column.name for column in TABLES["trials"] if column.role == "options"}
+    row: dict[str, Any] = {}
+    for column in TABLES["trials"]:
+        if column.nullable:
+            row[column.name] = None
+        elif column.name in options:
+            row[column.name] = "{}"
+        else:
+            row[column.name] = "" if pa.types.is_string(column.type) else 0
+    return row
+
+
 def trial_rows(loss: str, n: int, *, seed: int = 0, sd: float = 0.012, replicates: int = 1) -> pd.DataFrame:
-    """Completed trials of one loss at uniformly random settings."""
+    """Return completed trials of one loss at uniformly random settings."""
     rng = np.random.default_rng(seed)
     setting = np.repeat(np.arange(n), replicates)
     softness_ms, noise_ms = rng.uniform(0, 150, n)[setting], rng.uniform(0, 100, n)[setting]
@@ -78,11 +82,10 @@ def trial_rows(loss: str, n: int, *, seed: int = 0, sd: float = 0.012, replicate
     start = datetime(2026, 1, 1, tzinfo=UTC)
     return pd.DataFrame(
         {
-            **_TEXT,
-            **_NUMBERS,
+            **blank_row(),
+            **SETTINGS,
             "trial_id": [f"{loss[:4]}{seed:04d}{index:08d}" for index in range(len(setting))],
             "replicate": np.tile(np.arange(replicates), n),
-            "status": "completed",
             "loss": loss,
             "softness_s": softness_ms / 1000,
             "label_noise_s": noise_ms / 1000,
@@ -92,59 +95,32 @@ def trial_rows(loss: str, n: int, *, seed: int = 0, sd: float = 0.012, replicate
             "n_estimated": 780,
             "n_matched": np.round(f1 * 790).astype(np.int64),
             "f1_per_class": [{"kick": float(v), "snare": float(v) - 0.05} for v in f1],
-            "timing_mean_s": 0.001,
-            "timing_sd_s": 0.012,
             "started_at": [start + timedelta(seconds=15 * index) for index in range(len(setting))],
-            "schema_version": np.int32(1),
         }
     )
 
 
-SCHEMA = pa.schema(
-    [pa.field(name, pa.map_(pa.string(), pa.float64())) for name in ("f1_per_class", "measures")]
-    + [pa.field("error", pa.string())]
-    + [pa.field(name, pa.float64()) for name in ("softness_s", "label_noise_s", "f1", "precision", "recall")]
-    + [pa.field("started_at", pa.timestamp("us", tz="UTC")), pa.field("schema_version", pa.int32())]
-)
-
-
 def as_table(rows: pd.DataFrame) -> pa.Table:
-    """Rows with the types that cannot be guessed from them."""
-    table = pa.Table.from_pandas(
-        rows.drop(columns=[name for name in SCHEMA.names if name in rows]), preserve_index=False
-    )
-    for field in SCHEMA:
-        if field.name in rows:
-            values = rows[field.name].astype(object).where(rows[field.name].notna(), None)
-            if pa.types.is_map(field.type):
-                values = [None if value is None else list(value.items()) for value in values]
-            table = table.append_column(field, pa.array(list(values), type=field.type))
-    return table
+    """Return rows with the stored schema for its columns; other columns get the type of their values."""
+    stored = arrow_schema("trials")
+    fields = [field for field in stored if field.name in rows]
+    arrays = [pa.array(_stored_values(rows[field.name], field.type), type=field.type) for field in fields]
+    for name in rows.columns.difference(stored.names, sort=False):
+        arrays.append(pa.array(rows[name]))
+        fields.append(pa.field(name, arrays[-1].type))
+    return pa.Table.from_arrays(arrays, schema=pa.schema(fields, metadata=stored.metadata))
 
 
-@pytest.fixture
-def write_study(tmp_path: Path) -> WriteStudy:
-    """Write rows as `<tmp>/<name>/trials/*.parquet` in several parts, with a study file."""
-
-    def write(*groups: pd.DataFrame, name: str = "simulated", parts: int = 3) -> Path:
-        folder = tmp_path / name
-        (folder / "trials").mkdir(parents=True)
-        rows = pd.concat([group.astype({"error": object}) for group in groups], ignore_index=True)
-        for index in range(parts):
-            part = rows.iloc[index::parts].reset_index(drop=True)
-            if len(part):
-                pq.write_table(as_table(part), folder / "trials" / f"part-{index:04d}.parquet")
-        (folder / "study.yaml").write_text(
-            f"name: {name}\ntask: drums\nspace:\n"
-            "  label_noise: {uniform: [0ms, 100ms]}\n  softness: {uniform: [0ms, 150ms]}\n"
-        )
-        return folder
-
-    return write
+def _stored_values(column: pd.Series, type_: pa.DataType) -> list[Any]:
+    """Return the values of a column with None for missing ones and pairs for maps."""
+    values = column.astype(object).where(column.notna(), None)
+    if not pa.types.is_map(type_):
+        return list(values)
+    return [None if value is None else list(value.items()) for value in values]
 
 
 def write_events(folder: Path, rows: pd.DataFrame, *, seed: int = 0) -> None:
-    """Reference events of three recordings and, for each trial, estimates that hit about f1 of them."""
+    """Write reference events of three recordings, and estimates of each trial that match about f1 of them."""
     rng = np.random.default_rng(seed)
     reference = pd.DataFrame(
         {
@@ -157,24 +133,44 @@ def write_events(folder: Path, rows: pd.DataFrame, *, seed: int = 0) -> None:
     )
     events = []
     for trial in rows.itertuples():
-        hit = reference[rng.random(180) < trial.f1]
+        matched = reference[rng.random(180) < trial.f1]
         false = reference.sample(int(180 * (1 - trial.f1)), random_state=1).assign(
             time_s=lambda frame: frame.time_s + 0.2
         )
-        found = pd.concat([hit.assign(time_s=hit.time_s + rng.normal(0, 0.015, len(hit))), false])
+        jittered = matched.assign(time_s=matched.time_s + rng.normal(0, 0.015, len(matched)))
+        found = pd.concat([jittered, false])
         events.append(found.assign(trial_id=trial.trial_id)[["trial_id", "recording", "channel", "time_s"]])
     for name, table in (("references", reference), ("events", pd.concat(events, ignore_index=True))):
         (folder / name).mkdir()
-        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), folder / name / "part-0000.parquet")
+        content = pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False)
+        pq.write_table(content, folder / name / "part-0000.parquet")
+
+
+@pytest.fixture
+def write_study(tmp_path: Path) -> WriteStudy:
+    """Return a function that writes rows as several parts of `trials`, with a study file."""
+
+    def write(*groups: pd.DataFrame, name: str = "simulated", parts: int = 3) -> Path:
+        folder = tmp_path / name
+        (folder / "trials").mkdir(parents=True)
+        rows = pd.concat([group.astype({"error": object}) for group in groups], ignore_index=True)
+        for index in range(parts):
+            part = rows.iloc[index::parts].reset_index(drop=True)
+            if len(part):
+                pq.write_table(as_table(part), folder / "trials" / f"part-{index:04d}.parquet")
+        (folder / "study.yaml").write_text(STUDY_FILE.format(name=name))
+        return folder
+
+    return write
 
 
 @pytest.fixture
 def add_events() -> Callable[..., None]:
-    """`write_events`."""
+    """Return `write_events`."""
     return write_events
 
 
 @pytest.fixture
 def rows() -> Callable[..., pd.DataFrame]:
-    """`trial_rows`."""
+    """Return `trial_rows`."""
     return trial_rows

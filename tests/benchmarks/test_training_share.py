@@ -1,4 +1,4 @@
-"""The share of the core time that is training, on studies whose share is known."""
+"""The share of the core time spent on training, for studies with a known share."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def trials(*spans: tuple[float, float]) -> pd.DataFrame:
         ([(0, 10), (0, 10)], 2, 10, 1.0),
         ([(0, 10), (0, 5)], 2, 10, 0.75),
         ([(0, 9), (10, 19)], 1, 19, 18 / 19),
-        # A break of an hour between two runs of the study does not count.
+        # An hour between two runs of the study does not count.
         ([(0, 10), (3610, 3620)], 1, 20, 1.0),
-        # A trial that spans a break of another core leaves none.
+        # There is no pause while a trial runs on another core.
         ([(0, 1000), (0, 10), (990, 1000)], 2, 1000, 1020 / 2000),
     ],
 )
-def test_known_shares(
+def test_shares_of_known_studies(
     benchmark: ModuleType, spans: list[tuple[float, float]], cores: float, wall_s: float, share: float
 ) -> None:
     found = benchmark.training_share(trials(*spans), cores=None, cores_per_trial=1.0, pause_s=300.0)
@@ -50,7 +50,7 @@ def test_known_shares(
     assert found.share == pytest.approx(share)
 
 
-def test_cores_that_were_never_used_count_when_they_are_named(benchmark: ModuleType) -> None:
+def test_unused_cores_count_if_they_are_given(benchmark: ModuleType) -> None:
     found = benchmark.training_share(trials((0, 10)), cores=4, cores_per_trial=1.0, pause_s=300.0)
     assert found.share == pytest.approx(0.25)
 

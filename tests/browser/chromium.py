@@ -1,4 +1,4 @@
-"""A headless Chromium, steered over its own protocol: open a page, wait, click, look."""
+"""A headless Chromium, controlled with its DevTools protocol."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 
 class Page:
-    """One page."""
+    """A page in the browser."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._numbers = itertools.count(1)
 
     async def command(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a command and wait for its answer; events in between are left out."""
+        """Send a command and return its answer, ignoring events in between."""
         number = next(self._numbers)
         await self._socket.send_json({"id": number, "method": method, "params": parameters})
         async for message in self._socket:
@@ -38,29 +38,29 @@ class Page:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return dict(answer["result"])
-        raise RuntimeError("the browser has gone")
+        raise RuntimeError("the browser has ended")
 
     async def value(self, expression: str) -> Any:
-        """What a JavaScript expression gives."""
+        """Return the value of a JavaScript expression."""
         answer = await self.command("Runtime.evaluate", expression=expression, returnByValue=True)
         return answer["result"].get("value")
 
     async def wait_for(self, expression: str, *, within_s: float) -> float:
-        """Wait until an expression is true; the seconds that took."""
-        began = time.monotonic()
+        """Wait until an expression is true, and return how many seconds that took."""
+        started = time.monotonic()
         while not await self.value(expression):
-            if time.monotonic() - began > within_s:
+            if time.monotonic() - started > within_s:
                 text = await self.value("document.body.innerText")
                 raise AssertionError(f"{expression} did not become true; the page says: {str(text)[:2000]}")
             await asyncio.sleep(0.05)
-        return time.monotonic() - began
+        return time.monotonic() - started
 
     async def open(self, address: str) -> None:
-        """Go to an address."""
+        """Navigate to an address."""
         await self.command("Page.navigate", url=address)
 
     async def screenshot(self, path: Path) -> bytes:
-        """Write the page as PNG."""
+        """Write a screenshot of the page as PNG, and return its content."""
         answer = await self.command("Page.captureScreenshot", format="png")
         content = base64.b64decode(answer["data"])
         path.write_bytes(content)
@@ -69,13 +69,13 @@ class Page:
 
 @asynccontextmanager
 async def chromium(*, width: int = 1600, height: int = 1000) -> AsyncIterator[Page]:
-    """A page in a browser of its own, which ends with it."""
+    """Start a browser and yield its page. The browser ends with the context."""
     assert CHROMIUM is not None
     with tempfile.TemporaryDirectory(prefix="sl-chromium-", ignore_cleanup_errors=True) as folder:
         command = [CHROMIUM, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={folder}"]
         command += [f"--window-size={width},{height}", "--disable-gpu", "--no-first-run", "--disable-sync"]
         command += ["--disable-background-networking", "--disable-component-update"]
-        # Chromium's sandbox does not run as root, as in a container.
+        # Chromium's sandbox does not work for root, the usual user in a container.
         command += ["--no-sandbox"] if os.geteuid() == 0 else []
         process = subprocess.Popen(
             [*command, "about:blank"],
@@ -98,7 +98,7 @@ async def chromium(*, width: int = 1600, height: int = 1000) -> AsyncIterator[Pa
 
 
 async def _port(file: Path) -> int:
-    """The port that the browser chose."""
+    """Return the port that the browser has chosen."""
     end = time.monotonic() + 120
     while time.monotonic() < end:
         if file.is_file() and (lines := file.read_text().splitlines()):

@@ -1,6 +1,6 @@
-"""Fills a study's MLflow with simulated trials, as a run of the study would.
+"""Filling a study's MLflow with simulated trials, as a run of the study would.
 
-python many_runs.py FOLDER N_TRIALS: prints the seconds a trial took.
+`python -m tests.browser.many_runs FOLDER N_TRIALS` prints the seconds for each trial.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ fixed: {{loss: softloc}}
 
 
 def fill(folder: Path, n_trials: int) -> float:
-    """Write the trials; seconds a trial."""
+    """Write the trials to MLflow, and return the seconds for each trial."""
     register_simulated_task()
     study = study_from_yaml(STUDY.format(n_trials=n_trials), name="many.yaml")
     planner = plan(study)
     store = TrialStore(StudyFolder(folder))
     store.folder.write("study.yaml", study.to_yaml().encode())
     remember_environment(store.folder)
-    began = datetime.now(UTC)
+    started_at = datetime.now(UTC)
     root = f"file://{folder}/mlartifacts"
     writer = MlflowWriter(store, uri=tracking_uri(folder), study="many", artifact_root=root)
     trials = planner.all_trials()
@@ -54,7 +54,7 @@ def fill(folder: Path, n_trials: int) -> float:
             Provenance("many", "0.1.0", "abc"),
             channel_names=("a", "b"),
             host="here",
-            started_at=began + timedelta(seconds=number),
+            started_at=started_at + timedelta(seconds=number),
         )
         writer.write(record.row, events=record.events, history=record.history)
     took_s = (time.perf_counter() - started) / len(trials)

@@ -1,4 +1,4 @@
-"""A study of a thousand runs opens and sorts in a real browser within a few seconds."""
+"""The MLflow page of a study with a thousand runs opens and sorts in a real browser."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ pytestmark = [
 ]
 N_TRIALS = 1000
 COMMAND = "import sys; from sweeps.cli.app import main; sys.argv[0] = 'softloc'; main()"
-# A few seconds on a machine that does nothing else; a busy one is given its time.
+# It takes a few seconds on an idle machine; the limit leaves room for a busy one.
 LIMIT_S = 60.0
 FIRST_RUN = "document.querySelector('[role=row] a[href*=\"/runs/\"]')?.innerText"
 
@@ -45,7 +45,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(study: Path) -> Iterator[str]:
-    """The dashboard's address."""
+    """Return the address of a running dashboard."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
@@ -76,14 +76,14 @@ def answers(address: str) -> bool:
 
 
 def ranked(study: Path) -> list[str]:
-    """Names of the runs, best F1 first."""
+    """Return the names of the runs, best F1 first."""
     query = "select name from runs join latest_metrics using (run_uuid) where key = 'f1' order by value desc"
     with contextlib.closing(sqlite3.connect(study / "mlflow.db")) as database:
         return [name for (name,) in database.execute(query)]
 
 
-async def look(page: Page, server: str, best: str, worst: str, folder: Path) -> dict[str, float]:
-    """Open the study, best first and worst first; the seconds each took."""
+async def time_pages(page: Page, server: str, best: str, worst: str, folder: Path) -> dict[str, float]:
+    """Open the study with the best and with the worst run first, and return the seconds for each page."""
     seconds = {}
     for name, query, first in (
         ("open_best_first", f"viewStateShareKey={BEST_FIRST}", best),
@@ -108,13 +108,13 @@ def test_a_thousand_runs_open_and_sort(
 
     async def run() -> dict[str, float]:
         async with chromium(width=2400) as page:
-            return await look(page, server, names[0], names[-1], tmp_path)
+            return await time_pages(page, server, names[0], names[-1], tmp_path)
 
     for name, taken_s in asyncio.run(run()).items():
         record_property(name, taken_s)
         sys.stdout.write(f"{name}: {taken_s:.1f} s\n")
     pictures = {path.name: path.read_bytes() for path in tmp_path.glob("*.png")}
     assert set(pictures) == {"open_best_first.png", "best_first.png", "worst_first.png"}
-    # A page that shows a table is no plain area: its picture does not compress to next to nothing.
+    # A page that shows a table is not blank, so its screenshot does not compress to a few bytes.
     assert all(content.startswith(b"\x89PNG") and len(content) > 30_000 for content in pictures.values())
     assert pictures["best_first.png"] != pictures["worst_first.png"]

@@ -1,7 +1,7 @@
-"""What KubeRay accepts as a RayJob (ray.io/v1, KubeRay 1.5.1), as far as it can be checked without a cluster.
+"""A schema of KubeRay's RayJob (ray.io/v1, KubeRay 1.5.1), as far as it can be checked without a cluster.
 
-Names, types and allowed values are those of KubeRay's API reference; unknown keys are refused, as the server
-does under strict validation. Pods are checked as far as the file uses them.
+Names, types and allowed values are those of KubeRay's API reference. Unknown keys are rejected, as the server
+does with strict validation. Of pods, only the parts that the file uses are checked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ QUANTITY: Schema = {"type": "string", "pattern": r"^\d+(\.\d+)?(m|k|M|G|T|Ki|Mi|
 
 
 def of(properties: Schema, *required: str) -> Schema:
-    """An object with these keys and no others."""
+    """Return the schema of an object with these keys and no others."""
     return {
         "type": "object",
         "properties": properties,

@@ -1,4 +1,4 @@
-"""The cluster files are what Ray 2.60 and KubeRay accept, and say what must be said."""
+"""The cluster files are valid for Ray 2.60 and KubeRay, and have the settings that a study needs."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def content(name: str) -> dict[str, Any]:
 
 
 def problems(given: Any, schema: Any) -> list[str]:
-    """All that a schema finds wrong."""
+    """Return everything in which a value violates a schema."""
     found = jsonschema.validators.validator_for(schema)(schema).iter_errors(given)
     return [f"{problem.json_path}: {problem.message}" for problem in found]
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_ray_accepts_it_as_written_and_with_its_defaults(name: str) -> None:
+def test_ray_accepts_the_file_as_written_and_with_defaults(name: str) -> None:
     import ray.autoscaler
     from ray.autoscaler._private.util import prepare_config, validate_config
 
@@ -39,7 +39,7 @@ def test_ray_accepts_it_as_written_and_with_its_defaults(name: str) -> None:
     assert problems(content(name), json.loads(schema.read_text())) == []
     whole = prepare_config(content(name))
     validate_config(whole)
-    # Ray adds its defaults and drops nothing of what is written.
+    # Ray adds its defaults and drops none of the settings.
     assert set(content(name)) < set(whole)
     assert whole["head_node_type"] in whole["available_node_types"]
     for key in ("cluster_name", "provider", "head_start_ray_commands", "worker_start_ray_commands"):
@@ -47,7 +47,7 @@ def test_ray_accepts_it_as_written_and_with_its_defaults(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_ray_refuses_a_key_it_does_not_know(name: str) -> None:
+def test_ray_rejects_unknown_keys(name: str) -> None:
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     with pytest.raises(jsonschema.ValidationError, match="idle_timeout"):
@@ -55,7 +55,7 @@ def test_ray_refuses_a_key_it_does_not_know(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_tokens_are_on_and_shared_and_the_dashboard_is_local(name: str) -> None:
+def test_tokens_are_enabled_and_shared_and_the_dashboard_is_local(name: str) -> None:
     loaded = content(name)
     head, worker = (" ".join(loaded[f"{kind}_start_ray_commands"]) for kind in ("head", "worker"))
     assert "RAY_AUTH_MODE=token ray start" in head.replace("RAY_enable_autoscaler_v2=0 ", "")
@@ -65,12 +65,12 @@ def test_tokens_are_on_and_shared_and_the_dashboard_is_local(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*FILES, "deploy/kuberay_job.yaml"])
-def test_three_places_are_to_be_edited(name: str) -> None:
+def test_three_places_are_marked_for_editing(name: str) -> None:
     assert re.findall(r"# EDIT (\d)", (ROOT / name).read_text()) == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("name", [*FILES, "deploy/kuberay_job.yaml"])
-def test_versions_are_those_that_are_pinned(name: str) -> None:
+def test_versions_match_the_pinned_ones(name: str) -> None:
     text = (ROOT / name).read_text()
     pins = dict(re.findall(r"^([\w-]+)==(\S+)$", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
     images = re.findall(r"rayproject/ray:(\S+)", text)
@@ -79,7 +79,7 @@ def test_versions_are_those_that_are_pinned(name: str) -> None:
     assert ":latest" not in text
 
 
-def test_in_the_cloud_no_trial_runs_on_the_head_and_workers_are_spot_and_start_from_none() -> None:
+def test_cloud_workers_are_spot_instances_started_on_demand_and_the_head_runs_no_trials() -> None:
     types = content("ray_cluster.yaml")["available_node_types"]
     head = types.pop(content("ray_cluster.yaml")["head_node_type"])
     assert head["resources"] == {"CPU": 0, "GPU": 0}
@@ -89,13 +89,13 @@ def test_in_the_cloud_no_trial_runs_on_the_head_and_workers_are_spot_and_start_f
         assert worker["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
 
 
-def test_the_local_cluster_names_every_machine() -> None:
+def test_the_local_cluster_counts_every_machine() -> None:
     local = content("deploy/local_cluster.yaml")
     assert local["max_workers"] == len(local["provider"]["worker_ips"])
     assert "RAY_enable_autoscaler_v2=0" in " ".join(local["head_start_ray_commands"])
 
 
-def test_the_kubernetes_job_is_what_kuberay_accepts() -> None:
+def test_the_kubernetes_job_is_valid_for_kuberay() -> None:
     job = yaml.safe_load(JOB.read_text())
     assert problems(job, RAYJOB) == []
     assert job["kind"] == "RayJob"
@@ -113,7 +113,7 @@ def test_the_kubernetes_job_is_what_kuberay_accepts() -> None:
         (("spec", "rayClusterSpec", "headGroupSpec", "template", "spec", "containers"), []),
     ],
 )
-def test_the_schema_finds_what_is_wrong(path: tuple[str, ...], value: Any) -> None:
+def test_the_schema_finds_mistakes(path: tuple[str, ...], value: Any) -> None:
     job = yaml.safe_load(JOB.read_text())
     place = job
     for key in path[:-1]:
@@ -124,7 +124,7 @@ def test_the_schema_finds_what_is_wrong(path: tuple[str, ...], value: Any) -> No
         jsonschema.validate(job, RAYJOB)
 
 
-def test_the_kubernetes_job_has_a_budget_cleans_up_scales_from_none_and_asks_for_tokens() -> None:
+def test_the_kubernetes_job_has_a_time_limit_cleans_up_scales_from_zero_and_requires_tokens() -> None:
     spec = yaml.safe_load(JOB.read_text())["spec"]
     cluster = spec["rayClusterSpec"]
     assert 0 < spec["activeDeadlineSeconds"] <= 24 * 3600
@@ -143,7 +143,7 @@ def test_the_kubernetes_job_has_a_budget_cleans_up_scales_from_none_and_asks_for
     assert len(images) == 1  # head and workers must match
 
 
-def test_the_kubernetes_entry_point_is_a_command_that_exists() -> None:
+def test_the_kubernetes_entry_point_is_a_valid_command() -> None:
     from typer.testing import CliRunner
 
     from sweeps.cli.app import app

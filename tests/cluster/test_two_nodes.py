@@ -1,4 +1,4 @@
-"""`ray up` over a real sshd, on two addresses of this machine, in namespaces of their own."""
+"""`ray up` over a real sshd, on two addresses of this machine, in separate namespaces."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ space:
 
 
 def missing() -> str | None:
-    """Why this machine cannot do it, or None."""
+    """Return why this machine cannot run the test, or None."""
     packages = os.environ.get("SOFTLOC_SSHD_ROOT", "")
     path = f"{os.environ['PATH']}:/usr/sbin:{packages}/usr/sbin:{packages}/usr/bin"
     absent = [name for name in PROGRAMS if not shutil.which(name, path=path)]
     if absent:
         return (
             f"needs {', '.join(absent)} (Debian: iproute2, openssh-server, openssh-client, rsync; "
-            "or unpacked in a folder that SOFTLOC_SSHD_ROOT names)"
+            "or unpack them and set SOFTLOC_SSHD_ROOT to the folder)"
         )
     if os.geteuid() != 0:
-        return "needs root, for namespaces of its own"
+        return "needs root, to create namespaces"
     trial = ["sh", "-c", "ip link set lo up && mount -t tmpfs tmpfs /run"]
     tried = subprocess.run([*OWN, *trial], capture_output=True, text=True, check=False)
-    return f"no namespaces of its own: {tried.stderr.strip()}" if tried.returncode else None
+    return f"cannot create namespaces: {tried.stderr.strip()}" if tried.returncode else None
 
 
-def test_a_study_outlives_its_worker_on_a_cluster_that_ray_up_made(tmp_path: Path) -> None:
+def test_a_study_survives_the_loss_of_its_worker_on_a_cluster_started_with_ray_up(tmp_path: Path) -> None:
     if (reason := missing()) is not None:
         pytest.skip(reason)
     (tmp_path / "study.yaml").write_text(STUDY)
-    # bash takes care of processes whose parents have ended, as process 1 must.
+    # bash reaps processes whose parents have ended, which process 1 must do.
     command = [*OWN, "bash", "-c", f"{sys.executable} {SCRIPT} {tmp_path} & wait $!"]
     outer = {kind: str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in KINDS}
     environment = {**os.environ, "SOFTLOC_OUTER_NAMESPACES": json.dumps(outer)}
@@ -67,14 +67,14 @@ def test_a_study_outlives_its_worker_on_a_cluster_that_ray_up_made(tmp_path: Pat
     assert {row["status"] for row in rows} == {"completed"}
     status = json.loads((tmp_path / "runs" / "sim" / "status.json").read_text())
     assert status["retried"] >= 1
-    # The worker was given the head's token, and the file that ships was used but for addresses and ports.
+    # The worker has received the head's token, and only addresses and ports of the shipped file were changed.
     tokens = [(tmp_path / name / ".ray" / "auth_token").read_text() for name in ("head", "worker")]
     assert tokens[0] == tokens[1] != ""
     used = yaml.safe_load((tmp_path / "cluster.yaml").read_text())
     assert used["head_start_ray_commands"][0] == "ray stop"
 
 
-def test_it_refuses_to_run_among_the_machines_processes(tmp_path: Path) -> None:
+def test_it_does_not_run_among_the_machines_processes(tmp_path: Path) -> None:
     outer = {kind: str(Path(f"/proc/self/ns/{kind}").readlink()) for kind in KINDS}
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(tmp_path)],
@@ -84,5 +84,5 @@ def test_it_refuses_to_run_among_the_machines_processes(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode != 0
-    assert "must run in its own mnt namespace, but stands in the machine's" in done.stderr
+    assert "must run in its own mnt namespace, but is in the machine's" in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,8 @@
-"""A two-node cluster through `ray up`, in namespaces of its own: to be started by test_two_nodes.py alone.
+"""A two-node cluster started with `ray up` in separate namespaces, for test_two_nodes.py only.
 
-`ray up` calls `ray stop`, which ends every Ray process it sees. So this script refuses to run where it sees
-the machine's processes: it must stand in its own mount, process and network namespaces, its worker in more.
+`ray up` calls `ray stop`, which ends every Ray process that it sees. This script therefore does not run where
+it sees the machine's processes. It must have its own mount, process and network namespaces, and its worker
+must have further ones.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class TwoNodes:
         }
 
     def run(self, *command: str, timeout_s: float = PATIENCE_S) -> str:
-        """Run a command; what it printed."""
+        """Run a command and return its output."""
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=timeout_s, check=False
         )
@@ -49,7 +50,7 @@ class TwoNodes:
         return done.stdout
 
     def prepare(self) -> None:
-        """Homes, a key, the cluster's file."""
+        """Write the home folders, the keys and the cluster file."""
         for name in ("head", "worker"):
             home = self.work / name
             (home / ".ssh").mkdir(parents=True, mode=0o700)
@@ -64,12 +65,12 @@ class TwoNodes:
         self._write_cluster(key)
 
     def _write_cluster(self, key: Path) -> None:
-        """The file that ships, with these two machines in it."""
+        """Write the shipped cluster file with the addresses of these two nodes."""
         content = yaml.safe_load((ROOT / "deploy" / "local_cluster.yaml").read_text())
         content["provider"] = {"type": "local", "head_ip": HEAD, "worker_ips": [WORKER]}
         content["auth"] = {"ssh_user": "root", "ssh_private_key": str(key)}
         content["max_workers"] = 1
-        # Both addresses are this machine's: the worker says which is its own, and leaves the head its ports.
+        # Both addresses are this machine's, so the worker states its own and avoids the ports of the head.
         content["worker_start_ray_commands"][-1] += (
             f" --node-ip-address={WORKER} --num-cpus=2 --dashboard-agent-listen-port=52366"
             " --min-worker-port=20000 --max-worker-port=29999"
@@ -77,7 +78,7 @@ class TwoNodes:
         self.cluster.write_text(yaml.safe_dump(content, sort_keys=False))
 
     def serve(self, name: str, address: str) -> subprocess.Popen[bytes]:
-        """An sshd on one address, with a home of its own; the worker sees its own processes alone."""
+        """Start an sshd on one address with its own home folder. The worker sees only its own processes."""
         config = self.work / f"sshd_{name}"
         config.write_text(
             f"ListenAddress {address}\nPort 22\nHostKey {self.work}/host_key\nPidFile none\nUsePAM no\n"
@@ -108,11 +109,11 @@ class TwoNodes:
             )
 
     def say(self, text: str) -> None:
-        """Progress, for the test's output."""
+        """Print a progress message for the output of the test."""
         print(f"{time.strftime('%X')} {text}", flush=True)  # noqa: T201
 
     def wait_for_nodes(self, count: int) -> None:
-        """Wait until the cluster has that many nodes alive."""
+        """Wait until this many nodes of the cluster are alive."""
         script = (
             "import ray; ray.init('auto', log_to_driver=False); print(sum(n['Alive'] for n in ray.nodes()))"
         )
@@ -127,28 +128,28 @@ class TwoNodes:
             )
             if done.returncode == 0 and int(done.stdout.split()[-1]) == count:
                 return
-            assert time.monotonic() < deadline, f"{count} nodes wanted: {done.stdout}{done.stderr[-2000:]}"
+            assert time.monotonic() < deadline, (
+                f"waited for {count} nodes: {done.stdout}{done.stderr[-2000:]}"
+            )
             time.sleep(2)
 
     def parts(self) -> int:
-        """Stored trials."""
+        """Return the number of stored trials."""
         return len(list((self.results / "trials").glob("[!.]*.parquet")))
 
     def on_worker(self, command: str) -> str:
-        """Run a command on the worker, which sees its own processes alone."""
+        """Run a command on the worker, which sees only its own processes."""
         key = str(self.work / "head" / ".ssh" / "id_ed25519")
         options = ["-i", key, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         return self.run("ssh", "-q", *options, f"root@{WORKER}", command)
 
 
 def validate_namespaces() -> None:
-    """Refuse to go on where the machine's own processes are to be seen."""
+    """Exit if the machine's processes are visible."""
     outer = json.loads(os.environ["SOFTLOC_OUTER_NAMESPACES"])
     for kind, name in outer.items():
         if str(Path(f"/proc/self/ns/{kind}").readlink()) == name:
-            raise SystemExit(
-                f"two_nodes.py must run in its own {kind} namespace, but stands in the machine's"
-            )
+            raise SystemExit(f"two_nodes.py must run in its own {kind} namespace, but is in the machine's")
 
 
 def main() -> None:
@@ -176,8 +177,8 @@ def main() -> None:
 
 
 def study(nodes: TwoNodes) -> None:
-    """Run a study on the cluster and kill its only worker on the way."""
-    driver = ROOT / "tests" / "sweeps" / "simulated_driver.py"
+    """Run a study on the cluster and kill its only worker meanwhile."""
+    driver = ROOT / "tests" / "sweeps" / "execution" / "simulated_driver.py"
     command = [
         sys.executable,
         str(driver),

@@ -1,4 +1,4 @@
-"""Faults on whole studies; at the end of the run a table says what was tried and what was lost."""
+"""Fixtures for faults in whole studies. The test run ends with a table of the faults and the trials lost."""
 
 from __future__ import annotations
 
@@ -24,36 +24,36 @@ def _simulated_task() -> None:
 
 @pytest.fixture
 def make_fault_study(tmp_path: Path) -> Iterator[Callable[..., FaultStudy]]:
-    """Studies whose processes are all ended with the test."""
-    made: list[FaultStudy] = []
+    """Return a function that makes fault studies, and end their processes after the test."""
+    studies: list[FaultStudy] = []
 
     def make(trials: int, *, out: Path | None = None) -> FaultStudy:
-        made.append(FaultStudy(tmp_path, trials=trials, out=out or tmp_path / "runs"))
-        return made[-1]
+        studies.append(FaultStudy(tmp_path, trials=trials, out=out or tmp_path / "runs"))
+        return studies[-1]
 
     yield make
-    for study in made:
+    for study in studies:
         study.end_all()
 
 
 @pytest.fixture
-def hold_intact(request: pytest.FixtureRequest) -> Callable[..., Verdict]:
-    """Compare a study with an undisturbed run, put it into the table, and hold that nothing was lost."""
+def assert_intact(request: pytest.FixtureRequest) -> Callable[..., Verdict]:
+    """Compare a study with an undisturbed run, add it to the table, and assert that nothing was lost."""
 
-    def hold(study: FaultStudy, fault: str, *, times: int) -> Verdict:
+    def check(study: FaultStudy, fault: str, *, times: int) -> Verdict:
         verdict = study.verdict(fault, times=times)
         request.config.stash[_TABLE].append(verdict)
         assert (verdict.lost, verdict.changed, verdict.unexpected) == ([], [], [])
         return verdict
 
-    return hold
+    return check
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     rows = config.stash.get(_TABLE, [])
     if not rows:
         return
-    terminalreporter.section("faults tried")
+    terminalreporter.section("faults")
     terminalreporter.line(f"{'fault':<52} {'times':>5} {'trials':>6} {'lost':>5} {'changed':>7} {'twice':>5}")
     for row in rows:
         terminalreporter.line(

@@ -1,6 +1,6 @@
-"""A driver without Ray: the study's lock, source, recorder and store around trials that it runs itself.
+"""A driver without Ray, which uses the study's lock, source, recorder and store but runs the trials itself.
 
-python plain_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S; a second of start-up instead of ten.
+`python plain_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S` starts in one second instead of ten.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def run(planner: Planner, store: TrialStore, trial_s: float) -> None:
-    """Every missing trial, one after the other."""
+    """Run the missing trials one after another."""
     trial = SimulatedTrial(duration_s=trial_s)
     source = trial_source(planner, store.load(), store.folder)
     recorder = Recorder(store, None, Counts(source.n_designed), say=print)

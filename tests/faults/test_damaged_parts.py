@@ -1,4 +1,4 @@
-"""Parquet parts that are cut, emptied or from a newer schema; and the suite's short form, without Ray."""
+"""Parquet parts that are truncated, empty or of a newer schema, and a short suite without Ray."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-def test_short_form(make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]) -> None:
+def test_kills_and_damaged_parts_without_ray_lose_no_trial(
+    make_fault_study: Callable[..., FaultStudy], assert_intact: Callable[..., Any]
+) -> None:
     study = make_fault_study(24)
     moments = random.Random(5)
     for kills in range(2):
@@ -40,28 +42,28 @@ def test_short_form(make_fault_study: Callable[..., FaultStudy], hold_intact: Ca
     empty(stored[1])
     cut_in_half(study.parts("events")[2])
     study.finish(script=PLAIN)
-    hold_intact(study, "short form: 2 kills, 3 damaged parts", times=5)
+    assert_intact(study, "short form: 2 kills, 3 damaged parts", times=5)
 
 
 @pytest.mark.ray
 @pytest.mark.slow
 @pytest.mark.parametrize("table", ["trials", "events", "history"])
-def test_damaged_parts_are_run_again(
-    make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any], table: str
+def test_trials_with_damaged_parts_run_again(
+    make_fault_study: Callable[..., FaultStudy], assert_intact: Callable[..., Any], table: str
 ) -> None:
     study = make_fault_study(10)
     study.finish()
     for damage, path in zip((cut_in_half, empty, cut_in_half), study.parts(table)[::3], strict=False):
         damage(path)
     study.finish()
-    assert "7 already stored, 3 to run" in study.said()
-    hold_intact(study, f"parts of {table} cut in half or emptied", times=3)
+    assert "7 already stored, 3 to run" in study.output()
+    assert_intact(study, f"parts of {table} cut in half or emptied", times=3)
     study.rebuild()
     assert study.mlflow() == (sorted(path.stem for path in study.parts()), {"FINISHED"})
 
 
-def test_a_part_from_a_newer_schema_stops_the_study_and_is_kept(
-    make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+def test_a_part_of_a_newer_schema_stops_the_study_and_is_not_changed(
+    make_fault_study: Callable[..., FaultStudy], assert_intact: Callable[..., Any]
 ) -> None:
     study = make_fault_study(4)
     study.finish(script=PLAIN)
@@ -75,8 +77,8 @@ def test_a_part_from_a_newer_schema_stops_the_study_and_is_kept(
     content = path.read_bytes()
     process = study.start(script=PLAIN)
     assert process.wait(timeout=PATIENCE_S) == 2
-    assert f"{path} has version {SCHEMA_VERSION + 1}: update softloc" in study.said()
+    assert f"{path} has version {SCHEMA_VERSION + 1}: update softloc" in study.output()
     assert path.read_bytes() == content
     assert len(study.parts()) == 4
     path.write_bytes(old)
-    hold_intact(study, "part from a newer schema", times=1)
+    assert_intact(study, "part from a newer schema", times=1)

@@ -1,4 +1,4 @@
-"""The disk that holds a study is full for a while: a real small filesystem, where one can be mounted."""
+"""The disk of a study is full for a while, on a real small file system if one can be mounted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZE_MB = 24
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a disk of its own."""
+    """Return a folder on a separate small disk."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = shutil.which("mount")
@@ -37,7 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Write until nothing more goes in; the file that takes the room."""
+    """Fill a disk, and return the file that fills it."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as sink:
         for size in (1 << 20, 1 << 12, 1):
@@ -51,20 +51,20 @@ def fill(folder: Path) -> Path:
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_a_disk_that_is_full_for_a_while(
-    small_disk: Path, make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+def test_a_study_continues_after_its_disk_was_full(
+    small_disk: Path, make_fault_study: Callable[..., FaultStudy], assert_intact: Callable[..., Any]
 ) -> None:
     study = make_fault_study(16, out=small_disk)
     driver = study.start(trial_s=0.5)
     study.wait_for_parts(4, driver)
     ballast = fill(small_disk)
-    study.wait(lambda: "cannot write to the study's folder" in study.said(), process=driver)
+    study.wait(lambda: "cannot write to the study's folder" in study.output(), process=driver)
     stored = len(study.parts())
     time.sleep(3)
     assert len(study.parts()) == stored < 16
     ballast.unlink()
-    assert driver.wait(timeout=PATIENCE_S) == 0, study.said()
-    assert "Traceback" not in study.said()
-    hold_intact(study, "disk full for a while", times=1)
+    assert driver.wait(timeout=PATIENCE_S) == 0, study.output()
+    assert "Traceback" not in study.output()
+    assert_intact(study, "disk full for a while", times=1)
     study.rebuild()
     assert study.mlflow() == (sorted(path.stem for path in study.parts()), {"FINISHED"})

@@ -1,4 +1,4 @@
-"""A worker process is killed; a node of a cluster is taken away."""
+"""A worker process is killed, and a node of a cluster is removed."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 KILLS = 12
 
 
-def test_a_killed_worker_costs_no_trial(
-    make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+def test_a_killed_worker_loses_no_trial(
+    make_fault_study: Callable[..., FaultStudy], assert_intact: Callable[..., Any]
 ) -> None:
     study = make_fault_study(16)
     driver = study.start(trial_s=1.0)
@@ -32,16 +32,16 @@ def test_a_killed_worker_costs_no_trial(
         worker = study.workers(driver)[0]
         with contextlib.suppress(psutil.NoSuchProcess):
             worker.kill()
-    assert driver.wait(timeout=PATIENCE_S) == 0, study.said()
+    assert driver.wait(timeout=PATIENCE_S) == 0, study.output()
     assert json.loads((study.results / "status.json").read_text())["retried"] >= 1
-    hold_intact(study, "worker process killed in a trial", times=2)
+    assert_intact(study, "worker process killed in a trial", times=2)
     assert study.mlflow() == (sorted(path.stem for path in study.parts()), {"FINISHED"})
 
 
-def test_workers_killed_between_two_trials_cost_no_trial(
-    make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+def test_workers_killed_between_trials_lose_no_trial(
+    make_fault_study: Callable[..., FaultStudy], assert_intact: Callable[..., Any]
 ) -> None:
-    # So short that a kill often hits a worker which is just being handed its next trial.
+    # Trials are so short that a kill often hits a worker that is just receiving its next trial.
     study = make_fault_study(80)
     driver = study.start(trial_s=0.05)
     moments = random.Random(7)
@@ -51,15 +51,15 @@ def test_workers_killed_between_two_trials_cost_no_trial(
         for worker in study.workers(driver)[:1]:
             with contextlib.suppress(psutil.NoSuchProcess):
                 worker.kill()
-    assert driver.wait(timeout=PATIENCE_S) == 0, study.said()
-    hold_intact(study, "worker process killed at a random moment", times=KILLS)
+    assert driver.wait(timeout=PATIENCE_S) == 0, study.output()
+    assert_intact(study, "worker process killed at a random moment", times=KILLS)
 
 
 class Nodes:
-    """A cluster of nodes in a process of its own."""
+    """A cluster of nodes in a separate process."""
 
     def __init__(self, folder: Path, workers: int) -> None:
-        # A token of its own, which the driver must give.
+        # The cluster has its own token, which the driver must present.
         self.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": os.urandom(32).hex()}
         self._errors = (folder / "nodes.err").open("w")
         self._process = subprocess.Popen(
@@ -73,18 +73,18 @@ class Nodes:
         self.address = self._answer()
 
     def remove(self) -> None:
-        """Take a worker node away: all its processes are killed."""
-        self._say("remove")
+        """Remove a worker node by killing all its processes."""
+        self._send("remove")
         assert self._answer() == "removed"
 
     def end(self) -> None:
-        self._say("end")
+        self._send("end")
         self._process.wait(timeout=PATIENCE_S)
         for pipe in (self._process.stdin, self._process.stdout, self._errors):
             assert pipe is not None
             pipe.close()
 
-    def _say(self, word: str) -> None:
+    def _send(self, word: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{word}\n")
         self._process.stdin.flush()
@@ -96,26 +96,26 @@ class Nodes:
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[Nodes]:
-    """A head without cores and two workers with one each."""
+    """Return a cluster of a head without cores and two workers with one core each."""
     nodes = Nodes(tmp_path, 2)
     yield nodes
     nodes.end()
 
 
-def test_a_node_that_goes_away_in_a_trial_costs_no_trial(
-    nodes: Nodes, make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+def test_a_node_that_is_removed_during_a_trial_loses_no_trial(
+    nodes: Nodes, make_fault_study: Callable[..., FaultStudy], assert_intact: Callable[..., Any]
 ) -> None:
     study = make_fault_study(14)
     driver = study.start(trial_s=1.5, SIMULATED_ADDRESS=nodes.address, **nodes.environment)
     study.wait_for_parts(4, driver)
     nodes.remove()
-    assert driver.wait(timeout=PATIENCE_S) == 0, study.said()
+    assert driver.wait(timeout=PATIENCE_S) == 0, study.output()
     assert json.loads((study.results / "status.json").read_text())["retried"] >= 1
-    hold_intact(study, "worker node removed in a trial", times=1)
+    assert_intact(study, "worker node removed in a trial", times=1)
 
 
 def test_a_driver_killed_on_a_cluster_leaves_the_cluster_usable(
-    nodes: Nodes, make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+    nodes: Nodes, make_fault_study: Callable[..., FaultStudy], assert_intact: Callable[..., Any]
 ) -> None:
     study = make_fault_study(10)
     environment = {"SIMULATED_ADDRESS": nodes.address, **nodes.environment}
@@ -123,6 +123,6 @@ def test_a_driver_killed_on_a_cluster_leaves_the_cluster_usable(
     study.wait_for_parts(3, driver)
     study.kill(driver)
     study.finish(**environment)
-    verdict = hold_intact(study, "driver killed on a cluster of three nodes", times=1)
+    verdict = assert_intact(study, "driver killed on a cluster of three nodes", times=1)
     assert verdict.designed == len(study.parts()) == 10
     assert json.loads((study.results / "status.json").read_text())["state"] == "done"

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
 class Server:
-    """An MLflow server with one database, started and stopped."""
+    """An MLflow server with a database, which can be stopped and started again."""
 
     def __init__(self, folder: Path) -> None:
         with socket.socket() as probe:
@@ -60,8 +60,8 @@ class Server:
             return False
 
 
-def test_mlflow_stopped_for_the_middle_third(
-    tmp_path: Path, make_fault_study: Callable[..., FaultStudy], hold_intact: Callable[..., Any]
+def test_a_study_is_complete_in_mlflow_after_the_server_was_stopped(
+    tmp_path: Path, make_fault_study: Callable[..., FaultStudy], assert_intact: Callable[..., Any]
 ) -> None:
     study = make_fault_study(24)
     server = Server(tmp_path)
@@ -72,9 +72,9 @@ def test_mlflow_stopped_for_the_middle_third(
         server.stop()
         study.wait_for_parts(16, driver)
         server.start()
-        assert driver.wait(timeout=PATIENCE_S) == 0, study.said()
-        assert "cannot write to MLflow" in study.said()
-        hold_intact(study, "MLflow stopped for the middle third", times=1)
+        assert driver.wait(timeout=PATIENCE_S) == 0, study.output()
+        assert "cannot write to MLflow" in study.output()
+        assert_intact(study, "MLflow stopped for the middle third", times=1)
         study.rebuild("--tracking-uri", server.address)
         assert "0 trials written" in study.rebuild("--tracking-uri", server.address)
         assert _trials_in_mlflow(server.address) == sorted(path.stem for path in study.parts())
@@ -83,7 +83,7 @@ def test_mlflow_stopped_for_the_middle_third(
 
 
 def _trials_in_mlflow(address: str) -> list[str]:
-    """Identities of the trials, one for each run that is finished."""
+    """Return the trial of each finished run."""
     script = (
         "import sys; from mlflow import MlflowClient\n"
         "client = MlflowClient(sys.argv[1])\n"

@@ -1,6 +1,6 @@
-"""A driver of the simulated study whose trials tell, in an error, a secret of their environment.
+"""A driver of a simulated study whose trials raise errors with secrets of their environment.
 
-python secretive_driver.py OUT TRACKING_URI|own draw|plain VARIABLE ...
+Usage: `python secretive_driver.py OUT TRACKING_URI|own draw|plain VARIABLE ...`
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ fixed: {loss: softloc}
 
 @dataclass(frozen=True)
 class SecretiveTrial:
-    """Trials with little label noise fail, and say too much."""
+    """Trials that fail with secrets in their message if their label noise is low."""
 
     variables: tuple[str, ...]
     address: str
@@ -41,8 +41,8 @@ class SecretiveTrial:
     def __call__(self, config: Any, data: Any, *, device: str = "cpu") -> Any:
         time.sleep(0.2)
         if config.label_noise_s < 0.03:
-            told = " ".join(os.environ.get(name, "unset") for name in self.variables)
-            raise RuntimeError(f"no access with {told} to {self.address}")
+            secrets = " ".join(os.environ.get(name, "unset") for name in self.variables)
+            raise RuntimeError(f"no access with {secrets} to {self.address}")
         return SimulatedTrial()(config, data, device=device)
 
 

@@ -1,4 +1,4 @@
-"""Nothing that is read can run code: YAML, checkpoints and arrays are loaded as data."""
+"""Loading a file never runs code: YAML, checkpoints and arrays are loaded as data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 FILES = sorted(
     path for name in ("softloc_core", "sweeps", "analysis") for path in (ROOT / name).rglob("*.py")
 )
-# Modules that rebuild objects by running what their input names.
+# Modules that restore objects by running functions named in their input.
 RUNS_ITS_INPUT = {"pickle", "cPickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
 ERRORS = {"UnpicklingError", "PickleError"}
 UNSAFE_CALLS = {"eval", "exec", "os.system", "os.popen", "yaml.load", "yaml.load_all", "yaml.unsafe_load",
@@ -23,14 +23,14 @@ UNSAFE_CALLS = {"eval", "exec", "os.system", "os.popen", "yaml.load", "yaml.load
 
 
 def dotted(node: ast.expr) -> str:
-    """`a.b.c` of a call's function; empty for anything else."""
+    """Return `a.b.c` for the function of a call, or an empty text for anything else."""
     if isinstance(node, ast.Name):
         return node.id
     return f"{dotted(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else ""
 
 
 def given(call: ast.Call, name: str) -> object:
-    """The constant that a call gives to an argument, or None."""
+    """Return the constant that a call passes for an argument, or None."""
     return next(
         (
             word.value.value
@@ -42,7 +42,7 @@ def given(call: ast.Call, name: str) -> object:
 
 
 def problems(text: str) -> Iterator[str]:
-    """What in a file's text could run what it reads."""
+    """Yield the places of a source file that could run what they read."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in RUNS_ITS_INPUT:
             yield f"imports from {node.module}"
@@ -69,7 +69,7 @@ def problems(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_nothing_runs_what_it_reads(path: Path) -> None:
+def test_no_module_runs_what_it_reads(path: Path) -> None:
     assert list(problems(path.read_text())) == []
 
 
@@ -88,7 +88,7 @@ def test_nothing_runs_what_it_reads(path: Path) -> None:
         "subprocess.run(command, shell=True)",
     ],
 )
-def test_the_search_finds_what_it_looks_for(text: str) -> None:
+def test_the_search_finds_unsafe_code(text: str) -> None:
     assert len(list(problems(text))) == 1
 
 
@@ -102,7 +102,7 @@ def test_the_search_finds_what_it_looks_for(text: str) -> None:
         "pickle.UnpicklingError",
     ],
 )
-def test_the_search_lets_safe_calls_pass(text: str) -> None:
+def test_the_search_accepts_safe_code(text: str) -> None:
     assert list(problems(text)) == []
 
 
@@ -115,7 +115,7 @@ def test_the_search_lets_safe_calls_pass(text: str) -> None:
     ],
 )
 @pytest.mark.parametrize("way", ["file", "override"])
-def test_yaml_tags_build_nothing(attack: str, way: str, tmp_path: Path) -> None:
+def test_yaml_tags_create_no_objects(attack: str, way: str, tmp_path: Path) -> None:
     marker = tmp_path / "ran"
     value = attack.format(marker=marker)
     text = "name: x\ntask: simulated\ndata: plain\ntrials: 1\ndesign: random\ndescription: {}\n"
@@ -125,7 +125,7 @@ def test_yaml_tags_build_nothing(attack: str, way: str, tmp_path: Path) -> None:
     assert not marker.exists()
 
 
-def test_a_bomb_of_aliases_is_refused() -> None:
+def test_nested_yaml_aliases_are_rejected() -> None:
     lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     lines += [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True)]
     with pytest.raises(ConfigError, match=r"x\.yaml"):

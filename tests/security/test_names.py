@@ -1,4 +1,4 @@
-"""No name in a study file, and none in data, leads out of the output folder."""
+"""No name in a study file or in data leads out of the output folder."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OUT = Path("/somewhere/runs")
 @example(".hidden")
 @example("a\nb")
 @example("CON..")
-def test_a_studys_name_is_a_folder_right_below_the_output(name: str) -> None:
+def test_the_folder_of_a_study_is_directly_in_the_output_folder(name: str) -> None:
     register_simulated_task()
     text = TEXT.replace("sim\n", f"{_quoted(name)}\n", 1)
     try:
@@ -42,7 +42,7 @@ def test_a_studys_name_is_a_folder_right_below_the_output(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "/etc/x", "..", "a..b", "", "a" * 65, "a b", "ä"])
-def test_such_names_are_refused_by_file_and_by_override(name: str) -> None:
+def test_unsafe_names_are_rejected_in_files_and_overrides(name: str) -> None:
     register_simulated_task()
     message = "`name` must be 1 to 64 letters, digits, _ - or ., starting with a letter or digit"
     with pytest.raises(ConfigError, match=message):
@@ -60,13 +60,13 @@ def test_names_of_classes_become_plain_keys(names: Sequence[str]) -> None:
         assert not set(key) & set("/\\\0\n")
 
 
-def test_names_of_recordings_are_content_and_no_paths() -> None:
+def test_names_of_recordings_are_not_used_as_paths() -> None:
     event: dict[str, Any] = {"recording": '../../up,\n"x"', "channel": "a", "time_s": 0.1}
     text = recording_scores({"tolerance_s": 0.05}, [event], [event])
     assert '"../../up,\n""x""",a,1.0000' in text
 
 
 def _quoted(name: str) -> str:
-    """A text as YAML's double-quoted scalar."""
+    """Return a text as a double-quoted YAML scalar."""
     escaped = "".join(f"\\U{ord(letter):08x}" for letter in name)
     return f'"{escaped}"'

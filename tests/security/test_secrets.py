@@ -28,7 +28,7 @@ IN_ADDRESS = "plantedInTheAddress-80"
 
 
 def searched(root: Path, secrets: Mapping[str, str]) -> Iterator[str]:
-    """Files below a folder that hold a secret; Parquet is compressed, so it is searched by its rows."""
+    """Yield the files below a folder that contain a secret, also in the rows of Parquet files."""
     for path in sorted(root.rglob("*")):
         try:
             if path.is_symlink() or not path.is_file():
@@ -38,13 +38,13 @@ def searched(root: Path, secrets: Mapping[str, str]) -> Iterator[str]:
                 table = pq.read_table(path)
                 content += f"{table.schema.metadata} {table.to_pylist()}".encode()
         except OSError:
-            continue  # Ray's files come and go
+            continue  # Ray deletes files at any time
         yield from (f"{name} in {path}" for name, value in secrets.items() if value.encode() in content)
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    # Ray's folder is made in it only where its sockets' paths are short enough.
+    # Ray uses this folder only if the paths of its sockets are short enough.
     with tempfile.TemporaryDirectory(prefix="", dir="/tmp", ignore_cleanup_errors=True) as name:
         for sub in ("out", "home"):
             Path(name, sub).mkdir()
@@ -52,7 +52,7 @@ def folder() -> Iterator[Path]:
 
 
 class Driver:
-    """A run whose files are searched while it lasts, for what it deletes at its end."""
+    """A run whose files are also searched while it runs, because it deletes some at its end."""
 
     def __init__(self, folder: Path, uri: str, look: str) -> None:
         environment = {**os.environ, **SECRETS, "OMP_NUM_THREADS": "1"}
@@ -65,12 +65,16 @@ class Driver:
         try:
             done = subprocess.run(
                 [sys.executable, str(DRIVER), str(folder / "out"), uri, look, *SECRETS],
-                env=environment, capture_output=True, text=True, timeout=240, check=False,
-            )  # fmt: skip
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
+            )
         finally:
             self._ended.set()
             thread.join()
-        self.returncode, self.said = done.returncode, done.stdout + done.stderr
+        self.returncode, self.output = done.returncode, done.stdout + done.stderr
 
     def _watch(self) -> None:
         secrets = {**SECRETS, "address": IN_ADDRESS}
@@ -84,19 +88,19 @@ class Driver:
 @pytest.mark.parametrize(
     ("uri", "look"),
     [
-        (f"http://somebody:{IN_ADDRESS}@127.0.0.1:9/base", "plain"),
+        (f"http://user:{IN_ADDRESS}@127.0.0.1:9/base", "plain"),
         pytest.param("own", "draw", marks=pytest.mark.slow),
     ],
-    ids=["server away", "figures and MLflow"],
+    ids=["server unavailable", "figures and MLflow"],
 )
-def test_planted_secrets_are_nowhere(folder: Path, uri: str, look: str) -> None:
+def test_planted_secrets_are_not_written_anywhere(folder: Path, uri: str, look: str) -> None:
     driver = Driver(folder, uri, look)
-    # Some trials failed, and told everything they knew.
-    assert (driver.returncode, "Traceback" in driver.said) == (1, False), driver.said
+    # Some trials have failed with all secrets in their messages.
+    assert (driver.returncode, "Traceback" in driver.output) == (1, False), driver.output
     assert driver.found == set()
     for value in (*SECRETS.values(), IN_ADDRESS):
-        assert value not in driver.said
-    # The search looked where something was to be found.
+        assert value not in driver.output
+    # The search covered files in which a secret could have been.
     study = folder / "out" / "sim"
     errors = [
         row["error"] for part in (study / "trials").glob("*") for row in pq.read_table(part).to_pylist()
@@ -107,7 +111,7 @@ def test_planted_secrets_are_nowhere(folder: Path, uri: str, look: str) -> None:
     if uri == "own":
         assert (study / "mlflow.db").stat().st_size > 0
     else:
-        assert "cannot write to MLflow" in driver.said
+        assert "cannot write to MLflow" in driver.output
 
 
 def test_tune_sends_no_credentials_to_workers(monkeypatch: pytest.MonkeyPatch) -> None:

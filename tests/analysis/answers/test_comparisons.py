@@ -7,7 +7,7 @@ from analysis.answers.comparisons import Estimate, compare_losses, crossing, rob
 from analysis.errors import AnalysisError
 from analysis.reading.results import load_results
 from analysis.report.commands import write_compare
-from analysis.tables import latex_table, text_table
+from analysis.report.outputs import ReportOptions
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def both(write_study, rows):
     return write_study(rows("softloc", 60), rows("cross_entropy", 20))
 
 
-def test_finds_what_was_simulated(both):
+def test_the_summary_contains_the_simulated_truth(both):
     found = compare_losses(load_results(both), level=0.99)
     summary = found.summary.set_index("loss")
     assert list(summary.index) == ["cross_entropy", "softloc"]
@@ -29,7 +29,7 @@ def test_finds_what_was_simulated(both):
     assert difference.loc[50.0, "probability_better"] == 1.0
 
 
-def test_paired_differences_are_surer_than_their_parts(write_study, rows):
+def test_paired_differences_are_more_certain_than_single_losses(write_study, rows):
     """Both losses suffer from the same wrong labels, so most of the noise cancels in the difference."""
     rng = np.random.default_rng(0)
     noise_s = np.repeat(np.linspace(0, 0.1, 5), 6)
@@ -51,7 +51,7 @@ def test_paired_differences_are_surer_than_their_parts(write_study, rows):
     assert clean["clean_high"] - clean["clean_low"] > 0.02
 
 
-def test_recordings_widen_the_intervals(write_study, rows, add_events):
+def test_test_recordings_widen_the_intervals(write_study, rows, add_events):
     trials = rows("softloc", 40), rows("cross_entropy", 15)
     folder = write_study(*trials)
     without = compare_losses(load_results(folder))
@@ -62,18 +62,18 @@ def test_recordings_widen_the_intervals(write_study, rows, add_events):
     assert widths[1] > widths[0]
 
 
-def test_writes_text_figure_and_tables(both):
+def test_compare_writes_text_figure_and_tables(both):
     output = write_compare(both)
     assert {path.suffix for path in output.paths} == {".png", ".svg", ".csv", ".tex"}
     assert max(map(len, output.text.splitlines())) <= 80
-    assert "robustness radius" in output.text and "no events stored" in output.text
+    assert "robustness radius" in output.text and "no stored events" in output.text
     table = pd.read_csv(both / "figures" / "compare.csv")
     assert list(table["loss"]) == ["cross_entropy", "softloc"]
     assert r"cross\_entropy" in (both / "figures" / "compare.tex").read_text()
 
 
-def test_the_same_study_gives_the_same_bytes(both, tmp_path):
-    first, second = (write_compare(both, out_dir=tmp_path / name).paths for name in "ab")
+def test_output_is_reproducible_byte_for_byte(both, tmp_path):
+    first, second = (write_compare(both, ReportOptions(out_dir=tmp_path / name)).paths for name in "ab")
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
 
@@ -85,10 +85,10 @@ def test_any_column_can_be_compared(write_study, rows):
     assert list(found.summary["network"]) == ["paper", "compact"]
 
 
-def test_one_loss_alone_has_no_differences(write_study, rows):
+def test_a_single_loss_has_no_differences(write_study, rows):
     output = write_compare(write_study(rows("softloc", 40)))
     assert "P(better)" not in output.text
-    assert "Nothing to compare: the study holds softloc alone." in output.text
+    assert "There is nothing to compare: the study has only softloc." in output.text
 
 
 @pytest.mark.parametrize(
@@ -101,12 +101,12 @@ def test_one_loss_alone_has_no_differences(write_study, rows):
         ({"by": "colour"}, "must have the columns colour"),
     ],
 )
-def test_refused(both, change, message):
+def test_invalid_arguments_are_rejected(both, change, message):
     with pytest.raises(AnalysisError, match=message):
         compare_losses(load_results(both), **change)
 
 
-def test_noise_must_vary(write_study, rows):
+def test_label_noise_must_vary(write_study, rows):
     study = load_results(write_study(rows("softloc", 20).assign(label_noise_s=0.05)))
     with pytest.raises(AnalysisError, match="compared over label noise, but it does not vary"):
         compare_losses(study)
@@ -114,7 +114,7 @@ def test_noise_must_vary(write_study, rows):
 
 @given(radius=st.floats(1, 99))
 @settings(max_examples=50, deadline=None)
-def test_radius_of_a_line(radius):
+def test_the_radius_of_a_line_is_exact(radius):
     noise_ms = np.linspace(0, 100, 101)
     falling = 1.0 - 0.05 * noise_ms / radius
     assert robustness_radius(noise_ms, falling[None], share=0.95)[0] == pytest.approx(radius)
@@ -123,23 +123,13 @@ def test_radius_of_a_line(radius):
 
 @given(place=st.floats(1, 99), sign=st.sampled_from([-1.0, 1.0]))
 @settings(max_examples=50, deadline=None)
-def test_crossing_of_a_line(place, sign):
+def test_the_crossing_of_a_line_is_exact(place, sign):
     noise_ms = np.linspace(0, 100, 101)
     assert crossing(noise_ms, sign * (noise_ms - place)[None])[0] == pytest.approx(place)
     assert np.isnan(crossing(noise_ms, np.full((1, 101), sign))[0])
 
 
-def test_estimate_keeps_what_lies_beyond():
+def test_an_interval_may_end_beyond_the_studied_range():
     estimate = Estimate.of(70.0, np.array([60.0, 70.0, np.inf, np.nan]), level=0.9)
     assert (estimate.low, estimate.high) == (60.0, np.inf)
     assert np.isnan(Estimate.of(1.0, np.array([np.nan]), level=0.9).low)
-
-
-def test_tables():
-    table = pd.DataFrame({"loss": ["a_b", "c"], "f1": [0.5, np.nan], "radius": [np.inf, 2.0]})
-    assert text_table(table).splitlines() == [
-        "loss     f1  radius",
-        "a_b   0.500     inf",
-        "c         -   2.000",
-    ]
-    assert latex_table(table).splitlines()[4:6] == [r"a\_b & 0.500 & inf \\", r"c & - & 2.000 \\"]

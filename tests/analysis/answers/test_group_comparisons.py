@@ -1,4 +1,4 @@
-"""Losses compared cell by cell where no number varies."""
+"""Comparison of losses within groups, if no number varies."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from analysis.answers.group_comparisons import compare_cells, has_cells_only
+from analysis.answers.group_comparisons import compare_groups, has_groups_only
 from analysis.errors import AnalysisError
 from analysis.reading.results import load_results
 from analysis.report.commands import write_compare
+from analysis.report.outputs import ReportOptions
 
 
 @pytest.fixture
-def cells(write_study, rows):
+def groups(write_study, rows):
     """Two losses on two splits, four replicates each, without label noise."""
     rng = np.random.default_rng(0)
     parts = []
@@ -28,9 +29,9 @@ def cells(write_study, rows):
     return write_study(*parts), pd.concat(parts)
 
 
-def test_differences_are_students_of_the_pairs(cells):
-    folder, trials = cells
-    found = compare_cells(load_results(folder))
+def test_differences_have_the_interval_of_a_paired_t_test(groups):
+    folder, trials = groups
+    found = compare_groups(load_results(folder))
     assert list(found.differences["cell"]) == ["few", "many"]
     for row in found.differences.itertuples():
         part = trials[trials["split"] == row.cell].set_index("replicate")
@@ -43,24 +44,24 @@ def test_differences_are_students_of_the_pairs(cells):
     np.testing.assert_allclose(means.to_numpy(), expected.to_numpy())
 
 
-def test_compare_writes_figure_tables_and_text(cells, tmp_path):
-    output = write_compare(cells[0], out_dir=tmp_path)
+def test_compare_writes_figure_tables_and_text(groups, tmp_path):
+    output = write_compare(groups[0], ReportOptions(out_dir=tmp_path))
     assert {path.name for path in output.paths} == {
         f"compare{part}" for part in (".png", ".svg", ".csv", ".tex", "_differences.csv", "_differences.tex")
     }
     assert max(map(len, output.text.splitlines())) <= 80
-    assert "softloc less cross_entropy" not in output.text
-    assert "loss less cross_entropy" in output.text
-    one = write_compare(cells[0], out_dir=tmp_path, only=["softloc"], at={"split": "few"})
-    assert "less" not in one.text
+    assert "softloc minus cross_entropy" not in output.text
+    assert "loss minus cross_entropy" in output.text
+    one = write_compare(groups[0], ReportOptions(out_dir=tmp_path, only=["softloc"], at={"split": "few"}))
+    assert "minus" not in one.text
 
 
-def test_what_is_swept_is_no_cell(cells, write_study, rows):
-    assert has_cells_only(load_results(cells[0]), metric="f1", by="loss")
+def test_a_study_that_sweeps_a_number_has_a_curve_instead(groups, write_study, rows):
+    assert has_groups_only(load_results(groups[0]), metric="f1", by="loss")
     swept = load_results(write_study(rows("softloc", 10), name="swept"))
-    assert not has_cells_only(swept, metric="f1", by="loss")
+    assert not has_groups_only(swept, metric="f1", by="loss")
 
 
-def test_an_unknown_reference(cells):
+def test_an_unknown_reference_is_rejected(groups):
     with pytest.raises(AnalysisError, match="must be one of cross_entropy, softloc, but got count"):
-        compare_cells(load_results(cells[0]), reference="count")
+        compare_groups(load_results(groups[0]), reference="count")

@@ -5,6 +5,7 @@ from analysis.answers.recommendations import recommend
 from analysis.errors import AnalysisError
 from analysis.reading.results import load_results
 from analysis.report.commands import write_recommend
+from analysis.text.recommendations import recommendation_text
 
 
 @pytest.fixture
@@ -12,7 +13,7 @@ def both(write_study, rows):
     return write_study(rows("softloc", 80), rows("cross_entropy", 20))
 
 
-def test_finds_the_ridge_and_the_price(both):
+def test_the_recommendation_contains_the_simulated_optimum_and_cost(both):
     found = recommend(load_results(both), label_noise_s=0.06)
     best = found.choices[0]
     assert best.name == "softloc"
@@ -21,52 +22,52 @@ def test_finds_the_ridge_and_the_price(both):
     assert best.cost.low < 0.072 < best.cost.high
     assert best.flat_ms[0] < best.softness_ms.value < best.flat_ms[1]
     assert found.is_certain and found.probability_best > 0.99
-    assert "use softloc with a softness of" in found.text()
+    assert "use softloc with a softness of" in recommendation_text(found)
 
 
-def test_says_when_the_data_cannot_tell(write_study, rows):
+def test_the_text_says_when_the_data_do_not_separate_two_losses(write_study, rows):
     same = rows("softloc", 40), rows("softloc", 40, seed=1).assign(loss="extended")
     found = recommend(load_results(write_study(*same)), label_noise_s=0.05)
     assert not found.is_certain
-    assert "the data cannot tell them apart" in " ".join(found.text().split())
+    assert "The data do not separate the two" in " ".join(recommendation_text(found).split())
 
 
-def test_says_when_few_trials_are_near(write_study, rows):
+def test_the_text_says_when_few_trials_are_close(write_study, rows):
     trials = rows("softloc", 40)
     trials = trials[(trials["label_noise_s"] < 0.03) | (trials["label_noise_s"] > 0.097)]
     found = recommend(
         load_results(write_study(trials)), label_noise_s=0.065, estimator="nadaraya_watson", bandwidth=10.0
     )
     assert found.choices[0].support < 3
-    assert "Few trials are near" in found.text()
+    assert "Few trials are close" in recommendation_text(found)
 
 
-def test_one_loss_alone(both):
+def test_a_single_loss_is_recommended_with_a_note(both):
     found = recommend(load_results(both), label_noise_s=0.06, only=["cross_entropy"])
     assert found.choices[0].softness_ms is None
-    assert "holds no other loss" in found.text()
+    assert "has no other loss" in recommendation_text(found)
     assert found.table()["softness_ms"].isna().all()
 
 
-def test_without_noise_there_is_no_price(both):
-    assert "cost" not in recommend(load_results(both), label_noise_s=0.0).text()
+def test_without_noise_there_is_no_cost(both):
+    assert "cost" not in recommendation_text(recommend(load_results(both), label_noise_s=0.0))
 
 
-def test_writes_its_table(both):
+def test_recommend_writes_its_table(both):
     output = write_recommend(both, label_noise_s=0.03)
     assert [path.name for path in output.paths] == ["recommend.csv", "recommend.tex"]
     assert max(map(len, output.text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("label_noise_s", [-0.01, 0.2, np.nan])
-def test_noise_outside_the_study(both, label_noise_s):
+def test_noise_outside_the_studied_range_is_rejected(both, label_noise_s):
     with pytest.raises(
-        AnalysisError, match="`label_noise` must lie within the studied range, 0 to 100 ms, but got"
+        AnalysisError, match="`label_noise` must be within the studied range, 0 to 100 ms, but got"
     ):
         recommend(load_results(both), label_noise_s=label_noise_s)
 
 
-def test_noise_must_vary(write_study, rows):
+def test_label_noise_must_vary(write_study, rows):
     study = load_results(write_study(rows("softloc", 20).assign(label_noise_s=0.05)))
     with pytest.raises(AnalysisError, match="needs label noise that varies"):
         recommend(study, label_noise_s=0.05)
@@ -78,7 +79,7 @@ def test_an_interval_of_f1_never_leaves_its_range(write_study, rows):
     found = recommend(load_results(write_study(high)), label_noise_s=0.05, level=0.99)
     value = found.choices[0].value
     assert 0.0 <= value.low < value.high <= 1.0
-    assert found.choices[0].draws.max() == 1.0  # without the limit, draws lie beyond
+    assert found.choices[0].samples.max() == 1.0  # without the limit, samples exceed 1
 
 
 def test_on_the_same_recordings_the_interval_is_narrower(write_study, rows, add_events):
@@ -88,8 +89,11 @@ def test_on_the_same_recordings_the_interval_is_narrower(write_study, rows, add_
     found = recommend(load_results(folder), label_noise_s=0.05)
     value, here = found.choices[0].value, found.choices[0].value_here
     assert value.low < here.low < here.value < here.high < value.high
-    assert f"trained anew: {here.low:.3f} to {here.high:.3f}" in " ".join(found.text().split())
+    assert (
+        f"After training again, on the same test recordings: {here.low:.3f} to {here.high:.3f}"
+        in " ".join(recommendation_text(found).split())
+    )
     alone = recommend(load_results(write_study(trials, name="alone")), label_noise_s=0.05)
     value, here = alone.choices[0].value, alone.choices[0].value_here
     assert (here.low, here.high) == pytest.approx((value.low, value.high))
-    assert "trained anew" not in alone.text()
+    assert "After training again" not in recommendation_text(alone)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.figures.design import plot_design, text_design
-from analysis.figures.maps import save_figure
+from analysis.figures.style import save_figure
 
 
 def points(n: int = 30) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def points(n: int = 30) -> pd.DataFrame:
         (["loss"], 1),
     ],
 )
-def test_every_point_is_in_every_plane(columns: list[str], n_axes: int, tmp_path: Path) -> None:
+def test_every_plane_shows_every_point(columns: list[str], n_axes: int, tmp_path: Path) -> None:
     table = points()[columns]
     there = np.arange(len(table)) < 10
     figure = plot_design(table, there, title="a study")
@@ -44,7 +44,7 @@ def test_every_point_is_in_every_plane(columns: list[str], n_axes: int, tmp_path
     assert png.read_bytes() == again.read_bytes()
 
 
-def test_the_axes_span_the_ranges_that_are_stated() -> None:
+def test_the_axes_span_the_given_ranges() -> None:
     table = points()[["label noise (ms)", "learning rate"]]
     figure = plot_design(table, np.zeros(30, bool), title="", ranges={"label noise (ms)": (0.0, 100.0)})
     [axes] = figure.axes
@@ -53,7 +53,7 @@ def test_the_axes_span_the_ranges_that_are_stated() -> None:
     assert x == pytest.approx(table["label noise (ms)"] / 100)
 
 
-def test_missing_and_infinite_values_stand_beside_the_axis() -> None:
+def test_missing_and_infinite_values_are_next_to_the_axis() -> None:
     table = pd.DataFrame({"a": [0.0, 1.0, np.nan, np.inf], "b": [0.0, 1.0, 0.5, 0.5]})
     [axes] = plot_design(table, np.zeros(4, bool), title="").axes
     x = np.asarray(axes.collections[-2].get_offsets())[:, 0]
@@ -64,7 +64,7 @@ def test_missing_and_infinite_values_stand_beside_the_axis() -> None:
     assert "a  0 to 1; infinite at 1 points; none at 1 points" in text
 
 
-def test_the_points_in_characters() -> None:
+def test_the_text_shows_one_several_and_finished_points() -> None:
     table = pd.DataFrame({"a": [0.0, 1.0, 1.0, 0.5], "b": [0.0, 1.0, 1.0, 0.5], "loss": ["x", "x", "y", "y"]})
     lines = text_design(table, np.array([True, False, False, False])).splitlines()
     assert lines[2] == "loss  x 2, y 2"

@@ -7,16 +7,18 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from analysis.errors import AnalysisError
+from analysis.reading.parts import load_table
 from analysis.reading.rescoring import match_counts, recording_counts, rescored, score_counts, tolerance_curve
-from analysis.reading.results import load_results, load_table
+from analysis.reading.results import load_results
 from analysis.report.commands import write_surface
+from analysis.report.outputs import ReportOptions
 
 TIMES = st.lists(st.integers(0, 400).map(lambda centiseconds: centiseconds / 100), max_size=25)
 
 
 @given(reference=TIMES, estimated=TIMES, tolerance_s=st.sampled_from([0.01, 0.05, 0.2]))
 @settings(max_examples=200, deadline=None)
-def test_counts_are_mir_evals(reference, estimated, tolerance_s):
+def test_counts_agree_with_mir_eval(reference, estimated, tolerance_s):
     reference_s, estimated_s = np.sort(reference), np.sort(estimated)
     zeros = np.zeros(len(reference), dtype=np.int64), np.zeros(len(estimated), dtype=np.int64)
     found = match_counts(reference_s, estimated_s, *zeros, tolerance_s=tolerance_s)
@@ -26,7 +28,7 @@ def test_counts_are_mir_evals(reference, estimated, tolerance_s):
 
 @given(seed=st.integers(0, 999))
 @settings(max_examples=30, deadline=None)
-def test_groups_do_not_touch(seed):
+def test_groups_are_matched_separately(seed):
     rng = np.random.default_rng(seed)
     times, groups = rng.uniform(0, 2, (2, 40)), rng.integers(0, 4, (2, 40))
     counts = match_counts(times[0], times[1], groups[0], groups[1], tolerance_s=0.05)
@@ -80,21 +82,21 @@ def test_compacted_events_count_once(study):
     pd.testing.assert_frame_equal(recording_counts(study), expected)
 
 
-def test_rescored_study_and_its_surface(study, tmp_path):
+def test_a_rescored_study_has_another_surface(study, tmp_path):
     again = rescored(study, tolerance_s=0.01)
     assert (again.trials["tolerance_s"] == 0.01).all()
     assert again.completed["f1"].mean() < rescored(study, tolerance_s=0.05).completed["f1"].mean() - 0.2
-    output = write_surface(study.location, tolerance_s=0.01, out_dir=tmp_path / "out")
+    output = write_surface(study.location, ReportOptions(tolerance_s=0.01, out_dir=tmp_path / "out"))
     assert output.paths[0].name == "surface_10ms.png"
 
 
 @pytest.mark.parametrize("tolerance_s", [0.0, -0.01, np.inf, np.nan])
-def test_tolerance_must_be_positive(study, tolerance_s):
+def test_the_tolerance_must_be_positive(study, tolerance_s):
     with pytest.raises(AnalysisError, match="`tolerance` must be above 0 s, but got"):
         recording_counts(study, tolerance_s=tolerance_s)
 
 
-def test_references_of_other_data(study):
+def test_references_must_belong_to_the_data_of_the_trials(study):
     trials = study.trials.assign(data_fingerprint="other")
     with pytest.raises(AnalysisError, match="lacks those of 1 of 1 data sets"):
         recording_counts(type(study)(study.location, study.name, trials, {}))

@@ -8,11 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.reading import results
-from analysis.reading.results import SCHEMA_VERSION, load_results, load_table, require_columns
+from analysis.reading import parts
+from analysis.reading.columns import SCHEMA_VERSION
+from analysis.reading.parts import load_table
+from analysis.reading.results import load_results, require_columns
 
 
-def test_loads_all_parts_once(write_study, rows):
+def test_every_trial_is_loaded_once(write_study, rows):
     folder = write_study(rows("softloc", 12), parts=4)
     shutil.copy(folder / "trials" / "part-0001.parquet", folder / "trials" / "compacted.parquet")
     study = load_results(folder)
@@ -23,7 +25,7 @@ def test_loads_all_parts_once(write_study, rows):
     assert study.trials["f1_per_class"].iloc[0].keys() == {"kick", "snare"}
 
 
-def test_a_completed_row_outlives_the_failed_one(write_study, rows):
+def test_a_completed_row_replaces_a_failed_one(write_study, rows):
     completed = rows("softloc", 3)
     failed = completed.assign(
         status="failed", f1=np.nan, error="OutOfMemory", started_at=completed.started_at.max()
@@ -39,12 +41,12 @@ def test_unfinished_parts_are_not_read(write_study, rows):
     assert len(load_results(folder).trials) == 4
 
 
-def test_reads_addresses(write_study, rows):
+def test_a_study_may_have_an_address(write_study, rows):
     folder = write_study(rows("softloc", 4))
     assert len(load_results(folder.as_uri()).trials) == 4
 
 
-def test_where(write_study, rows):
+def test_where_filters_by_value(write_study, rows):
     study = load_results(write_study(rows("softloc", 4), rows("cross_entropy", 3)))
     assert len(study.where(loss="cross_entropy").trials) == 3
     with pytest.raises(
@@ -63,7 +65,7 @@ def test_where(write_study, rows):
         ),
     ],
 )
-def test_refused_when_loaded(write_study, rows, spoil, message):
+def test_invalid_studies_cannot_be_loaded(write_study, rows, spoil, message):
     with pytest.raises(AnalysisError, match=message):
         load_results(write_study(spoil(rows("softloc", 5))))
 
@@ -81,13 +83,15 @@ def test_refused_when_loaded(write_study, rows, spoil, message):
         ),
     ],
 )
-def test_refused_when_scored(write_study, rows, spoil, message):
+def test_invalid_scores_are_rejected(write_study, rows, spoil, message):
     with pytest.raises(AnalysisError, match=message):
         load_results(write_study(spoil(rows("softloc", 5)))).scored("f1")
 
 
-def test_folders_that_are_no_study(tmp_path, write_study, rows):
-    with pytest.raises(AnalysisError, match=r"a folder with trials/\*.parquet, but .*nowhere is no folder"):
+def test_folders_without_a_readable_study_are_rejected(tmp_path, write_study, rows):
+    with pytest.raises(
+        AnalysisError, match=r"a folder with trials/\*.parquet, but .*nowhere is not a folder"
+    ):
         load_results(tmp_path / "nowhere")
     with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but .* has none"):
         load_results(tmp_path)
@@ -103,9 +107,9 @@ def test_folders_that_are_no_study(tmp_path, write_study, rows):
 
 
 @pytest.mark.parametrize("taken", [1, 3])
-def test_parts_taken_away_while_they_are_listed_are_left_out(write_study, rows, monkeypatch, taken):
+def test_parts_that_are_removed_during_reading_are_left_out(write_study, rows, monkeypatch, taken):
     folder = write_study(rows("softloc", 6), parts=3)
-    is_part, seen = results._is_part, []
+    is_part, seen = parts.is_part, []
 
     def take(info):
         seen.append(info.path)
@@ -113,15 +117,15 @@ def test_parts_taken_away_while_they_are_listed_are_left_out(write_study, rows, 
             Path(info.path).unlink()
         return is_part(info)
 
-    monkeypatch.setattr(results, "_is_part", take)
+    monkeypatch.setattr(parts, "is_part", take)
     if taken == 3:
-        with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but those of .* were taken"):
+        with pytest.raises(AnalysisError, match=r"must hold trials/\*.parquet, but those of .* were removed"):
             load_results(folder)
     else:
         assert len(load_results(folder).trials) == 4
 
 
-def test_an_empty_table_and_a_broken_definition(tmp_path, write_study, rows):
+def test_an_empty_table_or_a_broken_definition_is_rejected(tmp_path, write_study, rows):
     (tmp_path / "trials").mkdir()
     pq.write_table(pa.table({"trial_id": pa.array([], pa.string())}), tmp_path / "trials" / "a.parquet")
     with pytest.raises(AnalysisError, match=r"at least one trial, but .* has none"):
@@ -139,7 +143,7 @@ def test_missing_columns_are_named():
         require_columns(pd.DataFrame({"a": [1]}), ["a", "b", "c"])
 
 
-def test_further_measures_are_columns(write_study, rows):
+def test_further_measures_become_columns(write_study, rows):
     measures = [{"pce": 0.5, "f1": 9.0}, {}, {"pce": 0.7, "edit_score": 0.2}]
     study = load_results(write_study(rows("softloc", 3).assign(measures=measures)))
     values = {one["trial_id"]: one for one in study.trials.to_dict("records")}

@@ -12,6 +12,8 @@ from analysis.reading.axes import swept_axes, with_option_columns
 from analysis.reading.results import load_results
 from analysis.reading.views import View
 from analysis.report.commands import write_surface
+from analysis.report.outputs import ReportOptions
+from analysis.text.recommendations import recommendation_text
 
 SPACE = """\
 name: four
@@ -25,7 +27,7 @@ space:
 
 
 def vary_four(trials, *, seed=0):
-    """Alpha and the learning rate vary too: best at 0.6 and 0.001, whatever softness and noise."""
+    """Vary alpha and the learning rate too, which are best at 0.6 and 0.001 for any softness and noise."""
     rng = np.random.default_rng(seed)
     alpha, rate = rng.uniform(0.1, 0.9, len(trials)), 10 ** rng.uniform(-4, -2, len(trials))
     lost = 0.4 * (alpha - 0.6) ** 2 + 0.03 * (np.log10(rate) + 3) ** 2
@@ -47,18 +49,18 @@ def panel(study, **view):
     return map_study(study, estimator="gaussian_process", view=View(**view)).panels[0]
 
 
-def test_nothing_said_draws_softness_and_noise_and_averages_over_the_rest(study):
+def test_the_default_view_plots_softness_and_noise_and_averages_over_the_rest(study):
     found = map_study(study, estimator="gaussian_process")
     assert [axis.column for axis in found.panels[0].axes] == ["softness_s", "label_noise_s"]
     assert found.notes == ("averaged over learning rate, alpha",)
-    # The mean over alpha and the rate loses 0.4 * 0.06333 + 0.03 / 3 of what they are at their best.
+    # Averaging over alpha and the rate costs 0.4 * 0.06333 + 0.03 / 3 compared with their best values.
     best = panel(study, at={"alpha": 0.6, "learning_rate": 0.001})
     at = np.array([[60.0, 40.0], [90.0, 80.0]])
     lost = best.regression.predict(at) - found.panels[0].regression.predict(at)
     np.testing.assert_allclose(lost, 0.0353, atol=0.012)
 
 
-def test_a_cut_is_taken_where_it_was_asked_for(study):
+def test_a_cut_is_at_the_requested_value(study):
     low, high = (panel(study, at={"alpha": alpha}) for alpha in ("0.2", 0.6))
     at = np.array([[60.0, 40.0]])
     assert high.regression.predict(at) - low.regression.predict(at) == pytest.approx(0.064, abs=0.02)
@@ -66,17 +68,17 @@ def test_a_cut_is_taken_where_it_was_asked_for(study):
     assert map_study(study, view=View(at={"alpha": 0.2})).held == ("alpha 0.2",)
 
 
-def test_any_parameter_can_be_drawn(study):
+def test_any_parameter_can_be_plotted(study):
     found = panel(study, x="alpha", y="learning_rate", at={"label_noise": "50ms"}, marginal=["softness"])
     assert [axis.title for axis in found.axes] == ["alpha", "log10 learning rate"]
     assert [(axis.low, axis.high) for axis in found.axes] == [(0.1, 0.9), (-4.0, -2.0)]
     top = found.regression.predict(found.lattice).max()
     best, worst = found.regression.predict(np.array([[0.6, -3.0], [0.1, -2.0]]))
-    # The corner loses 0.4 * 0.25 + 0.03 = 0.13 of what is reached at the best place.
+    # The corner is 0.4 * 0.25 + 0.03 = 0.13 below the best point.
     assert top - best < 0.015 and 0.08 < best - worst < 0.16
 
 
-def test_what_is_not_named_takes_its_usual_place(study):
+def test_unnamed_parameters_take_their_default_axes(study):
     def columns(**view):
         return [axis.name for axis in panel(study, **view).axes]
 
@@ -86,9 +88,9 @@ def test_what_is_not_named_takes_its_usual_place(study):
     assert columns(x="label_noise") == ["label_noise", "softness"]
 
 
-def test_files_carry_the_view_and_the_columns_their_units(study, tmp_path):
+def test_file_names_state_the_view_and_columns_keep_their_units(study, tmp_path):
     view = View(x="alpha", y="learning_rate", at={"label_noise": "50ms"})
-    output = write_surface(study.location, out_dir=tmp_path, view=view)
+    output = write_surface(study.location, ReportOptions(out_dir=tmp_path), view=view)
     names = [path.name for path in output.paths]
     assert names[:3] == [
         f"surface_alpha_learning_rate_at_label_noise_50ms{suffix}" for suffix in (".png", ".svg", ".parquet")
@@ -104,13 +106,13 @@ def test_files_carry_the_view_and_the_columns_their_units(study, tmp_path):
 @pytest.mark.parametrize(
     ("view", "message"),
     [
-        ({"x": "beta"}, "varies, softness, label_noise, learning_rate, alpha.constant, but got beta"),
-        ({"x": "alpha", "y": "alpha"}, "drawn, held or averaged over once, but got alpha, alpha"),
+        ({"x": "beta"}, "vary in .*, softness, label_noise, learning_rate, alpha.constant, but got beta"),
+        ({"x": "alpha", "y": "alpha"}, "plotted, held or averaged over once, but got alpha, alpha"),
         ({"x": "alpha", "at": {"alpha.constant": 0.3}}, "once, but got alpha, alpha.constant"),
-        ({"at": {"alpha": 2}}, "`alpha.constant` must lie within the studied range, 0.1 to 0.9, but got 2"),
+        ({"at": {"alpha": 2}}, "`alpha.constant` must be within the studied range, 0.1 to 0.9, but got 2"),
         (
             {"at": {"label_noise": "50"}},
-            "`label_noise` must be a duration with its unit, as 20ms, but got 50",
+            "`label_noise` must be a duration with its unit, such as 20ms, but got 50",
         ),
         ({"at": {"learning_rate": "fast"}}, "`learning_rate` must be a plain number, but got fast"),
         ({"at": {"learning_rate": "0"}}, "`learning_rate` must be a plain number, but got 0"),
@@ -118,25 +120,25 @@ def test_files_carry_the_view_and_the_columns_their_units(study, tmp_path):
         ({"marginal": ["f1"]}, "but got f1"),
     ],
 )
-def test_refused(study, view, message):
+def test_invalid_views_are_rejected(study, view, message):
     with pytest.raises(AnalysisError, match=message):
         map_study(study, view=View(**view))
 
 
-def test_everything_held_leaves_nothing_to_draw(study):
+def test_at_least_one_parameter_must_be_plotted(study):
     held = {"alpha": 0.5, "learning_rate": 0.001, "softness": "80ms", "label_noise": "10ms"}
-    with pytest.raises(AnalysisError, match=r"a map needs a parameter to draw, but .* varies no other"):
+    with pytest.raises(AnalysisError, match=r"a map needs a parameter to plot, but .* varies no other"):
         map_study(study, view=View(at=held))
 
 
-def test_a_bandwidth_belongs_to_the_drawn_axes(study):
-    with pytest.raises(AnalysisError, match="`bandwidth` belongs to the drawn axes"):
+def test_a_bandwidth_belongs_to_the_plotted_axes(study):
+    with pytest.raises(AnalysisError, match="`bandwidth` belongs to the plotted axes"):
         map_study(study, bandwidth=10.0, view=View(at={"alpha": 0.5}))
     found = map_study(study, bandwidth=10.0)
     assert found.panels[0].whole_points.shape[1] == 2 and "averaged over" in found.notes[0]
 
 
-def test_a_fifth_parameter_is_not_told_apart(write_study, rows):
+def test_a_fifth_parameter_is_ignored_with_a_note(write_study, rows):
     trials = vary_four(rows("softloc", 40)).assign(weight_decay=np.random.default_rng(1).uniform(0, 1, 40))
     found = map_study(load_results(write_study(trials)), estimator="gaussian_process")
     assert found.panels[0].whole_points.shape[1] == 4
@@ -149,12 +151,12 @@ def test_compare_and_recommend_hold_and_average(study):
         for alpha in (0.2, 0.6)
     )
     assert high.choices[0].value.value - low.choices[0].value.value == pytest.approx(0.064, abs=0.02)
-    assert "At alpha 0.2." in low.text()
+    assert "At alpha 0.2." in recommendation_text(low)
     found = compare_losses(study, at={"alpha": 0.2})
     assert found.curves[0].softness_ms is not None and "averaged over learning rate" in found.study_map.notes
 
 
-def test_alpha_of_several_schedules_is_where_it_ends(write_study, rows):
+def test_alpha_of_several_schedules_is_its_end(write_study, rows):
     trials = rows("softloc", 40)
     ends = np.random.default_rng(0).uniform(0.1, 0.9, 40)
     ramp = {"low": 0.2, "start": 0.2, "stop": 0.9}
@@ -162,13 +164,13 @@ def test_alpha_of_several_schedules_is_where_it_ends(write_study, rows):
         {"constant": end} if index % 2 else {"ramp": {**ramp, "high": end}} for index, end in enumerate(ends)
     ]
     study = load_results(write_study(trials.assign(alpha=[json.dumps(spec) for spec in specs])))
-    columns = with_option_columns(study.completed)
+    columns = with_option_columns(study, study.completed)
     np.testing.assert_allclose(columns.set_index("trial_id")["alpha.end"].sort_index(), ends)
     assert [axis.label for axis in swept_axes(study, columns)][-1] == "alpha at the end"
     assert map_study(study, view=View(x="alpha")).panels[0].axes[0].column == "alpha.end"
 
 
-def test_a_high_end_is_alpha_too(write_study, rows):
+def test_alpha_of_a_ramp_is_its_high_end(write_study, rows):
     highs = np.random.default_rng(0).uniform(0.5, 0.9, 30)
     specs = [{"ramp": {"low": 0.2, "high": high, "start": 0.2, "stop": 0.9}} for high in highs]
     trials = rows("softloc", 30).assign(alpha=[json.dumps(spec) for spec in specs])
@@ -184,12 +186,12 @@ def test_more_parameters_need_more_trials_for_a_kernel():
     assert chosen(99, 2) == chosen(999, 3) == chosen(9999, 4) == "gaussian_process"
 
 
-def test_what_differs_between_losses_alone_is_not_averaged_over(write_study, rows):
+def test_parameters_that_differ_only_between_losses_are_not_averaged_over(write_study, rows):
     groups = [
         rows(loss, 40).assign(alpha=json.dumps({"constant": alpha}))
         for loss, alpha in (("softloc", 0.9), ("cross_entropy", 0.0))
     ]
     study = load_results(write_study(*groups))
-    assert len(swept_axes(study, with_option_columns(study.completed))) == 3
-    assert len(swept_axes(study, with_option_columns(study.completed), by="loss")) == 2
+    assert len(swept_axes(study, with_option_columns(study, study.completed))) == 3
+    assert len(swept_axes(study, with_option_columns(study, study.completed), by="loss")) == 2
     assert not [note for note in map_study(study).notes if "averaged" in note]

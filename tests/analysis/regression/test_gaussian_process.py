@@ -6,9 +6,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern
 
 from analysis.errors import AnalysisError
+from analysis.regression.base import Grid
 from analysis.regression.gaussian_process import fit_gaussian_process
 from analysis.regression.gp_kernels import KERNELS, KernelSearch, log_prior
-from analysis.regression.kernel import Grid
 from analysis.regression.surfaces import fit_surface
 from analysis.testing.known_surfaces import simulated_f1, uniform_design
 
@@ -23,16 +23,16 @@ def trials(n=60, *, surface="wave", noise_sd=0.01, seed=0):
 
 
 def embedded(kernel, points):
-    """Where the kernel's distance is the plain one: in length scales, with the direction as one more axis."""
+    """Return points whose Euclidean distance is the kernel's: scaled, with the direction as another axis."""
     return np.column_stack([points / kernel.length_scale, points @ kernel.direction])
 
 
 @BOTH_KERNELS
-def test_posterior_agrees_with_scikit_learn(kernel):
-    """There the unknown mean is one more component, of practically infinite variance."""
+def test_the_posterior_agrees_with_scikit_learn(kernel):
+    """In scikit-learn the unknown mean is a constant component with practically infinite variance."""
     points, values, weights = trials()
     fit = fit_gaussian_process(points, values, weights, kernels=[kernel])
-    (posterior,) = fit._posteriors
+    (posterior,) = fit.posteriors
     covariance = ConstantKernel(1e4) + ConstantKernel(posterior.variance) * THEIRS[kernel](1.0)
     oracle = GaussianProcessRegressor(covariance, alpha=fit.noise_sd**2 / weights, optimizer=None)
     oracle.fit(embedded(fit.kernels[0], points), values)
@@ -48,7 +48,7 @@ def test_posterior_agrees_with_scikit_learn(kernel):
 
 
 @BOTH_KERNELS
-def test_evidence_agrees_with_scikit_learn(kernel):
+def test_the_evidence_agrees_with_scikit_learn(kernel):
     points, values, weights = trials(30)
     scaled = points / 100.0
     search = KernelSearch(kernel, scaled, values - values.mean(), weights)
@@ -75,7 +75,7 @@ def test_evidence_agrees_with_scikit_learn(kernel):
 
 @BOTH_KERNELS
 @pytest.mark.parametrize("directional", [False, True])
-def test_gradient(kernel, directional):
+def test_the_gradient_agrees_with_finite_differences(kernel, directional):
     points, values, weights = trials(30)
     search = KernelSearch(kernel, points / 100.0, values - values.mean(), weights, directional=directional)
     starts = ([-1.0, 0.2, -3.0], [0.5, -1.5, 0.0])
@@ -98,8 +98,8 @@ def test_noise_and_length_scales_are_found():
     assert across > 25 * up
 
 
-def test_a_fall_that_runs_askew_is_found_with_its_direction():
-    """Of softness less noise alone: one direction is enough, and half of the trials."""
+def test_a_diagonal_slope_is_found_with_its_direction():
+    """A function of softness minus noise needs one direction and half of the trials."""
     rng, query = np.random.default_rng(0), uniform_design(400, np.random.default_rng(9))
     truth = np.tanh((query[:, 0] - query[:, 1]) / 20.0)
     errors = {False: [], True: []}
@@ -116,7 +116,7 @@ def test_a_fall_that_runs_askew_is_found_with_its_direction():
 
 @given(value=st.floats(-10, 10), seed=st.integers(0, 99))
 @settings(max_examples=10, deadline=None)
-def test_constant_in_constant_out(value, seed):
+def test_a_constant_is_reproduced(value, seed):
     points = uniform_design(12, np.random.default_rng(seed))
     fit = fit_gaussian_process(points, np.full(12, value), np.ones(12))
     np.testing.assert_allclose(fit.predict(points + 1), value, atol=1e-6)
@@ -132,26 +132,26 @@ def test_row_order_and_units_do_not_matter(seed, factor):
     np.testing.assert_allclose(second.predict(points * factor), first.predict(points), atol=2e-3)
 
 
-def test_grid_draws_and_reach():
+def test_grid_samples_and_support_are_consistent():
     points, values, weights = trials()
     fit = fit_gaussian_process(points, values, weights)
     grid = Grid((np.linspace(0, 150, 7), np.linspace(0, 100, 5)))
     np.testing.assert_allclose(fit.predict(grid), fit.predict(grid.points()))
-    draws = fit.draws(grid, n=4000, rng=np.random.default_rng(0))
-    np.testing.assert_allclose(draws.mean(axis=0), fit.predict(grid), atol=0.002)
-    np.testing.assert_allclose(draws.std(axis=0), fit.standard_error(grid), rtol=0.2)
+    samples = fit.samples(grid, n=4000, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(samples.mean(axis=0), fit.predict(grid), atol=0.002)
+    np.testing.assert_allclose(samples.std(axis=0), fit.standard_error(grid), rtol=0.2)
     assert fit.support(np.array([[1e4, 1e4]]))[0] < 1e-3 < 1 <= fit.support(points).min()
 
 
-def test_refused():
+def test_too_many_trials_and_a_bandwidth_are_rejected():
     points, values, _ = trials(2001)
     with pytest.raises(AnalysisError, match="at most 2000 trials, but got 2001: use local_linear"):
         fit_surface(*points.T, values, estimator="gaussian_process")
-    with pytest.raises(AnalysisError, match="`bandwidth` must be left out with a process"):
+    with pytest.raises(AnalysisError, match="`bandwidth` must be left out for a process"):
         fit_surface(*points[:9].T, values[:9], estimator="gaussian_process", bandwidth=3.0)
 
 
-def test_steered_process_is_better_at_a_cliff_and_no_worse_on_a_wave():
+def test_a_contour_process_is_better_at_a_cliff_and_no_worse_on_a_wave():
     query = uniform_design(400, np.random.default_rng(9))
     ratios = {"cliff": [], "wave": []}
     for surface, found in ratios.items():
@@ -160,15 +160,15 @@ def test_steered_process_is_better_at_a_cliff_and_no_worse_on_a_wave():
             truth = simulated_f1(surface, query, noise_sd=0.0, rng=np.random.default_rng(0))
             fits = [
                 fit_surface(*points.T, values, estimator=name).regression
-                for name in ("steered_process", "gaussian_process")
+                for name in ("contour_process", "gaussian_process")
             ]
-            steered, plain = (np.sqrt(np.mean((fit.predict(query) - truth) ** 2)) for fit in fits)
-            found.append(steered / plain)
+            contour, plain = (np.sqrt(np.mean((fit.predict(query) - truth) ** 2)) for fit in fits)
+            found.append(contour / plain)
             assert np.all(fits[0].standard_error(query) >= fits[1].standard_error(query) - 1e-12)
     assert np.mean(ratios["cliff"]) < 1.0 and np.mean(ratios["wave"]) < 1.1
 
 
-@pytest.mark.parametrize("estimator", ["gaussian_process", "steered_process"])
+@pytest.mark.parametrize("estimator", ["gaussian_process", "contour_process"])
 def test_smoother_times_values_is_the_estimate(estimator):
     points, values, _ = trials(40)
     fit = fit_surface(*points.T, values, estimator=estimator).regression

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from analysis.regression.kernel import Grid, KernelRegression
+from analysis.regression.base import Grid
+from analysis.regression.kernel import KernelRegression
 
 DEGREES = pytest.mark.parametrize("degree", [0, 1])
 DIMENSIONS = pytest.mark.parametrize("dimensions", [1, 2, 3, 4])
@@ -26,7 +27,7 @@ def fitted(points, values, *, degree, bandwidth=15.0, weights=None):
 
 
 def by_double_loop(fit, query):
-    """Weighted least squares at every query point, one trial after the other."""
+    """Compute weighted least squares at every query point, one trial at a time."""
     estimate, squared = [], []
     for at in query:
         kernel = np.zeros(len(fit.points))
@@ -61,7 +62,7 @@ def test_grid_agrees_with_points(degree):
 
 @DEGREES
 @DIMENSIONS
-def test_leave_one_out_by_leaving_out(degree, dimensions):
+def test_leave_one_out_agrees_with_refitting(degree, dimensions):
     points, values, weights = scattered(60, dimensions)
     fit = fitted(points, values, degree=degree, weights=weights, bandwidth=40.0)
     for index in range(0, 60, 7):
@@ -82,7 +83,7 @@ def test_leverage_is_the_smoothers_diagonal(degree):
 
 @given(value=st.floats(-1e3, 1e3), seed=st.integers(0, 99))
 @settings(max_examples=25, deadline=None)
-def test_constant_in_constant_out(value, seed):
+def test_a_constant_is_reproduced(value, seed):
     points, _, weights = scattered(30, 2, seed=seed)
     query = np.random.default_rng(seed).uniform(0, 100, (20, 2))
     for degree in (0, 1):
@@ -119,7 +120,7 @@ def test_row_order_and_units_do_not_matter(seed, factor):
 
 
 @DEGREES
-def test_out_of_reach(degree):
+def test_far_away_the_nearest_trial_is_returned_without_support(degree):
     points, values, _ = scattered(30, 2)
     fit = fitted(points, values, degree=degree)
     far = np.array([[1e5, 1e5]])
@@ -137,7 +138,7 @@ def test_trials_on_a_line_fall_back_to_the_mean_of_the_neighbours():
 
 
 @DEGREES
-def test_many_trials_are_binned_without_a_trace(degree):
+def test_binning_of_many_trials_does_not_change_the_result(degree):
     points, values, weights = scattered(30_000, 2)
     fit = fitted(points, values, degree=degree, weights=weights, bandwidth=15.0)
     grid = Grid((np.linspace(0, 100, 6), np.linspace(0, 100, 5)))
@@ -158,7 +159,7 @@ def test_agrees_with_statsmodels(degree):
     np.testing.assert_allclose(fit.predict(query), theirs.fit(query)[0], rtol=1e-7)
 
 
-def test_noise_is_recovered():
+def test_the_noise_is_recovered():
     rng = np.random.default_rng(3)
     points = rng.uniform(0, 100, (400, 2))
     fit = fitted(points, points[:, 0] / 100 + rng.normal(0, 0.05, 400), degree=1)

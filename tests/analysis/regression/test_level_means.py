@@ -1,4 +1,4 @@
-"""Means of levels joined by lines."""
+"""Level means that are joined by lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from analysis.errors import AnalysisError
-from analysis.regression.kernel import Grid
+from analysis.regression.base import Grid
 from analysis.regression.level_means import LevelMeans, fit_level_means, has_levels
 
 LEVELS = np.array([0.0, 25.0, 50.0, 100.0])
@@ -22,7 +22,7 @@ def trials(seed: int, n_replicates: int = 3) -> LevelMeans:
 
 
 @given(st.integers(0, 2**32 - 1), st.floats(-1.0, 1.0), st.floats(-0.1, 0.1))
-def test_a_line_is_exact_and_a_constant_stays_one(seed: int, height: float, slope: float) -> None:
+def test_a_line_and_a_constant_are_reproduced(seed: int, height: float, slope: float) -> None:
     fit = trials(seed)
     exact = fit.with_points(fit.points, height + slope * fit.points[:, 0], fit.weights)
     at = np.linspace(0.0, 100.0, 41)[:, None]
@@ -32,7 +32,7 @@ def test_a_line_is_exact_and_a_constant_stays_one(seed: int, height: float, slop
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_it_is_least_squares_with_a_linear_spline(seed: int) -> None:
+def test_level_means_are_a_least_squares_linear_spline(seed: int) -> None:
     fit = trials(seed)
     basis = np.stack([np.interp(fit.points[:, 0], LEVELS, hat) for hat in np.eye(4)], axis=1)
     root = np.sqrt(fit.weights)
@@ -51,8 +51,8 @@ def test_standard_error_and_support_are_those_of_a_mean() -> None:
     at = LEVELS[:, None]
     np.testing.assert_allclose(fit.standard_error(at), fit.noise_sd / np.sqrt(6))
     np.testing.assert_allclose(fit.support(at), 6.0)
-    draws = fit.draws(at, n=20_000, rng=rng)
-    np.testing.assert_allclose(draws.std(axis=0), fit.standard_error(at), rtol=0.03)
+    samples = fit.samples(at, n=20_000, rng=rng)
+    np.testing.assert_allclose(samples.std(axis=0), fit.standard_error(at), rtol=0.03)
     np.testing.assert_allclose(fit.predict(Grid((LEVELS,))), fit.predict(at))
 
 
@@ -76,9 +76,9 @@ def test_the_band_covers_the_truth_at_the_levels() -> None:
     "points",
     [np.zeros((6, 2)), np.repeat(np.arange(13.0), 2)[:, None], np.array([[0.0], [0.0], [1.0], [2.0], [2.0]])],
 )
-def test_other_designs_have_no_levels(points: np.ndarray) -> None:
+def test_other_designs_are_rejected(points: np.ndarray) -> None:
     assert not has_levels(points)
     with pytest.raises(
-        AnalysisError, match="needs one parameter at up to 12 levels, with two trials or more"
+        AnalysisError, match="needs one parameter with at most 12 levels and two or more trials at each"
     ):
         fit_level_means(points, np.zeros(len(points)), np.ones(len(points)))

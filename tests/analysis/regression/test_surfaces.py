@@ -14,7 +14,7 @@ def wave(n=210, *, seed=0, sd=0.01):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_surface_recovers_a_wave(estimator):
+def test_every_estimator_recovers_a_wave(estimator):
     surface = fit_surface(*wave(), estimator=estimator)
     x, y = np.meshgrid(np.linspace(10, 140, 20), np.linspace(10, 90, 10))
     error = surface.predict(x, y) - (0.8 + 0.05 * np.sin(x / 25))
@@ -24,7 +24,7 @@ def test_surface_recovers_a_wave(estimator):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_on_grid_is_predict(estimator):
+def test_on_grid_agrees_with_predict(estimator):
     surface = fit_surface(*wave(60), estimator=estimator)
     x, y = np.linspace(0, 150, 6), np.linspace(0, 100, 4)
     grid = surface.on_grid(x, y)
@@ -35,14 +35,14 @@ def test_on_grid_is_predict(estimator):
 
 @pytest.mark.parametrize("criterion", ["leave_one_out", "aicc"])
 @pytest.mark.parametrize("degree", [0, 1])
-def test_bandwidth_is_wide_where_nothing_happens(criterion, degree):
+def test_the_bandwidth_is_wide_along_a_flat_axis(criterion, degree):
     x, y, z = wave()
     across, up = select_bandwidth(np.column_stack([x, y]), z, degree=degree, criterion=criterion)
     assert 3 < across < 30 < up
 
 
 @pytest.mark.parametrize("degree", [0, 1])
-def test_no_bandwidth_around_it_is_better(degree):
+def test_no_neighbouring_bandwidth_is_better(degree):
     x, y, z = wave(80)
     points = np.column_stack([x, y])
     best = select_bandwidth(points, z, degree=degree)
@@ -74,7 +74,7 @@ def test_units_and_order_do_not_matter_to_the_bandwidth():
     )
 
 
-def test_many_trials_use_a_subset():
+def test_a_subset_of_many_trials_is_used():
     x, y, z = wave(3000)
     bandwidth = select_bandwidth(np.column_stack([x, y]), z, degree=1)
     assert 3 < bandwidth[0] < 20
@@ -83,7 +83,7 @@ def test_many_trials_use_a_subset():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": [1, 2]}, "must be of one length, but got 2, 5 and 5"),
+        ({"x": [1, 2]}, "must have the same length, but got 2, 5 and 5"),
         ({"z": [1, 2, np.nan, 4, 5]}, "must be finite numbers"),
         (
             {"estimator": "spline"},
@@ -91,20 +91,20 @@ def test_many_trials_use_a_subset():
         ),
         ({"criterion": "bic"}, "`criterion` must be one of leave_one_out, aicc, but got bic"),
         ({"bandwidth": 0.0}, "`bandwidth` must be above 0"),
-        ({"bandwidth": (1.0, 2.0, 3.0)}, "`bandwidth` must be above 0, one number or one for each axis"),
+        ({"bandwidth": (1.0, 2.0, 3.0)}, "`bandwidth` must be above 0, one number or one per axis"),
         ({"weights": [1, 1, 1, 1, 0]}, "one weight above 0 for every trial"),
         ({"x": [1] * 5, "y": [2] * 5}, "3 or more different points, but got 5 trials all at one point"),
         ({"x": [1, 1, 2, 2, 2], "y": [2] * 5}, "but got 5 trials at 2 points"),
         ({"x": [1], "y": [1], "z": [1]}, "but got 1 trial$"),
     ],
 )
-def test_refused(change, message):
+def test_invalid_arguments_are_rejected(change, message):
     given = {"x": [1, 2, 3, 4, 5], "y": [5, 3, 4, 1, 2], "z": [0.1, 0.2, 0.3, 0.4, 0.5]}
     with pytest.raises(AnalysisError, match=message):
         fit_surface(**{**given, **change})
 
 
-def test_other_dimensions():
+def test_one_three_and_four_dimensions_are_supported():
     rng = np.random.default_rng(0)
     for dimensions in (1, 3, 4):
         points = rng.uniform(0, 1, (80, dimensions))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analysis.regression.kernel import Grid
+from analysis.regression.base import Grid
 from analysis.regression.surfaces import ESTIMATORS, fit_regression
 from analysis.regression.uncertainty import (
     Bootstrapped,
@@ -23,7 +23,7 @@ def simulated(surface, *, n=100, seed=0, noise_sd=0.012):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_pointwise_bands_cover_what_they_say(estimator):
+def test_pointwise_bands_have_their_nominal_coverage(estimator):
     covered = []
     for seed, surface in enumerate(KNOWN_SURFACES):
         points, values = simulated(surface, seed=seed, n=210)
@@ -35,7 +35,7 @@ def test_pointwise_bands_cover_what_they_say(estimator):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_simultaneous_bands_are_wider_and_cover_all_at_once_more_often(estimator):
+def test_simultaneous_bands_are_wider_by_a_constant_factor(estimator):
     points, values = simulated("paper", seed=3)
     fit = fit_regression(points, values, estimator=estimator)
     pointwise, simultaneous = pointwise_band(fit, COARSE), simultaneous_band(fit, COARSE)
@@ -72,7 +72,7 @@ def test_bootstrap_agrees_with_the_closed_form():
     assert np.median(spread[inside] / fit.noise_error(COARSE)[inside]) == pytest.approx(1.0, abs=0.2)
 
 
-def test_bootstrap_over_given_groups():
+def test_bootstrap_resamples_given_groups():
     points, values = simulated("wave", n=20)
     groups = np.repeat([0, 1], 10)
     first = fit_regression(points, values, bandwidth=9.0)
@@ -93,12 +93,12 @@ def test_bootstrapped_error_is_the_spread_of_its_fits(estimator):
         np.testing.assert_array_equal(getattr(found, name)(at), getattr(fit, name)(at))
     assert found.noise_sd == fit.noise_sd
     np.testing.assert_allclose(
-        found.draws(at, n=12, rng=np.random.default_rng(0)).std(axis=0, ddof=1), spread
+        found.samples(at, n=12, rng=np.random.default_rng(0)).std(axis=0, ddof=1), spread
     )
-    assert found.draws(at, n=30, rng=np.random.default_rng(0)).shape == (30, len(at))
+    assert found.samples(at, n=30, rng=np.random.default_rng(0)).shape == (30, len(at))
 
 
-def test_bootstrapped_error_on_a_fine_grid_is_that_of_a_coarse_one():
+def test_the_bootstrapped_error_on_a_fine_grid_is_interpolated():
     points, values = simulated("ridge", n=80)
     fit = fit_regression(points, values, bandwidth=15.0)
     found = Bootstrapped(fit, tuple(bootstrap(points, values, fit.with_points, n=10)))
@@ -107,7 +107,7 @@ def test_bootstrapped_error_on_a_fine_grid_is_that_of_a_coarse_one():
     np.testing.assert_allclose(found.standard_error(fine), exact, atol=0.03 * exact.max())
 
 
-def test_other_recordings_widen_the_bootstrap():
+def test_other_recordings_widen_the_bootstrapped_error():
     points, values = simulated("plateau", n=60)
     fit = fit_regression(points, values, bandwidth=20.0)
     shift = np.random.default_rng(0).normal(0, 0.05, (40, 1)) * np.ones(60)
@@ -120,7 +120,7 @@ def test_other_recordings_widen_the_bootstrap():
     assert errors[1] > 2 * errors[0] and errors[1] == pytest.approx(0.05, rel=0.4)
 
 
-def test_a_kernels_simultaneous_band_leans_on_a_process():
+def test_the_simultaneous_band_of_a_kernel_uses_a_process():
     covered = []
     for seed in range(3):
         points, values = simulated("cliff", n=120, seed=seed)
@@ -135,19 +135,19 @@ def test_a_kernels_simultaneous_band_leans_on_a_process():
     assert np.mean(covered, axis=0)[1] > 0.98 > np.mean(covered, axis=0)[0]
 
 
-def test_simultaneous_quantiles_hold_a_share_of_whole_draws():
-    draws = np.random.default_rng(0).normal(size=(2000, 12)).cumsum(axis=1)
-    low, high = simultaneous_quantiles(draws, level=0.8)
-    inside = ((low - 1e-12 <= draws) & (draws <= high + 1e-12)).all(axis=1).mean()
+def test_simultaneous_quantiles_contain_a_share_of_whole_samples():
+    samples = np.random.default_rng(0).normal(size=(2000, 12)).cumsum(axis=1)
+    low, high = simultaneous_quantiles(samples, level=0.8)
+    inside = ((low - 1e-12 <= samples) & (samples <= high + 1e-12)).all(axis=1).mean()
     assert inside == pytest.approx(0.8, abs=0.03)
-    single = np.quantile(draws, 0.9, axis=0)
+    single = np.quantile(samples, 0.9, axis=0)
     assert np.all(high > single)
 
 
-def test_simultaneous_quantiles_of_draws_at_an_end():
-    """Most draws at the end of the range: the end belongs to the band, and nothing breaks."""
-    draws = np.where(np.random.default_rng(0).random((500, 6)) < 0.97, 150.0, 20.0)
-    low, high = simultaneous_quantiles(draws, level=0.5)
+def test_simultaneous_quantiles_of_samples_at_an_end_include_it():
+    """If most samples are at the end of the range, the band includes the end."""
+    samples = np.where(np.random.default_rng(0).random((500, 6)) < 0.97, 150.0, 20.0)
+    low, high = simultaneous_quantiles(samples, level=0.5)
     np.testing.assert_array_equal(high, 150.0)
     assert np.all(low <= 150.0)
 
@@ -164,8 +164,8 @@ def test_binomial_weights_follow_the_number_of_reference_events():
     assert even[-1] / even[0] < 1.5
 
 
-def test_f1_variance_is_the_delta_methods():
-    """F1 of a union of reference and estimated events of which each is matched or not."""
+def test_the_variance_of_f1_agrees_with_the_delta_method():
+    """Each event in the union of reference and estimated events is matched or not."""
     rng = np.random.default_rng(1)
     union, shared = 400, 0.6
     matched = rng.binomial(union, shared, 40000)

@@ -96,9 +96,9 @@ def test_bad_input_raises():
     prob = bumps(10, {})
     with pytest.raises(ConfigError, match="`softness_frames` must be above 0 in continuous time, but got 0"):
         one(prob, [1.0], softness_frames=0.0)
-    with pytest.raises(DataError, match="`n_events` must be at most 1, the number of given times, but got 2"):
+    with pytest.raises(DataError, match="`n_events` must be at most the 1 times given, but got 2"):
         continuous_soft_localization_loss(prob, torch.zeros(1), torch.tensor(2), softness_frames=1.0)
     with pytest.raises(
-        DataError, match=r"must have the prediction's leading axes \[\], but got \[2\] and \[\]"
+        DataError, match=r"must have the sequences \[\] of the prediction, but got \[2\] and \[\]"
     ):
         continuous_soft_localization_loss(prob, torch.zeros(2, 1), torch.tensor(1), softness_frames=1.0)

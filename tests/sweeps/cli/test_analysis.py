@@ -47,10 +47,10 @@ def run(monkeypatch, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "words", "files"),
     [
-        (["surface"], "softness (ms) across", ["surface.png", "surface_slices.svg"]),
+        (["surface"], "over softness (ms)", ["surface.png", "surface_slices.svg"]),
         (["compare", "--reference", "softloc", "--softness", "80ms"], "robustness radius", ["compare.csv"]),
         (["recommend", "--label-noise", "60ms"], "use softloc with a softness", ["recommend.csv"]),
-        (["report"], "one page for any browser", ["report.html"]),
+        (["report"], "single page for any browser", ["report.html"]),
         (["importance"], "Share of the variance of F1", ["importance.png", "importance.csv"]),
         (["surface", "--at", "softness=80ms"], "at softness 80 ms", ["surface_at_softness_80ms.png"]),
     ],
@@ -72,7 +72,7 @@ def test_commands(study, monkeypatch, capsys, arguments, words, files):
             ["recommend", "--label-noise", "3frames"],
             "`--label-noise` must be finite and in ms or s, such as 20ms",
         ),
-        (["recommend", "--label-noise", "300ms"], "`label_noise` must lie within the studied range"),
+        (["recommend", "--label-noise", "300ms"], "`label_noise` must be within the studied range"),
         (["compare", "--softness", "inf"], "`--softness` must be finite and in ms or s"),
         (["compare", "--loss", "count"], "`loss` must be one of cross_entropy, softloc, but got count"),
         (["surface", "--tolerance", "20ms"], "must hold events/*.parquet"),

@@ -56,11 +56,11 @@ def failed(frame: pd.DataFrame) -> pd.DataFrame:
 
 BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "empty": (lambda frame: frame.iloc[:0], "a study must hold at least one trial, but"),
-    "one trial": (lambda frame: frame.iloc[:1], "has 1 completed trial alone"),
+    "one trial": (lambda frame: frame.iloc[:1], "has 1 completed trial"),
     "two trials": (lambda frame: frame.iloc[:2], "2 trials at 2 points"),
     "one point": (
         lambda frame: frame.assign(softness_s=0.1, label_noise_s=0.05),
-        "has 40 completed trials all at one point",
+        "has 40 completed trials at one point",
     ),
     "all failed": (failed, "40 failed and none completed; the first error: ValueError: too loud"),
     "no metric": (lambda frame: frame.drop(columns="f1"), "must have the columns f1, but have"),
@@ -73,9 +73,9 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
 }
 # What some commands say instead, being asked for something else.
 OTHER = {
-    ("importance", "one trial"): "importance needs 2 parameters that vary and 10 trials",
-    ("importance", "two trials"): "importance needs 2 parameters that vary and 10 trials",
-    ("importance", "one point"): "importance needs 2 parameters that vary and 10 trials",
+    ("importance", "one trial"): "importance needs at least 2 varied parameters and 10 trials",
+    ("importance", "two trials"): "importance needs at least 2 varied parameters and 10 trials",
+    ("importance", "one point"): "importance needs at least 2 varied parameters and 10 trials",
 }
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from analysis.regression.base import Grid
 from analysis.regression.gaussian_process import fit_gaussian_process
-from analysis.regression.kernel import Grid
 from analysis.testing.known_surfaces import KNOWN_SURFACES
 from softloc_core.errors import ConfigError
 from sweeps.designs.adaptive import AdaptiveDesign

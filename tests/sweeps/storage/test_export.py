@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.reading.results import load_results, load_table
+from analysis.reading.parts import load_table
+from analysis.reading.results import load_results
 from softloc_core.errors import ConfigError
 from sweeps.storage.export import export_study
 from sweeps.storage.folder import StudyFolder
@@ -117,5 +118,5 @@ def test_refused_tables(study_folder: Path, tmp_path: Path, without: tuple[str, 
 def test_refused_places(study_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"a study must hold at least one trial, but .* has none"):
         export_study(str(tmp_path / "nothing"), str(tmp_path / "x"))
-    with pytest.raises(ConfigError, match=r"needs a folder without a study, but .* holds trials already"):
+    with pytest.raises(ConfigError, match=r"needs a folder without a study, but .* already holds trials"):
         export_study(str(study_folder), str(study_folder))

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from analysis.reading.results import load_results, load_table
+from analysis.reading.parts import load_table
+from analysis.reading.results import load_results
 from sweeps.storage.checkpoints import Checkpoints, Origin, pack
 from sweeps.storage.folder import StudyFolder, inside
 from sweeps.storage.lock import StudyLockedError, study_lock

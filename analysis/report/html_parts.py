@@ -1,4 +1,4 @@
-"""The frame of the report: one HTML page, for a laptop and a phone, that needs no network."""
+"""The HTML of the report: one page for laptops and phones that needs no network."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ vertical-align: baseline; } .failed { color: #a02c2c; } @media (max-width: 600px
 12px; border-radius: 0; margin: 12px -16px; } }
 """
 
-# Figures are drawn while the page is still being read, when the layout around them is not yet final.
+# Figures are drawn while the page is still loading, before the layout around them is final.
 _SCRIPT = """
 document.querySelectorAll('.plotly-graph-div').forEach(function (figure) { Plotly.Plots.resize(figure); });
 document.querySelectorAll('.switch button').forEach(function (button, chosen) {
@@ -61,7 +61,7 @@ document.querySelectorAll('.switch button').forEach(function (button, chosen) {
 
 
 def page(title: str, lead: str, sections: Sequence[str]) -> str:
-    """The whole page."""
+    """Return the whole page."""
     return "\n".join(
         [
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -76,17 +76,17 @@ def page(title: str, lead: str, sections: Sequence[str]) -> str:
 
 
 def section(title: str, *parts: str) -> str:
-    """A titled block."""
+    """Return a section with a title."""
     return "\n".join([f"<section>\n<h2>{html.escape(title)}</h2>", *parts, "</section>"])
 
 
 def figure_html(figure: go.Figure, *, name: str) -> str:
-    """A figure under a fixed name, so that the page's bytes do not change."""
+    """Return a figure with a fixed id, so that the page is reproducible byte for byte."""
     return str(figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=_CONFIG))
 
 
 def table_html(table: pd.DataFrame) -> str:
-    """A table that scrolls by itself on a narrow screen."""
+    """Return a table that scrolls separately on a narrow screen."""
     rights = [pd.api.types.is_numeric_dtype(table[name]) for name in table.columns]
     kinds = [' class="number"' if right else "" for right in rights]
     head = "".join(

@@ -10,6 +10,7 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.report.commands import write_report
+from analysis.report.outputs import ReportOptions
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
@@ -32,15 +33,15 @@ def study(write_study, rows, add_events):
     return folder
 
 
-def test_report_holds_every_part(study):
+def test_the_report_has_every_section(study):
     (path,) = write_report(study, importance=lambda study: {"label noise (ms)": 0.75}).paths
     text = path.read_text()
     assert '<td class="number">0.75</td>' in text
     for part in (
-        "The answer",
-        "The maps",
-        "compared",
-        "What matters",
+        "Recommendation",
+        "Maps",
+        "Comparison of losses",
+        "Importance of the parameters",
         "Other tolerances",
         "Failures",
         "Versions",
@@ -50,30 +51,30 @@ def test_report_holds_every_part(study):
     assert 'data-metric="recall"' in text and "f" * 16 in text and "Not shown" not in text
 
 
-def test_report_needs_no_network(study):
+def test_the_report_needs_no_network(study):
     text = write_report(study).paths[0].read_text()
     assert "<script src" not in text and "<link" not in text and "@import" not in text
 
 
-def test_the_same_study_gives_the_same_bytes(study, tmp_path):
-    first, second = (write_report(study, out_dir=tmp_path / name).paths[0] for name in "ab")
+def test_output_is_reproducible_byte_for_byte(study, tmp_path):
+    first, second = (write_report(study, ReportOptions(out_dir=tmp_path / name)).paths[0] for name in "ab")
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_parts_that_the_study_does_not_bear_say_so(write_study, rows):
+def test_sections_without_data_give_the_reason(write_study, rows):
     text = write_report(write_study(rows("softloc", 12).assign(label_noise_s=0.05))).paths[0].read_text()
     assert "Not shown: the label noise does not vary." in text
     assert "Not shown: losses are compared over label noise, but it does not vary" in text
     assert "must hold events/*.parquet" in text
 
 
-def test_a_study_without_a_map_is_refused(write_study, rows):
+def test_a_study_without_a_map_is_rejected(write_study, rows):
     with pytest.raises(AnalysisError, match="3 or more different points"):
         write_report(write_study(rows("softloc", 1), parts=1))
 
 
 class Page:
-    """A page of a headless browser, driven through the DevTools protocol."""
+    """A page in a headless browser that is driven through the DevTools protocol."""
 
     def __init__(self, socket):
         self.socket, self.numbers, self.requests = socket, itertools.count(1), []
@@ -139,8 +140,8 @@ def browser_port(tmp_path):
 
 
 @pytest.mark.browser
-def test_in_a_browser(study, browser_port):
-    """Hover and switch the metric on a laptop, fit the screen of a phone, and never ask a network."""
+def test_the_report_works_in_a_browser(study, browser_port):
+    """Hover and switch the metric on a laptop, fit a phone screen, and use no network."""
     aiohttp = pytest.importorskip("aiohttp")
     (path,) = write_report(study).paths
 

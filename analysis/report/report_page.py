@@ -1,4 +1,4 @@
-"""The report of a study: the question, the answer, the maps, the tables, the failures, versions and seeds."""
+"""The report of a study: question, answer, maps, tables, failures, versions and seeds."""
 
 from __future__ import annotations
 
@@ -14,9 +14,15 @@ from analysis.answers import StudyMap, compare_losses, map_study, noise_axis, re
 from analysis.errors import AnalysisError
 from analysis.labels import METRIC_LABELS, loss_label
 from analysis.reading import StoredStudy, stopped_note, tolerance_curve, varied_columns, with_option_columns
-from analysis.report.html import figure_html, page, section, table_html
-from analysis.report.interactive import comparison_figure, coordinates_figure, map_figures, tolerance_figure
+from analysis.report.html_parts import figure_html, page, section, table_html
+from analysis.report.plotly_figures import (
+    comparison_figure,
+    coordinates_figure,
+    map_figures,
+    tolerance_figure,
+)
 from analysis.tables import with_interval
+from analysis.text import recommendation_text
 
 __all__ = ["Importance", "html_report"]
 
@@ -27,34 +33,34 @@ _RUN_COLUMNS = ("task", "data", "seed", "package_version", "git_commit", "host",
 
 
 def html_report(study: StoredStudy, *, estimator: str = "auto", importance: Importance | None = None) -> str:
-    """The report as one HTML page that needs no network.
+    """Return the report as one HTML page that needs no network.
 
-    Parts that the study does not bear (a comparison of one loss without label noise, F1 over tolerance
-    without stored events) say so in a sentence.
+    A section that the study has no data for (a comparison without label noise, F1 over tolerance without
+    stored events) gives the reason instead.
 
     Args:
         study: The study.
-        estimator: See `analysis.answers.loss_curves`.
-        importance: Gives each swept parameter's share of the variance of F1, as
-            `sweeps.inspection.importance.importance` does; left out when None.
+        estimator: See `analysis.answers.compare_losses`.
+        importance: Returns each swept parameter's share of the variance of F1, like
+            `sweeps.inspection.parameter_importance`; left out when None.
 
     Raises:
-        AnalysisError: A study of which no map can be drawn.
+        AnalysisError: The study has too few trials for a map.
     """
     metrics = [name for name in METRIC_LABELS if name == "f1" or name in study.trials]
     fit = partial(map_study, study, estimator=estimator, prefers_process=True)
     maps = {metric: fit(metric=metric) for metric in metrics}
     lead = (
-        "Labels are off by some tens of milliseconds. Which loss and softness should be used, what will it "
-        f"cost, and how sure is that? {_counts(study)}"
+        "Labels are often off by tens of milliseconds. Which loss and softness are best, how much does the "
+        f"label noise cost, and how certain is that? {_counts(study)}"
     )
     sections = [
-        section("The answer", _or_reason(lambda: _answers(study, estimator))),
-        section("The maps", _maps(study, maps)),
-        section("The losses compared", _or_reason(lambda: _comparison(study, estimator))),
-        section("What matters", _or_reason(lambda: _importance(study, importance))),
+        section("Recommendation", _or_reason(lambda: _answers(study, estimator))),
+        section("Maps", _maps(study, maps)),
+        section("Comparison of losses", _or_reason(lambda: _comparison(study, estimator))),
+        section("Importance of the parameters", _or_reason(lambda: _importance(study, importance))),
         section("Other tolerances", _or_reason(lambda: _tolerances(study))),
-        section("The design", _design(study)),
+        section("Design", _design(study)),
         section("Failures", _failures(study)),
         section("Versions and seeds", _versions(study)),
     ]
@@ -62,7 +68,7 @@ def html_report(study: StoredStudy, *, estimator: str = "auto", importance: Impo
 
 
 def _or_reason(part: Callable[[], str]) -> str:
-    """A part of the report, or why the study does not bear it."""
+    """Return a part of the report, or the reason why it is missing."""
     try:
         return part()
     except AnalysisError as error:
@@ -70,7 +76,7 @@ def _or_reason(part: Callable[[], str]) -> str:
 
 
 def _answers(study: StoredStudy, estimator: str) -> str:
-    """Recommendations at five noise levels, the middle one in words."""
+    """Return recommendations for five noise levels, and the middle one as text."""
     axis = noise_axis(map_study(study, estimator=estimator, prefers_process=True))
     if axis is None:
         raise AnalysisError("the label noise does not vary")
@@ -83,18 +89,20 @@ def _answers(study: StoredStudy, estimator: str) -> str:
                 "label noise (ms)": f"{one.noise_ms:g}",
                 "loss": loss_label(best.name),
                 "softness (ms)": f"{best.softness_ms.value:.0f}" if best.softness_ms else "-",
-                "within 0.01 of it": "{:.0f} to {:.0f}".format(*best.flat_ms) if best.flat_ms else "-",
-                "F1 to expect": with_interval(best.value.value, best.value.low, best.value.high),
-                "cost of the noise": with_interval(best.cost.value, best.cost.low, best.cost.high),
+                "softness within 0.01 of best F1": "{:.0f} to {:.0f}".format(*best.flat_ms)
+                if best.flat_ms
+                else "-",
+                "expected F1": with_interval(best.value.value, best.value.low, best.value.high),
+                "cost of label noise": with_interval(best.cost.value, best.cost.low, best.cost.high),
                 "P(best)": f"{one.probability_best:.2f}" if len(one.choices) > 1 else "-",
             }
         )
-    text = " ".join(found[2].text().split())
+    text = " ".join(recommendation_text(found[2]).split())
     return f'<p class="answer">{html.escape(text)}</p>\n{table_html(pd.DataFrame(rows))}'
 
 
 def _maps(study: StoredStudy, maps: dict[str, StudyMap]) -> str:
-    """The maps of all losses, with a switch for the metric."""
+    """Return the maps of all losses, with a switch for the metric."""
     buttons = "".join(
         f'<button type="button" data-metric="{metric}" aria-pressed="{str(index == 0).lower()}">'
         f"{html.escape(METRIC_LABELS[metric])}</button>"
@@ -108,12 +116,15 @@ def _maps(study: StoredStudy, maps: dict[str, StudyMap]) -> str:
         for index, one in enumerate(map_figures(maps, trial_ids))
     ]
     notes = "".join(f"<p>{html.escape(note)}</p>" for note in next(iter(maps.values())).notes)
-    hint = "<p>White dots are trials; grey is out of their reach. Point at the map to read it.</p>"
+    hint = (
+        "<p>White dots are trials. Grey regions are far from all trials. Move the pointer over a map to read "
+        "its values.</p>"
+    )
     return f'<div class="switch">{buttons}</div>\n<div class="maps">{"".join(blocks)}</div>\n{hint}{notes}'
 
 
 def _comparison(study: StoredStudy, estimator: str) -> str:
-    """Curves and tables of the losses."""
+    """Return the curves and the table of the losses."""
     found = compare_losses(study, estimator=estimator)
     axis = noise_axis(found.study_map)
     assert axis is not None, "losses are compared over label noise"
@@ -136,10 +147,11 @@ def _comparison(study: StoredStudy, estimator: str) -> str:
         }
         for row in found.summary.to_dict("records")
     ]
-    source = "training and test recordings" if found.has_recordings else "training alone (no events stored)"
+    sources = "training and test recordings" if found.has_recordings else "training only (no stored events)"
     note = (
-        "<p>Each loss at the softness that is best over all noise levels. The radius is the largest noise at "
-        f"which 95 % of the clean F1 holds. Intervals: 95 %, from the chance of {source}.</p>"
+        "<p>Each loss has the softness that is best over all noise levels. The robustness radius is the "
+        "largest noise up to which a loss keeps 95 % of its F1 without noise. Intervals: 95 %, including the "
+        f"randomness of {sources}.</p>"
     )
     return (
         figure_html(comparison_figure(found, axis), name="comparison") + table_html(pd.DataFrame(rows)) + note
@@ -147,35 +159,33 @@ def _comparison(study: StoredStudy, estimator: str) -> str:
 
 
 def _importance(study: StoredStudy, importance: Importance | None) -> str:
-    """Importance as bars where it is given, and parallel coordinates."""
+    """Return the importance as bars, if it is given, and parallel coordinates."""
     shares = importance(study) if importance else {}
     rows = "".join(
         f'<tr><td>{html.escape(name)}</td><td class="number">{share:.2f}</td>'
         f'<td><span class="bar" style="width:{200 * share:.0f}px"></span></td></tr>'
         for name, share in shares.items()
     )
-    trials = with_option_columns(study.scored("f1"))
+    trials = with_option_columns(study, study.scored("f1"))
     values = trials["f1"].to_numpy(dtype=np.float64)
     figure = coordinates_figure(varied_columns(study, trials), values, "F1")
     note = (
-        "<p>Share of the variance of F1 that each parameter explains (functional ANOVA).</p>"
-        if shares
-        else ""
+        "<p>Share of the variance of F1 explained by each parameter (functional ANOVA).</p>" if shares else ""
     )
     return f'{note}<table>{rows}</table>\n<div class="scroll">{figure_html(figure, name="coordinates")}</div>'
 
 
 def _tolerances(study: StoredStudy) -> str:
-    """F1 over the tolerance, from the stored events."""
+    """Return F1 over the tolerance, from the stored events."""
     curve = tolerance_curve(study, _TOLERANCES_S)
     names = study.completed.set_index("trial_id")["loss"]
     return figure_html(tolerance_figure(curve, names), name="tolerance")
 
 
 def _design(study: StoredStudy) -> str:
-    """What varied, what stayed, and the study file."""
+    """Return the varied parameters and the study file."""
     trials = study.trials
-    varied = varied_columns(study, with_option_columns(study.scored("f1")))
+    varied = varied_columns(study, with_option_columns(study, study.scored("f1")))
     rows = [
         {"parameter": name, "values": f"{column.min():.4g} to {column.max():.4g}"}
         if pd.api.types.is_numeric_dtype(column)
@@ -188,14 +198,14 @@ def _design(study: StoredStudy) -> str:
 
 
 def _counts(study: StoredStudy) -> str:
-    """Trials by how they ended."""
+    """Return the number of trials by status."""
     n_completed = int((study.trials["status"] == "completed").sum())
     note = stopped_note(study)
     return f"{n_completed} trials completed, {len(study.failed)} failed." + (f" {note}." if note else "")
 
 
 def _failures(study: StoredStudy) -> str:
-    """Every failed trial with its error's last line."""
+    """Return every failed trial with the last line of its error."""
     failed = study.failed
     if failed.empty:
         return "<p>No trial failed.</p>"
@@ -206,7 +216,7 @@ def _failures(study: StoredStudy) -> str:
 
 
 def _versions(study: StoredStudy) -> str:
-    """Everything needed to run it again."""
+    """Return everything that is needed to run the study again."""
     rows = [
         {"": name, "value": ", ".join(map(str, sorted(study.trials[name].dropna().astype(str).unique())))}
         for name in (*_RUN_COLUMNS, "data_fingerprint")

@@ -1,4 +1,4 @@
-"""Interactive figures of the report, made with plotly."""
+"""The interactive figures of the report, made with plotly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from analysis.answers import Comparison, Panel, StudyMap
 from analysis.arrays import Array
 from analysis.figures import COLOURS, LINES, UNSUPPORTED
-from analysis.labels import METRIC_LABELS, loss_label
+from analysis.labels import loss_label, metric_label
 from analysis.reading import Axis
 from analysis.regression import Grid
 
@@ -26,12 +26,12 @@ _FONT = {"family": "system-ui, sans-serif", "size": 13, "color": "#222222"}
 
 @dataclass(frozen=True, eq=False)
 class MapFigure:
-    """One loss's map: one heat map (or curve) a metric, of which one is shown at a time, and the trials.
+    """The map of one loss, which shows the heat map (or curve) of one metric at a time, and the trials.
 
     Attributes:
         name: The loss.
-        figure: Its figure; the traces of metric i are 2 i and 2 i + 1.
-        metrics: In the order of the traces.
+        figure: The figure; metric i has the traces 2 i and 2 i + 1.
+        metrics: The metrics in the order of the traces.
     """
 
     name: str
@@ -40,7 +40,7 @@ class MapFigure:
 
 
 def map_figures(maps: Mapping[str, StudyMap], trial_ids: pd.Series) -> list[MapFigure]:
-    """One figure a loss, from one map a metric."""
+    """Return one figure per loss from one map per metric."""
     first = next(iter(maps.values()))
     figures = []
     for panel in first.panels:
@@ -63,20 +63,20 @@ def map_figures(maps: Mapping[str, StudyMap], trial_ids: pd.Series) -> list[MapF
 
 
 def _curve_range(maps: Mapping[str, StudyMap]) -> list[float]:
-    """One range for the curves of all losses and metrics, so that they can be held against each other."""
+    """Return one range for the curves of all losses and metrics, so that they can be compared."""
     curves = [panel for one in maps.values() for panel in one.panels if not panel.is_surface]
     shown = np.concatenate([np.concatenate([panel.values, panel.value.ravel()]) for panel in curves])
     return _with_margin(float(np.nanmin(shown)), float(np.nanmax(shown)))
 
 
 def _with_margin(low: float, high: float) -> list[float]:
-    """A range a little wider, so that dots at its ends are whole."""
+    """Return a slightly wider range, so that dots at its ends are not cut off."""
     margin = 0.03 * (high - low)
     return [low - margin, high + margin]
 
 
 def comparison_figure(comparison: Comparison, axis: Axis) -> go.Figure:
-    """Every loss over the label noise with its interval."""
+    """Return a figure of every loss over the label noise with its interval."""
     figure = go.Figure()
     for index, curve in enumerate(comparison.curves):
         colour, name = LINES[index % len(LINES)], loss_label(curve.name)
@@ -102,13 +102,13 @@ def comparison_figure(comparison: Comparison, axis: Axis) -> go.Figure:
                 hovertemplate="%{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]",
             )
         )
-    label = METRIC_LABELS.get(comparison.study_map.metric, comparison.study_map.metric)
+    label = metric_label(comparison.study_map.metric)
     _lay_out(figure, axis.title, label)
     return figure.update_layout(hovermode="x unified", legend={"orientation": "h", "y": 1.08, "x": 0})
 
 
 def tolerance_figure(curve: pd.DataFrame, names: pd.Series) -> go.Figure:
-    """Mean F1 of every loss over the tolerance; `names` gives each trial's loss by its id."""
+    """Return a figure of mean F1 over the tolerance for every loss; `names` maps trial ids to losses."""
     figure = go.Figure()
     means = curve.assign(name=curve["trial_id"].map(names)).groupby(["name", "tolerance_s"])["f1"].mean()
     for index, (name, part) in enumerate(means.groupby(level=0)):
@@ -122,7 +122,7 @@ def tolerance_figure(curve: pd.DataFrame, names: pd.Series) -> go.Figure:
 
 
 def coordinates_figure(columns: Mapping[str, pd.Series], values: Array, label: str) -> go.Figure:
-    """Parallel coordinates: one line a trial through its parameters to its metric."""
+    """Return parallel coordinates with one line per trial through its parameters to its metric."""
     dimensions = [_dimension(name, column) for name, column in columns.items()]
     dimensions.append({"label": label, "values": values.round(4)})
     line = {"color": values, "colorscale": _SCALE}
@@ -131,8 +131,8 @@ def coordinates_figure(columns: Mapping[str, pd.Series], values: Array, label: s
 
 
 def _traces(panel: Panel, study_map: StudyMap, metric: str, trial_ids: pd.Series) -> list[go.Figure]:
-    """Heat map (or curve) and trials of one metric."""
-    label = METRIC_LABELS.get(metric, metric)
+    """Return the heat map (or curve) and the trials of one metric."""
+    label = metric_label(metric)
     identities = trial_ids.to_numpy()[panel.rows]
     if not panel.is_surface:
         return _curve(panel, label, identities)
@@ -160,7 +160,7 @@ def _traces(panel: Panel, study_map: StudyMap, metric: str, trial_ids: pd.Series
 
 
 def _curve(panel: Panel, label: str, identities: Array) -> list[go.Figure]:
-    """A loss with one parameter."""
+    """Return the curve and the trials of a loss with one parameter."""
     at = panel.axes[0].lattice(_LATTICE[0])
     mean = panel.regression.predict(at[:, None])
     error = panel.regression.standard_error(at[:, None])
@@ -177,7 +177,7 @@ def _curve(panel: Panel, label: str, identities: Array) -> list[go.Figure]:
 
 
 def _trials(x: Array, y: Array, values: Array, label: str, identities: Array) -> go.Scatter:
-    """The trials as dots."""
+    """Return the trials as dots."""
     return go.Scatter(
         x=x.round(3),
         y=y.round(4),
@@ -190,7 +190,7 @@ def _trials(x: Array, y: Array, values: Array, label: str, identities: Array) ->
 
 
 def _dimension(name: str, column: pd.Series) -> dict[str, object]:
-    """One axis of the parallel coordinates."""
+    """Return one axis of the parallel coordinates."""
     if pd.api.types.is_numeric_dtype(column):
         finite = column.where(np.isfinite(column), np.nan)
         return {"label": name, "values": finite.fillna(finite.max()).to_numpy(dtype=np.float64).round(4)}
@@ -200,7 +200,7 @@ def _dimension(name: str, column: pd.Series) -> dict[str, object]:
 
 
 def _lay_out(figure: go.Figure, x_title: str, y_title: str) -> None:
-    """The look shared by all figures."""
+    """Apply the look that all figures share."""
     figure.update_layout(
         margin={"l": 58, "r": 12, "t": 20, "b": 48},
         plot_bgcolor=UNSUPPORTED if isinstance(figure.data[0], go.Heatmap) else "white",
