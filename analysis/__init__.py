@@ -8,7 +8,8 @@ In a notebook:
 >>> compare_losses(study).summary  # doctest: +SKIP
 >>> recommend(study, label_noise_s=0.06).table()  # doctest: +SKIP
 
-`fit_surface` fits any three columns of numbers.
+`plot_map` returns a map as a matplotlib figure, `comparison_text` and `recommendation_text` return answers as
+text, and `fit_surface` fits any three columns of numbers.
 """
 
 import lazy_loader
