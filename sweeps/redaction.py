@@ -1,4 +1,4 @@
-"""Keeps secrets out of what is written: logs, error texts, addresses."""
+"""Hides secrets in everything that is written: logs, error messages, addresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["RedactingFormatter", "redacted"]
 _HIDDEN = "***"
 # Names of environment variables whose values are secret: AWS_SECRET_ACCESS_KEY, MLFLOW_TRACKING_PASSWORD, ...
 _SECRET_NAME = re.compile(r"(SECRET|PASSWORD|PASSWD|PASSPHRASE|TOKEN|CREDENTIAL|API_?KEY|PRIVATE_?KEY)", re.I)
-# Names that end so hold a path or a switch, which a message needs.
+# Variables with these endings hold a path or a switch, which messages need.
 _PLAIN_NAME = re.compile(r"(_PATH|_FILE|_DIR|_MODE)$", re.I)
 _USER_INFO = re.compile(r"(?<=://)([^/\s:@'\"]*):([^/\s'\"]+)@")
 # A shorter value may be part of an ordinary word.
@@ -20,14 +20,14 @@ _SHORTEST = 6
 
 
 def redacted(text: str, *, environment: Mapping[str, str] | None = None) -> str:
-    """A text without passwords in addresses and without the values of secret environment variables.
+    """Return a text without passwords in addresses and without the values of secret environment variables.
 
-    Only what is recognised is hidden: `user:password@` in an address, and the value, at least 6 characters
-    long, of a variable whose name says secret, password, token, credential or key.
+    Only recognised secrets are hidden: `user:password@` in an address, and the value of a variable whose name
+    contains secret, password, token, credential or key. The value must have at least 6 characters.
 
     Args:
-        text: Any text, as an error message or a traceback.
-        environment: Environment variables; the process's own when None.
+        text: Any text, such as an error message or a traceback.
+        environment: Environment variables. None stands for those of this process.
     """
     text = _USER_INFO.sub(rf"\1:{_HIDDEN}@", text)
     variables = os.environ if environment is None else environment
@@ -42,8 +42,8 @@ def redacted(text: str, *, environment: Mapping[str, str] | None = None) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats a record with its traceback, then hides secrets."""
+    """A formatter that hides secrets in a record and its traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line or lines of a record."""
+        """Return the lines of a record."""
         return redacted(super().format(record))

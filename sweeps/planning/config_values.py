@@ -1,4 +1,4 @@
-"""From the values of a design point to one explicit TrialConfig, judged by the registries."""
+"""From the values of a design point to one explicit TrialConfig, checked against the registries."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from softloc_core.losses import LOSSES, MEASURES, Constant, make_loss, resolve_o
 from softloc_core.trial import OPTION_FIELDS, TrialConfig, trial_augmentation, trial_detector
 from sweeps.study import FIELDS
 
-__all__ = ["canonical_values", "judge_names", "names_of", "set_option"]
+__all__ = ["canonical_values", "names_of", "set_option", "validate_names"]
 
 
 def set_option(values: dict[str, Any], key: str, value: Any) -> None:
-    """Put the value of a dotted key, as `alpha.ramp.high`, into the field it belongs to.
+    """Put the value of a dotted key, such as `alpha.ramp.high`, into its field.
 
     Args:
-        values: By TrialConfig's names; changed in place.
-        key: Field and what lies inside it.
+        values: Values by TrialConfig's field names; changed in place.
+        key: The field and the path of the option in it.
         value: The option's value.
     """
     head, *path = key.split(".")
@@ -35,7 +35,7 @@ def set_option(values: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _with_path(spec: Mapping[str, Any], path: Sequence[str], value: Any) -> dict[str, Any]:
-    """A schedule's spec with one parameter replaced; another schedule's name starts a new spec."""
+    """Return a schedule's spec with one parameter replaced; another schedule's name starts a new spec."""
     kept = dict(spec) if path[0] in spec else {}
     if len(path) == 1:
         return {path[0]: value}
@@ -44,18 +44,20 @@ def _with_path(spec: Mapping[str, Any], path: Sequence[str], value: Any) -> dict
 
 
 def canonical_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """TrialConfig's arguments: options in full, specs as values, what changes nothing at one fixed value.
+    """Return TrialConfig's arguments in canonical form.
 
-    Options that only another loss (another kind of noise) has are dropped, so that a study may give them
-    to all.
+    Options are complete, specs are values, and fields without effect have one fixed value. Options that only
+    another loss or another kind of noise has are dropped, so that a study can give them to all trials.
 
     Raises:
-        ConfigError: An option that nothing has, a schedule that is none, or a field without a value.
+        ConfigError: An option does not exist, a schedule is not valid, or a field has no value.
     """
     result = dict(values)
     missing = [item.name for item in fields(TrialConfig) if item.name not in result]
     if missing:
-        raise ConfigError(f"a study must give {', '.join(missing)} under fixed, for the task has no default")
+        raise ConfigError(
+            f"a study must give {', '.join(missing)} under fixed, because the task has no default"
+        )
     if isinstance(result["alpha"], Mapping):
         result["alpha"] = schedule_from_spec(result["alpha"])
     for name in ("loss_options", "noise_options"):
@@ -76,8 +78,8 @@ def canonical_values(values: Mapping[str, Any]) -> dict[str, Any]:
         everywhere = {key for other in NOISES.values() for key in other.options}
         known = {*noise.options, *COMMON_OPTIONS}
         result["noise_options"] = _own(result["noise_options"], known, everywhere)
-    plays_as_is = result["rate_variation"] == 0 and result["rate_centre"] == 1
-    if plays_as_is and 0 <= result["rate_share"] <= 1:
+    plays_unchanged = result["rate_variation"] == 0 and result["rate_centre"] == 1
+    if plays_unchanged and 0 <= result["rate_share"] <= 1:
         result["rate_share"] = 1.0
     for name in OPTION_FIELDS:
         result[name] = tuple(sorted(dict(result[name]).items()))
@@ -87,12 +89,12 @@ def canonical_values(values: Mapping[str, Any]) -> dict[str, Any]:
 def _own(
     given: Mapping[str, Any], known: Mapping[str, Any] | set[str], everywhere: set[str]
 ) -> dict[str, Any]:
-    """The options without those that others have and this one has not; unknown ones stay, to be refused."""
+    """Return the options without those that only others have. Unknown options stay, to be rejected."""
     return {key: value for key, value in given.items() if key in known or key not in everywhere}
 
 
 def names_of(config: TrialConfig) -> tuple[Any, ...]:
-    """The part of a configuration that `judge_names` looks at."""
+    """Return the part of a configuration that `validate_names` checks."""
     return (
         config.loss,
         config.loss_options,
@@ -111,16 +113,16 @@ def names_of(config: TrialConfig) -> tuple[Any, ...]:
     )
 
 
-def judge_names(config: TrialConfig, *, hop_s: float) -> None:
-    """Let the registries judge a trial's names and options before anything runs.
+def validate_names(config: TrialConfig, *, hop_s: float) -> None:
+    """Raise if the registries do not know a trial's names or options, before anything runs.
 
     Args:
         config: The trial.
         hop_s: Seconds between frames of its data.
 
     Raises:
-        ConfigError: A loss, measure, noise, decoding or option that does not exist or is out of range, an
-            augmentation or ensemble that does not go with the task.
+        ConfigError: A loss, measure, noise, decoding or option does not exist or is out of range, or an
+            augmentation or ensemble does not fit the task.
     """
     make_loss(
         config.loss,

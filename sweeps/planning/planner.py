@@ -12,7 +12,7 @@ from softloc_core.inference import require_validation
 from softloc_core.tasks import TASKS, DataRequest, TaskData
 from softloc_core.trial import TrialConfig, trial_id
 from sweeps.designs import Design, GridDesign, Parameter, Point, active_part, make_design
-from sweeps.planning.config_values import canonical_values, judge_names, names_of, set_option
+from sweeps.planning.config_values import canonical_values, names_of, set_option, validate_names
 from sweeps.planning.data import require_scored_recordings, task_defaults
 from sweeps.study import (
     FIELDS,
@@ -211,7 +211,7 @@ class TaskPlanner:
             config = TrialConfig(**canonical_values(values))
             if (names := names_of(config)) not in self._checked:
                 self._checked.add(names)
-                judge_names(config, hop_s=self._base.hop_s)
+                validate_names(config, hop_s=self._base.hop_s)
             require_validation(dict(config.decoding_options), self.data_of(config))
         except ConfigError as error:
             raise ConfigError(f"{error} in the study {study.name}") from error

@@ -1,4 +1,4 @@
-"""A study's folder, the truth on disk: Parquet tables and their schema, the lock, logs, weights."""
+"""A study's folder on disk: its Parquet tables and their schema, its lock, logs, checkpoints and weights."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""Checkpoints of trials under way: when they are made, how they are packed, where they stand.
+"""Checkpoints of running trials: how they are packed, and where they are stored.
 
-Workers send them to the driver, which alone writes the study's folder: a worker needs neither the filesystem
-nor its credentials.
+Workers send them to the driver. Only the driver writes to the study's folder, so workers need neither the
+filesystem nor its credentials.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FOLDER = "checkpoints"
 
 @dataclass(frozen=True)
 class Origin:
-    """What a checkpoint and the trial that goes on from it must share, for the same bits to come out.
+    """What a checkpoint and the trial that resumes from it must share to give identical results.
 
     Attributes:
         package_version: Version of softloc.
@@ -44,7 +44,7 @@ class Origin:
 
 
 def pack(state: Mapping[str, Any], *, trial_id: str, origin: Origin) -> bytes:
-    """A trial's state as one file: a line that says what it is, then what `torch.save` writes."""
+    """Pack a trial's state into one file: a line that describes it, then the output of `torch.save`."""
     sink = io.BytesIO()
     torch.save(dict(state), sink)
     content = sink.getvalue()
@@ -54,14 +54,14 @@ def pack(state: Mapping[str, Any], *, trial_id: str, origin: Origin) -> bytes:
 
 
 def unpack(packed: bytes) -> dict[str, Any]:
-    """The state of a checkpoint that `problem` finds nothing wrong with; nothing in it is run."""
+    """Return the state in a checkpoint that has no `problem`. No code in it is executed."""
     content = packed[len(_MAGIC) :].partition(b"\n")[2]
     state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     return state
 
 
 def problem(packed: bytes, *, trial_id: str, origin: Origin) -> str | None:
-    """What keeps a trial from going on from a file, or None."""
+    """Return why a trial cannot resume from a file, or None if it can."""
     line, _, content = packed.removeprefix(_MAGIC).partition(b"\n")
     try:
         head = json.loads(line) if packed.startswith(_MAGIC) else None
@@ -77,21 +77,23 @@ def problem(packed: bytes, *, trial_id: str, origin: Origin) -> str | None:
 
 
 class Checkpoints:
-    """The checkpoints of a study, one file a trial; what goes wrong with one is logged and costs no trial."""
+    """The checkpoints of a study, one file for each trial. Errors with them are logged and fail no trial."""
 
     def __init__(self, folder: StudyFolder, origin: Origin) -> None:
         self._folder = folder
         self._origin = origin
 
     def load(self, trial_id: str) -> bytes:
-        """A trial's checkpoint, packed; empty where there is none to go on from.
+        """Return a trial's packed checkpoint; empty if there is none to resume from.
 
-        One that is damaged or comes from another version is set aside, and the trial starts anew.
+        A checkpoint that is damaged or from another version is set aside, and the trial starts again.
         """
         try:
             packed = self._folder.read(_name(trial_id))
         except OSError as error:
-            logger.warning("the checkpoint of trial %s cannot be read, it starts anew: %s", trial_id, error)
+            logger.warning(
+                "the checkpoint of trial %s cannot be read, so the trial starts again: %s", trial_id, error
+            )
             return b""
         if packed is None:
             return b""
@@ -99,14 +101,14 @@ class Checkpoints:
         if reason is not None:
             self.set_aside(trial_id, reason)
             return b""
-        logger.info("trial %s goes on from its checkpoint", trial_id)
+        logger.info("trial %s resumes from its checkpoint", trial_id)
         return packed
 
     def set_aside(self, trial_id: str, reason: str) -> None:
-        """Rename a checkpoint that is of no use, so that nothing reads it again."""
+        """Rename an unusable checkpoint, so that it is not read again."""
         aside = f"{_name(trial_id)}.unusable"
         logger.warning(
-            "trial %s starts anew: its checkpoint was set aside as %s, for %s",
+            "trial %s starts again: its checkpoint was set aside as %s, because %s",
             trial_id,
             self._folder.path(aside),
             reason,
@@ -117,27 +119,27 @@ class Checkpoints:
             logger.warning("the checkpoint of trial %s cannot be renamed: %s", trial_id, error)
 
     def keep(self, trial_id: str, packed: bytes) -> None:
-        """Write a trial's checkpoint in place of its last one; a full disk costs the checkpoint alone."""
+        """Replace a trial's checkpoint. If the disk is full, only the checkpoint is lost."""
         try:
             self._folder.write(_name(trial_id), packed)
         except OSError as error:
             logger.warning("a checkpoint of trial %s was not written: %s", trial_id, error)
 
     def drop(self, trial_id: str) -> None:
-        """Delete the checkpoint of a trial that has ended, where there is one."""
+        """Delete the checkpoint of a trial that has ended, if there is one."""
         try:
             self._folder.delete(_name(trial_id))
         except OSError as error:
             logger.warning("the checkpoint of trial %s was not deleted: %s", trial_id, error)
 
     def drop_of(self, ended: Iterable[str]) -> None:
-        """Delete what a driver that died left of trials that had ended."""
-        there = set(self._folder.names(_FOLDER, suffix=".pt"))
+        """Delete checkpoints that a killed driver left of trials that had ended."""
+        stored = set(self._folder.names(_FOLDER, suffix=".pt"))
         for trial_id in ended:
-            if f"{trial_id}.pt" in there:
+            if f"{trial_id}.pt" in stored:
                 self.drop(trial_id)
 
 
 def _name(trial_id: str) -> str:
-    """Where a trial's checkpoint stands in the study's folder."""
+    """Return the name of a trial's checkpoint in the study's folder."""
     return f"{_FOLDER}/{trial_id}.pt"

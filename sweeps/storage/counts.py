@@ -1,4 +1,4 @@
-"""How many trials a folder holds, read without touching it: its driver may be at work elsewhere."""
+"""How many trials a folder holds. It is only read, because its driver may be running elsewhere."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from sweeps.storage.folder import StudyFolder
 __all__ = ["StoredCounts", "stored_counts"]
 
 _COLUMNS = ("trial_id", "status", "error", "started_at")
-# Requests to an object store wait for the network, not for this machine.
+# Requests to an object store wait for the network, so many run at once.
 _REQUESTS = 16
 
 
 @dataclass(frozen=True)
 class StoredCounts:
-    """Trials by how they ended.
+    """Numbers of trials by how they ended.
 
     Attributes:
-        completed: Went through.
-        failed: Failed, and would be run again.
-        stopped: Ended early by the study's own rule.
-        errors: Of failed trials, message and log path, latest last.
+        completed: Trials that completed.
+        failed: Trials that failed, and would run again.
+        stopped: Trials that the study's rule stopped early.
+        errors: Message and log path of each failed trial, latest last.
     """
 
     completed: int
@@ -36,12 +36,12 @@ class StoredCounts:
 
     @property
     def total(self) -> int:
-        """All of them."""
+        """Number of all trials."""
         return self.completed + self.failed + self.stopped
 
 
 def stored_counts(folder: StudyFolder) -> StoredCounts:
-    """Count the stored trials, each once; a part that cannot be read is left out and left where it is."""
+    """Count the stored trials, each once. A part that cannot be read is skipped and left unchanged."""
     names = [name for name in folder.names("trials", suffix=".parquet") if name[0] not in "._"]
     with ThreadPoolExecutor(_REQUESTS if folder.local is None else 1) as pool:
         rows = [row for part in pool.map(lambda name: _rows(folder, name), names) for row in part]
@@ -58,7 +58,7 @@ def stored_counts(folder: StudyFolder) -> StoredCounts:
 
 
 def _rows(folder: StudyFolder, name: str) -> list[dict[str, Any]]:
-    """The trials of one part."""
+    """Return the trials of one part."""
     content = folder.read(f"trials/{name}")
     if not content:
         return []
@@ -72,6 +72,6 @@ def _rows(folder: StudyFolder, name: str) -> list[dict[str, Any]]:
 
 
 def _error(folder: StudyFolder, row: dict[str, Any]) -> str:
-    """A failed trial's message and where its log is."""
+    """Return a failed trial's message with the path of its log."""
     log = folder.path(f"logs/{row['trial_id']}.log")
     return f"trial {row['trial_id']} failed: {row['error']} (log {log})"

@@ -1,4 +1,4 @@
-"""The software and machine that a study's driver ran on, kept in its folder: a line for each driver."""
+"""The software and machine of a study's drivers, stored in its folder as one line for each driver."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Environment = Mapping[str, Any]
 
 
 def driver_environment() -> dict[str, Any]:
-    """Versions, commit and machine; no environment variable, no command line, for these may hold secrets."""
+    """Return versions, commit and machine, without variables and the command line, which may hold secrets."""
     version, commit = source_provenance()
     return {
         "since": datetime.now(UTC).isoformat(),
@@ -43,12 +43,12 @@ def driver_environment() -> dict[str, Any]:
 
 
 def remember_environment(folder: StudyFolder) -> None:
-    """Add this driver's environment to the study's folder."""
+    """Append this driver's environment to the study's folder."""
     folder.append(_NAME, (json.dumps(driver_environment()) + "\n").encode())
 
 
 def read_environments(folder: StudyFolder) -> list[Environment]:
-    """The environments of all drivers so far, oldest first; a line that a killed driver cut is left out."""
+    """Return the environments of all drivers, oldest first, without lines that a killed driver cut."""
     found = []
     for line in (folder.read(_NAME) or b"").decode(errors="replace").splitlines():
         try:
@@ -61,13 +61,13 @@ def read_environments(folder: StudyFolder) -> list[Environment]:
 
 
 def environment_at(environments: Sequence[Environment], started_at: datetime) -> Environment | None:
-    """That of the driver that ran a trial: the last that began before the trial; None when unknown."""
-    before = [one for one in environments if datetime.fromisoformat(one["since"]) <= started_at]
-    return before[-1] if before else None
+    """Return the environment of a trial: that of the last driver started before it, or None if unknown."""
+    earlier = [one for one in environments if datetime.fromisoformat(one["since"]) <= started_at]
+    return earlier[-1] if earlier else None
 
 
 def _version(package: str) -> str:
-    """An installed version, or a word."""
+    """Return the installed version of a package, or `not installed`."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -75,7 +75,7 @@ def _version(package: str) -> str:
 
 
 def _gpus() -> list[str]:
-    """Names of the GPUs here."""
+    """Return the names of this machine's GPUs."""
     import torch
 
     return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]

@@ -1,4 +1,4 @@
-"""A study as a few files to keep, send or publish: each table gathered in one part."""
+"""Export a study as a few files to archive, send or publish: one Parquet file for each table."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ __all__ = ["export_study"]
 
 
 def export_study(study: str, target: str, *, without: tuple[str, ...] = ()) -> list[str]:
-    """Write a study's tables into another folder, one part each, beside its `study.yaml`.
+    """Write each table of a study as one file into another folder, with its `study.yaml`.
 
-    All that reads a study reads the result.
+    Everything that reads a study can read the result.
 
     Args:
         study: The study's folder, or an address that pyarrow opens.
-        target: The new folder or address; it must not hold a study yet.
-        without: Which of `sweeps.storage.schema.TABLES` to leave out; `trials` cannot be.
+        target: The new folder or address. It must not hold a study yet.
+        without: Tables of `sweeps.storage.schema.TABLES` to leave out, except `trials`.
 
     Returns:
-        What was written and how large it is, one line a file.
+        A line for each file with its path and size.
 
     Raises:
-        ConfigError: No trials there, an unknown table, or a target that is in use.
+        ConfigError: The study has no trials, a table is unknown, or the target holds a study.
     """
     others = [table for table in TABLES if table != "trials"]
     for table in without:
@@ -33,7 +33,7 @@ def export_study(study: str, target: str, *, without: tuple[str, ...] = ()) -> l
             raise ConfigError(f"a table to leave out must be one of {', '.join(others)}, but got {table}")
     source, folder = StudyFolder(study), StudyFolder(target)
     if folder.names("trials", suffix=".parquet"):
-        raise ConfigError(f"an export needs a folder without a study, but {target} holds trials already")
+        raise ConfigError(f"an export needs a folder without a study, but {target} already holds trials")
     store = TrialStore(source)
     if not store.load():
         raise ConfigError(f"a study must hold at least one trial, but {study} has none")
@@ -47,6 +47,6 @@ def export_study(study: str, target: str, *, without: tuple[str, ...] = ()) -> l
 
 
 def _written(folder: StudyFolder, name: str, content: bytes) -> str:
-    """Write a file; its address and size."""
+    """Write a file, and return its path and size."""
     folder.write(name, content)
     return f"{folder.path(name)}: {len(content) / 1000:.0f} kB"

@@ -13,27 +13,27 @@ from softloc_core.errors import ConfigError
 
 __all__ = ["StudyFolder", "inside"]
 
-# Filesystems where a file is one upload, seen only when it is complete, and where folders need not be made.
+# On these filesystems a file is one upload, visible only when complete, and folders need not be created.
 _UPLOADING = ("s3", "gcs", "abfs")
 _PROBE = ".writable"
 
 
 def inside(location: str, name: str) -> str:
-    """The place of a name in a folder or address; an address's options (`?region=...`) stay at its end."""
+    """Return the path of a name in a folder or an address, whose options (`?region=...`) stay at its end."""
     head, mark, options = location.partition("?") if "://" in location else (location, "", "")
     return f"{head.rstrip('/')}/{name}{mark}{options}"
 
 
 class StudyFolder:
-    """Files of one study by relative name; every write is atomic.
+    """The files of one study, by relative name. Every write is atomic.
 
-    On a local disk a file is written under another name, flushed to the disk and renamed; on other
+    On a local disk a file is written under another name, flushed to the disk and renamed. On other
     filesystems it is written under another name and renamed. On an object store a file is one upload, which
-    others see only when it is complete.
+    readers see only when it is complete.
 
     Attributes:
-        location: The folder as given.
-        local: Its local path, or None on another filesystem.
+        location: The folder or address, as given.
+        local: The local path, or None on another filesystem.
     """
 
     def __init__(self, location: str | Path) -> None:
@@ -57,34 +57,34 @@ class StudyFolder:
         return self.location
 
     def path(self, name: str) -> str:
-        """Where a file stands, as a person would look for it."""
+        """Return the path or address of a file, for messages."""
         return inside(self.location, name)
 
     def exists(self) -> bool:
-        """Whether the folder is there."""
+        """Whether the folder exists."""
         return bool(self._fs.get_file_info(self._base).type == fs.FileType.Directory)
 
     def require_writable(self) -> None:
-        """Make the folder and try it with a small file.
+        """Create the folder, and try to write a small file.
 
         Raises:
-            ConfigError: It takes no file, as it cannot be made, is none, or its disk is full.
+            ConfigError: The folder cannot be created or written, it is a file, or its disk is full.
         """
         try:
             self.write(_PROBE, b"")
             self.delete(_PROBE)
         except OSError as error:
             reason = error.strerror or str(error).splitlines()[0]
-            raise ConfigError(f"--out must be a folder that takes files, but {self}: {reason}") from error
+            raise ConfigError(f"--out must be a writable folder, but {self}: {reason}") from error
 
     def names(self, folder: str, *, suffix: str = "") -> list[str]:
-        """Names of the files in a subfolder, sorted; none where it is not there."""
+        """Return the sorted names of the files in a subfolder; none if it does not exist."""
         selector = fs.FileSelector(f"{self._base}/{folder}", allow_not_found=True)
         infos = self._fs.get_file_info(selector)
         return sorted(info.base_name for info in infos if info.is_file and info.base_name.endswith(suffix))
 
     def read(self, name: str) -> bytes | None:
-        """Content of a file, or None where it is not there."""
+        """Return the content of a file, or None if it does not exist."""
         try:
             with self._fs.open_input_file(f"{self._base}/{name}") as source:
                 content: bytes = source.read()
@@ -93,10 +93,10 @@ class StudyFolder:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, so that a reader sees the old content or the new one and nothing between.
+        """Write a file, so that readers see either the old content or the new content.
 
         Raises:
-            OSError: The disk is full or gone; the old content still stands.
+            OSError: The disk is full or not available. The old content is unchanged.
         """
         if self.local is not None:
             _write_local(self.local / name, content)
@@ -111,12 +111,12 @@ class StudyFolder:
         self._fs.move(f"{parent}/.{last}.partial", target)
 
     def _put(self, target: str, content: bytes) -> None:
-        """Write a file in one go."""
+        """Write a file at once."""
         with self._fs.open_output_stream(target) as sink:
             sink.write(content)
 
     def append(self, name: str, content: bytes) -> None:
-        """Add to a file; not atomic, for logs."""
+        """Append to a file. This is not atomic, so use it for logs only."""
         if self.local is not None:
             target = self.local / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ class StudyFolder:
         self.write(name, (self.read(name) or b"") + content)
 
     def move(self, name: str, new_name: str) -> None:
-        """Rename a file; an older one of the new name is replaced."""
+        """Rename a file, and replace an existing file of the new name."""
         if self.local is not None:
             target = self.local / new_name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ class StudyFolder:
         self._fs.move(f"{self._base}/{name}", f"{self._base}/{new_name}")
 
     def delete(self, name: str) -> None:
-        """Delete a file, where it is there."""
+        """Delete a file, if it exists."""
         if self.local is not None:
             (self.local / name).unlink(missing_ok=True)
             return
@@ -144,7 +144,7 @@ class StudyFolder:
 
 
 def _write_local(target: Path, content: bytes) -> None:
-    """Temporary name, flush, rename, and the folder's entry flushed as well."""
+    """Write a temporary file, flush it, rename it, and flush the folder's entry."""
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".partial")
     try:
@@ -155,7 +155,7 @@ def _write_local(target: Path, content: bytes) -> None:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
     except BaseException:
-        # Ctrl-C as well must leave no half file; whatever it was goes on up.
+        # Nothing, not even Ctrl-C, may leave a partial file.
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
         raise

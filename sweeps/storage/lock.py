@@ -1,4 +1,4 @@
-"""One driver a study: the second is refused, and a dead driver's lock holds nobody up."""
+"""The lock of a study: one driver at a time, and the lock of a dead driver expires."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ __all__ = ["StudyLockedError", "study_lock"]
 
 logger = logging.getLogger(__name__)
 _NAME = "driver.lock"
-# Where the filesystem has no locks, the holder writes its name again every so often...
+# On a filesystem without locks, the holder renews its lease this often...
 _RENEW_S = 15.0
-# ...and is taken for dead after four silences, which a slow network must not reach.
+# ...and is considered dead after four missed renewals, which a slow network should never cause.
 _STALE_S = 60.0
-# Two drivers that begin at once both write; after this long both see who wrote last.
+# If two drivers start at once, both write. After this time both see who wrote last.
 _SETTLE_S = 2.0
 
 
 class StudyLockedError(UserError):
-    """Another driver is running the study."""
+    """The study is locked by another driver."""
 
 
 @contextmanager
 def study_lock(folder: StudyFolder) -> Iterator[None]:
-    """Hold a study for this process.
+    """Lock a study for this process.
 
-    On a local disk the lock is the operating system's, on a file that names the holder: it ends with its
-    process, however that ends, so a stale one does not exist. Elsewhere (an object store) it is a lease: the
-    holder writes its name every 15 s, and one that was silent for 60 s is taken over. So that two
-    hosts judge alike, their clocks must agree within half a minute.
+    On a local disk this is a lock of the operating system on a file that names the holder. It ends with its
+    process, even if that is killed, so it cannot be stale. On other filesystems, such as an object store, it
+    is a lease: the holder renews it every 15 s, and another driver may take it over after 60 s without
+    renewal. The clocks of the two hosts must agree within half a minute.
 
     Raises:
-        StudyLockedError: Another driver holds it; the message names host, process and time.
+        StudyLockedError: Another driver holds the lock. The message names its host, process and start.
     """
     if folder.local is None:
         with _lease(folder):
@@ -57,7 +57,7 @@ def study_lock(folder: StudyFolder) -> Iterator[None]:
 
 @contextmanager
 def _file_lock(folder: StudyFolder, local: Path) -> Iterator[None]:
-    """The operating system's lock."""
+    """Hold a lock of the operating system."""
     local.mkdir(parents=True, exist_ok=True)
     with (local / _NAME).open("a+", encoding="utf-8") as file:
         try:
@@ -75,7 +75,7 @@ def _file_lock(folder: StudyFolder, local: Path) -> Iterator[None]:
 
 @contextmanager
 def _lease(folder: StudyFolder) -> Iterator[None]:
-    """A lock that must be renewed, for filesystems that have none."""
+    """Hold a lease that must be renewed, for filesystems without locks."""
     there = _parsed((folder.read(_NAME) or b"").decode(errors="replace"))
     if there is not None and _age_s(there) < _STALE_S:
         raise _locked(folder, there)
@@ -98,11 +98,14 @@ def _lease(folder: StudyFolder) -> Iterator[None]:
 
 
 def _keep_renewing(folder: StudyFolder, mine: Mapping[str, Any], ended: threading.Event) -> None:
-    """Say again and again that the holder is alive; a network that is away is tried again."""
+    """Renew the lease at regular intervals. If the network is down, retry."""
     while not ended.wait(_RENEW_S):
         try:
             if not _is_held(folder, mine):
-                logger.error("%s was taken over by another driver: this one was silent too long", folder)
+                logger.error(
+                    "%s was taken over by another driver, because this one did not renew its lock in time",
+                    folder,
+                )
                 return
             _renew(folder, mine)
         except OSError as error:
@@ -110,18 +113,18 @@ def _keep_renewing(folder: StudyFolder, mine: Mapping[str, Any], ended: threadin
 
 
 def _renew(folder: StudyFolder, mine: Mapping[str, Any]) -> None:
-    """Write the holder's name and the time."""
+    """Write the holder and the time."""
     folder.write(_NAME, json.dumps({**mine, "renewed": datetime.now(UTC).isoformat()}).encode())
 
 
 def _is_held(folder: StudyFolder, mine: Mapping[str, Any]) -> bool:
-    """Whether the lock is this driver's."""
+    """Whether this driver holds the lock."""
     there = _parsed((folder.read(_NAME) or b"").decode(errors="replace"))
     return there is not None and there.get("token") == mine["token"]
 
 
 def _age_s(holder: Mapping[str, Any]) -> float:
-    """Seconds since a holder was heard of; infinite where that is not written."""
+    """Return the seconds since the last renewal; infinite if there is no time."""
     try:
         return (datetime.now(UTC) - datetime.fromisoformat(str(holder["renewed"]))).total_seconds()
     except (KeyError, ValueError, TypeError):
@@ -129,12 +132,12 @@ def _age_s(holder: Mapping[str, Any]) -> float:
 
 
 def _myself() -> dict[str, Any]:
-    """This driver."""
+    """Describe this driver."""
     return {"host": socket.gethostname(), "pid": os.getpid(), "since": datetime.now(UTC).isoformat()}
 
 
 def _parsed(text: str) -> dict[str, Any] | None:
-    """What a lock says of its holder, or None where it says nothing."""
+    """Return the holder that a lock file describes, or None if it describes none."""
     try:
         holder = json.loads(text)
     except ValueError:
@@ -143,11 +146,11 @@ def _parsed(text: str) -> dict[str, Any] | None:
 
 
 def _locked(folder: StudyFolder, holder: Mapping[str, Any] | None) -> StudyLockedError:
-    """The refusal, which names the holder."""
+    """Return the error that names the holder."""
     name = "another process"
     if holder is not None and {"pid", "host", "since"} <= set(holder):
         since = str(holder["since"])[:19]
         name = f"process {holder['pid']} on {holder['host']} since {since} UTC"
     return StudyLockedError(
-        f"a study must have one driver, but {folder} is run by {name}: wait for it or end it"
+        f"a study must have one driver, but {folder} is run by {name}: wait until it ends, or stop it"
     )

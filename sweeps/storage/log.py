@@ -1,4 +1,4 @@
-"""The driver's log stands in the study's folder, wherever that is; a full disk stops no study."""
+"""The driver's log, in the study's folder on any filesystem. A full disk does not stop the study."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sweeps.storage.folder import StudyFolder
 __all__ = ["driver_log"]
 
 _NAME = "logs/driver.log"
-# An object store takes whole files only: the log is sent again this often, not with every line.
+# An object store accepts whole files only, so the log is sent at this interval, not with every line.
 _SEND_EVERY_S = 30.0
 
 
 @contextlib.contextmanager
 def driver_log(folder: StudyFolder) -> Iterator[None]:
-    """Everything that is logged goes to `logs/driver.log` of the study, behind what stands there."""
+    """Append everything that is logged to `logs/driver.log` in the study's folder."""
     handler = _FolderHandler(folder) if folder.local is None else _FileHandler(folder.local)
     handler.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
@@ -37,18 +37,18 @@ def driver_log(folder: StudyFolder) -> Iterator[None]:
 
 
 class _FileHandler(logging.FileHandler):
-    """A file on this machine."""
+    """A log file on this machine."""
 
     def __init__(self, local: Path) -> None:
         (local / "logs").mkdir(parents=True, exist_ok=True)
         super().__init__(local / _NAME, encoding="utf-8")
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
-        """Nothing: on a full disk the line is lost, and a traceback on the terminal would help nobody."""
+        """Do nothing. On a full disk the line is lost, and a traceback on the terminal would not help."""
 
 
 class _FolderHandler(logging.Handler):
-    """A file on another filesystem, sent every half minute and at the end."""
+    """A log file on another filesystem, sent every half minute and at the end."""
 
     def __init__(self, folder: StudyFolder) -> None:
         super().__init__()
@@ -57,13 +57,13 @@ class _FolderHandler(logging.Handler):
         self._sent_s = time.monotonic()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line, and send what has gathered when it is time."""
+        """Buffer a line, and send the buffer when it is due."""
         self._waiting.append(self.format(record))
         if time.monotonic() - self._sent_s >= _SEND_EVERY_S:
             self.flush()
 
     def flush(self) -> None:
-        """Send what has gathered; what cannot be sent is tried again with the next lines."""
+        """Send the buffer. Lines that cannot be sent are sent again with the next ones."""
         self._sent_s = time.monotonic()
         lines, self._waiting = self._waiting, []
         if not lines:
@@ -74,6 +74,6 @@ class _FolderHandler(logging.Handler):
             self._waiting = [*lines, *self._waiting]
 
     def close(self) -> None:
-        """Send the rest."""
+        """Send the remaining lines."""
         self.flush()
         super().close()

@@ -1,9 +1,9 @@
-"""Every column that a study stores: its type, unit and meaning. Schema version 3.
+"""Every column that a study stores: its type, unit and meaning. This is schema version 3.
 
-Version 2 added `decoding_options` and `measures`; version 3 the augmentation by rates and stacking,
-`ensemble_options`, `iterations_done`, `reports` and the status `stopped`. What an older version wrote is read
-as if they were empty, or changed nothing. Four tables, each a folder of Parquet parts. A part of `trials` is
-written last and marks its trial as kept.
+There are four tables, each a folder of Parquet parts. A trial's part of `trials` is written last, and means
+that the trial is stored completely. Version 2 added `decoding_options` and `measures`. Version 3 added the
+augmentation by rates and stacking, `ensemble_options`, `iterations_done`, `reports` and the status `stopped`.
+Parts of older versions are read as if these columns were empty or had no effect.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ ADDED: Mapping[str, Any] = {
     "iterations_done": None,
     "reports": None,
 }
-"""What a column that came later holds for the trials that were written before it."""
+"""The value of each later column for trials that were stored before it was added."""
 
 _TEXT, _NUMBER, _WHOLE = pa.string(), pa.float64(), pa.int64()
 _BY_NAME = pa.map_(pa.string(), pa.float64())
@@ -48,11 +48,11 @@ class Column:
     """One stored column.
 
     Attributes:
-        name: Its name; a unit is its suffix.
+        name: Its name, with the unit as suffix.
         type: Its Arrow type.
-        unit: Unit, or empty.
-        meaning: What it holds.
-        nullable: Whether it may be empty; results are empty in the rows of failed trials.
+        unit: Its unit, or empty.
+        meaning: What it contains.
+        nullable: Whether it may be empty. Results are empty in the rows of failed trials.
         role: How an analysis may use it. Settings of a trial are a `category` (a name to group by), a
             `number` (a possible axis), `options` (JSON whose numbers are possible axes) or any other
             `setting`.
@@ -66,7 +66,7 @@ class Column:
     role: Role = "result"
 
 
-# What each field of TrialConfig holds; the tables below are built from its fields, so none can be forgotten.
+# The meaning of each field of TrialConfig. The table below is built from the fields, so none can be missing.
 _CONFIG_MEANING: Mapping[str, str] = {
     "task": "registered task",
     "data": "data source of the task",
@@ -107,7 +107,7 @@ _CONFIG_MEANING: Mapping[str, str] = {
 
 
 def _unit(name: str) -> str:
-    """The unit that a name's suffix states."""
+    """Return the unit that a name's suffix states."""
     return "s" if name.endswith("_s") else "dB" if name.endswith("_db") else ""
 
 
@@ -233,6 +233,6 @@ def arrow_schema(table: str) -> pa.Schema:
 
 
 def markdown(table: str) -> str:
-    """A table's columns as a Markdown table, for documentation."""
+    """Return a table's columns as a Markdown table, for documentation."""
     rows = [f"| `{c.name}` | {c.type} | {c.unit} | {c.meaning} |" for c in TABLES[table]]
     return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *rows])

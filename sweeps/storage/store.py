@@ -1,4 +1,4 @@
-"""Append-only Parquet: one part a trial and table, named by the trial, so that none can stand there twice."""
+"""The trials of a study as Parquet parts: one for each trial and table, named by the trial."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["GATHERED", "NewerSchemaError", "StoredTrial", "TrialStore"]
 
 logger = logging.getLogger(__name__)
 GATHERED = "all.parquet"
-"""Name of the part that `softloc export` gathers a table in; the store reads it and never writes it."""
-# Requests to an object store that may be under way at once: each waits for the network, not for this machine.
+"""Name of the single part of a table that `softloc export` writes. The store only reads it."""
+# Requests to an object store wait for the network, so many run at once.
 _REQUESTS = 16
 
 
 class NewerSchemaError(UserError):
-    """A study written by a later version of the package."""
+    """A study was written by a newer version of the package."""
 
 
 @dataclass(frozen=True)
 class StoredTrial:
-    """What the store knows of a trial without its events.
+    """A stored trial without its events and history.
 
     Attributes:
         trial_id: Its identity.
@@ -47,12 +47,12 @@ class StoredTrial:
 class TrialStore:
     """The trials of one study.
 
-    A trial's events and history are written before its row of `trials`, so a row means the trial is whole.
-    Parts are named by the trial: writing a trial again (a failed one that was run again) replaces its part.
+    A trial's events and history are written before its row of `trials`, so a row means that the trial is
+    complete. Parts are named by the trial, so writing a trial again (after a failure) replaces its part.
 
     Attributes:
-        folder: Where the study stands.
-        set_aside: Parts that could not be read and were renamed, by their new names.
+        folder: The study's folder.
+        set_aside: New names of parts that could not be read and were renamed.
     """
 
     def __init__(self, folder: StudyFolder) -> None:
@@ -61,35 +61,35 @@ class TrialStore:
         self._gathered: dict[str, list[Row]] = {}
 
     def write(self, row: Row, *, events: Sequence[Row] = (), history: Sequence[Row] = ()) -> None:
-        """Keep a trial.
+        """Store a trial.
 
         Raises:
-            OSError: The disk is full or gone; the trial is then not there, and nothing is half there.
+            OSError: The disk is full or not available. The trial then counts as not stored.
         """
         name = f"{row['trial_id']}.parquet"
         for table, rows in (("events", events), ("history", history)):
             if rows:
                 self.folder.write(f"{table}/{name}", _part(table, rows))
             else:
-                # Of a trial that was stopped, or failed, and is now run again.
+                # Left from an earlier run of the trial that was stopped or failed.
                 self.folder.delete(f"{table}/{name}")
         self.folder.write(f"trials/{name}", _part("trials", [row]))
 
     def write_references(self, data: TaskData) -> None:
-        """Keep the reference events of the test recordings, once for each fingerprint."""
+        """Store the reference events of the test recordings, once for each fingerprint."""
         name = f"references/{data.fingerprint[:32]}.parquet"
         if self.folder.read(name) is None:
             self.folder.write(name, _part("references", list(_reference_rows(data))))
 
     def load(self) -> dict[str, StoredTrial]:
-        """Every trial that is whole, by identity; a part that cannot be read is set aside and said.
+        """Load all complete trials by identity, and set aside parts that cannot be read.
 
-        A trial whose events or history cannot be read is set aside with them: it is run again. A part that
-        bears another trial's name (a copy) is set aside as well, or it would count twice.
+        If the events or the history of a trial cannot be read, the trial is set aside with them and runs
+        again. A part with the name of another trial (a copy) is set aside too, because it would count twice.
 
         Raises:
-            NewerSchemaError: A part from a newer schema: this package must not judge it.
-            OSError: The folder cannot be reached.
+            NewerSchemaError: A part has a newer schema, which this version cannot interpret.
+            OSError: The folder is not available.
         """
         names = self._part_names("trials")
         with ThreadPoolExecutor(_REQUESTS if self.folder.local is None else 1) as pool:
@@ -101,18 +101,18 @@ class TrialStore:
                     self._set_aside(f"{table}/{name}")
                     self._set_aside(f"trials/{name}")
                     rows[name] = None
-        whole = (row for row in (*self._gathered_rows("trials"), *rows.values()) if row is not None)
-        return {row["trial_id"]: StoredTrial(row["trial_id"], row["status"], row) for row in whole}
+        complete = (row for row in (*self._gathered_rows("trials"), *rows.values()) if row is not None)
+        return {row["trial_id"]: StoredTrial(row["trial_id"], row["status"], row) for row in complete}
 
     def rows(self, table: str, trial_id: str) -> list[Row]:
-        """A trial's rows of `events` or `history`; none where there are none or they cannot be read."""
+        """Return a trial's rows of `events` or `history`; none if there are none or they cannot be read."""
         part = _read(self.folder.read(f"{table}/{trial_id}.parquet"))
         if part is None:
             return [row for row in self._gathered_rows(table) if row["trial_id"] == trial_id]
         return list(part.to_pylist(maps_as_pydicts="strict"))
 
     def gathered(self, table: str) -> bytes | None:
-        """A whole table as one Parquet file, each trial once; None where it has no row."""
+        """Return a whole table as one Parquet file, with each trial once; None if it has no rows."""
         if table == "trials":
             rows = [trial.row for _, trial in sorted(self.load().items())]
             return _part(table, rows) if rows else None
@@ -123,22 +123,22 @@ class TrialStore:
         return _file(pa.concat_tables(whole)) if whole else None
 
     def _gathered_rows(self, table: str) -> list[Row]:
-        """Rows of the part that an export made, read once; none where there is none."""
+        """Return the rows of the part that an export wrote, read once; none if there is no such part."""
         if table not in self._gathered:
             part = _read(self.folder.read(f"{table}/{GATHERED}"))
             rows = [] if part is None else part.to_pylist(maps_as_pydicts="strict")
             self._gathered[table] = (
-                rows if table != "trials" else [self._judged(row, GATHERED) for row in rows]
+                rows if table != "trials" else [self._upgraded(row, GATHERED) for row in rows]
             )
         return self._gathered[table]
 
     def _part_names(self, table: str) -> list[str]:
-        """Names of a table's parts; what is still being written has another name."""
+        """Return the names of a table's parts, without files that are still being written."""
         names = self.folder.names(table, suffix=".parquet")
         return [name for name in names if name[0] not in "._" and name != GATHERED]
 
     def _is_damaged(self, name: str) -> bool:
-        """Whether a part's end, which tells what it holds, is missing or cannot be read."""
+        """Whether a part's footer is missing or cannot be read."""
         content = self.folder.read(name)
         if content is None:
             return False
@@ -149,7 +149,7 @@ class TrialStore:
         return False
 
     def _read_row(self, part_name: str) -> Row | None:
-        """The one row of a part of trials."""
+        """Return the single row of a part of `trials`, or None if the part was set aside."""
         name = f"trials/{part_name}"
         content = self.folder.read(name)
         if content is None:
@@ -162,10 +162,10 @@ class TrialStore:
         if f"{row['trial_id']}.parquet" != part_name:
             self._set_aside(name)
             return None
-        return self._judged(row, part_name)
+        return self._upgraded(row, part_name)
 
-    def _judged(self, row: Row, part_name: str) -> Row:
-        """A row of trials, if this package may judge it."""
+    def _upgraded(self, row: Row, part_name: str) -> Row:
+        """Return a row of `trials` with later columns added, if this version can interpret it."""
         if int(row.get("schema_version") or 0) > SCHEMA_VERSION:
             raise NewerSchemaError(
                 f"the trials' schema must be version {SCHEMA_VERSION} or older, but "
@@ -175,19 +175,19 @@ class TrialStore:
         return {**ADDED, **row}
 
     def _set_aside(self, name: str) -> None:
-        """Rename an unreadable part, so that nothing reads it again and nothing is thrown away."""
+        """Rename an unreadable part, so that it is neither read again nor lost."""
         aside = f"{name}.corrupt"
         try:
             self.folder.move(name, aside)
         except FileNotFoundError:
-            # Another reader of the study was faster.
+            # Another reader of the study has renamed it.
             return
         self.set_aside.append(aside)
-        logger.warning("a part could not be read and was set aside: %s", self.folder.path(aside))
+        logger.warning("a damaged part was set aside: %s", self.folder.path(aside))
 
 
 def _part(table: str, rows: Sequence[Row]) -> bytes:
-    """Rows as a Parquet file."""
+    """Return rows as a Parquet file."""
     columns = arrow_schema(table)
     content = pa.Table.from_pylist([dict(row) for row in rows], schema=columns)
     content.validate(full=True)
@@ -195,7 +195,7 @@ def _part(table: str, rows: Sequence[Row]) -> bytes:
 
 
 def _file(content: pa.Table) -> bytes:
-    """A table as a Parquet file."""
+    """Return a table as a Parquet file."""
     sink = pa.BufferOutputStream()
     pq.write_table(content, sink, compression="zstd")
     result: bytes = sink.getvalue().to_pybytes()
@@ -203,18 +203,18 @@ def _file(content: pa.Table) -> bytes:
 
 
 def _read(content: bytes | None) -> pa.Table | None:
-    """A Parquet file's table, or None when it is absent, cut or damaged."""
+    """Return the table in a Parquet file, or None if the file is missing, cut off or damaged."""
     if not content:
         return None
     try:
-        # Not read_table, which makes a data set of one file first: every start reads thousands of parts.
+        # read_table would create a data set first, which is slow for thousands of parts.
         return pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
     except (pa.ArrowException, OSError, ValueError):
         return None
 
 
 def _reference_rows(data: TaskData) -> Iterable[Row]:
-    """The test recordings' events; a recording without any has one empty row."""
+    """Yield the test recordings' events, with one empty row for a recording without events."""
     for recording in data.test:
         shared = {
             "data_fingerprint": data.fingerprint,

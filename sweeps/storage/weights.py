@@ -1,4 +1,4 @@
-"""The weights that a study keeps of its trials (`keep_weights: true`), and how they are read again."""
+"""The weights of trials, which a study with `keep_weights: true` stores."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["kept_weights", "load_weights", "weights_file", "weights_name"]
 
 
 def weights_name(trial_id: str) -> str:
-    """Where a trial's weights stand in its study's folder."""
+    """Return the name of a trial's weights in its study's folder."""
     return f"weights/{trial_id}.pt"
 
 
 def weights_file(weights: Mapping[str, Tensor]) -> bytes:
-    """Weights as the file that is kept."""
+    """Return weights as the content of a file."""
     sink = io.BytesIO()
     torch.save(dict(weights), sink)
     return sink.getvalue()
@@ -41,24 +41,24 @@ def kept_weights(folder: StudyFolder, row: Row) -> dict[str, bytes]:
 
 
 def load_weights(study: str, trial_id: str) -> dict[str, Tensor]:
-    """The weights of a trial, for `load_state_dict` of the network that its configuration names.
+    """Load the weights of a trial, for `load_state_dict` of the network in its configuration.
 
     Args:
         study: The study's folder, or an address that pyarrow opens.
         trial_id: The trial's identity, as in the column of `trials`.
 
     Returns:
-        Tensors by name, on the CPU. Nothing but tensors is read (`weights_only=True`).
+        Tensors by name, on the CPU. Only tensors are read (`weights_only=True`).
 
     Raises:
-        UserError: A study that kept no weights of that trial, or a file that cannot be read.
+        UserError: The study stored no weights of that trial, or the file cannot be read.
     """
     folder = StudyFolder(study)
     content = folder.read(weights_name(trial_id))
     if content is None:
         raise UserError(
-            f"a study must hold {weights_name(trial_id)}, but {study} does not: weights are kept of trials "
-            "that complete under `keep_weights: true`"
+            f"a study must hold {weights_name(trial_id)}, but {study} does not: only trials that completed "
+            "under `keep_weights: true` have stored weights"
         )
     try:
         weights: dict[str, Tensor] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)

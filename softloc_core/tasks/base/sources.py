@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ __all__ = [
     "Source",
     "SplitNames",
     "TimedClass",
+    "array_key",
     "checked_split",
     "collect",
     "named_events",
@@ -251,6 +253,11 @@ def scan_of(
     """Read the named recordings and collect all problems; see `read_all`."""
     recordings, found = read_all(names, read, problems=problems)
     return Scan(tuple(recordings), tuple(found))
+
+
+def array_key(*arrays: NDArray[Any]) -> str:
+    """Return the hexadecimal SHA-256 of the values of arrays, for the content key of a recording."""
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
 
 
 def plain_features(features: NDArray[np.float32]) -> Callable[[str], NDArray[np.float32]]:

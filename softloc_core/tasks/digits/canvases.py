@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
-from softloc_core.tasks.base import Recording, generator_of
+from softloc_core.tasks.base import Recording, array_key, generator_of
 from softloc_core.tasks.digits.curves import CURVES
 from softloc_core.tasks.digits.images import DigitImages
 
@@ -65,7 +64,7 @@ class Canvas:
     @property
     def content_key(self) -> str:
         """Hash of the pixels."""
-        return hashlib.sha256(self.pixel.tobytes()).hexdigest()
+        return array_key(self.pixel)
 
     def unreadable(self) -> DataError | None:
         """Return None, because rendered canvases need not be read."""

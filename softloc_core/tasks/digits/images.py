@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import struct
 import zlib
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import scipy.ndimage
 from numpy.typing import NDArray
 
 from softloc_core.errors import ConfigError, DataError
+from softloc_core.tasks.base import array_key
 
 __all__ = ["FIELD_PX", "DigitImages", "embedded_digits", "mnist_digits"]
 
@@ -38,7 +38,7 @@ class DigitImages:
     @property
     def content_key(self) -> str:
         """Hash of the images and their classes."""
-        return hashlib.sha256(self.image.tobytes() + self.digit.tobytes()).hexdigest()
+        return array_key(self.image, self.digit)
 
 
 def mnist_digits(data_root: Path | None) -> tuple[DigitImages, DigitImages]:

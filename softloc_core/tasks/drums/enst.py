@@ -104,7 +104,7 @@ class EnstSource(FolderSource):
         description="ENST-Drums, minus-one subset: drums with toms and cymbals, three drummers",
         splits={"random": 1, "leave_drummer_out": len(DRUMMERS)},
         needs_data_root=True,
-        licence="its owner's (Télécom Paris), on request",
+        licence="on request from its owner (Télécom Paris)",
         homepage="https://perso.telecom-paristech.fr/grichard/ENST-drums/",
     )
     folder = FOLDER

@@ -123,10 +123,10 @@ class IdmtSource(FolderSource):
 
     info = SourceInfo(
         name="idmt",
-        description="IDMT-SMT-Drums V2, mixes of hi-hat, kick and snare: the papers' drum data",
+        description="IDMT-SMT-Drums V2, mixes of hi-hat, kick drum and snare drum: the papers' drum data",
         splits={"random": 1, "leave_collection_out": len(COLLECTIONS)},
         needs_data_root=True,
-        licence="its owner's (Fraunhofer IDMT), see the homepage",
+        licence="see the homepage of its owner (Fraunhofer IDMT)",
         homepage="https://www.idmt.fraunhofer.de/en/publications/datasets/drums.html",
     )
     folder = FOLDER

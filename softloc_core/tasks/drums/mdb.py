@@ -86,7 +86,7 @@ class MdbSource(FolderSource):
 
     info = SourceInfo(
         name="mdb",
-        description="MDB Drums, drum-only recordings; hi-hat, kick and snare of its six classes",
+        description="MDB Drums, drum-only recordings; hi-hat, kick drum and snare drum of its six classes",
         splits={"mirex2017": 1, "train_cv": N_TRAINING_FOLDS},
         needs_data_root=True,
         licence="CC BY-NC-SA 4.0",

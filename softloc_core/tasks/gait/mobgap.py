@@ -45,7 +45,7 @@ class MobgapSource:
 
     info = SourceInfo(
         name="mobgap",
-        description="walking, lower-back sensor, two reference systems on one signal",
+        description="walking with a lower-back sensor and two reference systems",
         splits=dict.fromkeys(SPLITS, N_FOLDS),
         needs_data_root=True,
         licence="Apache-2.0",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.events import EventList
-from softloc_core.tasks.base import SignalRecording
+from softloc_core.tasks.base import SignalRecording, array_key
 
 __all__ = [
     "FRONT_ENDS",
@@ -87,7 +86,7 @@ def gait_recording(stretch: Stretch) -> SignalRecording:
         group=stretch.person,
         hop_s=1 / RATE_HZ,
         features=partial(_imu_features, stretch.motion),
-        content_key=hashlib.sha256(np.ascontiguousarray(stretch.motion).tobytes()).hexdigest(),
+        content_key=array_key(stretch.motion),
         reference=EventList(contact_s, np.zeros(len(contact_s), dtype=np.int64), duration_s),
     )
 

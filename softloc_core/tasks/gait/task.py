@@ -41,7 +41,7 @@ class GaitTask(SignalTask):
     """
 
     name = "gait"
-    description = "initial contacts of walking, lower-back sensor, two reference systems that disagree"
+    description = "initial foot contacts in walking, from a lower-back sensor"
     channel_names: tuple[str, ...] = GAIT_CHANNELS
     tolerance_s = 0.1
     front_ends = FRONT_ENDS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from softloc_core.tasks.base import (
     SignalRecording,
     SourceInfo,
     SplitNames,
+    array_key,
     checked_split,
     training_folds,
 )
@@ -179,7 +179,7 @@ def _recording(clip: _Clip) -> SignalRecording:
         group=clip.swing.video,
         hop_s=FRAME_S,
         features=lambda _: rows,
-        content_key=hashlib.sha256(rows.tobytes()).hexdigest(),
+        content_key=array_key(rows),
         reference=events,
         tolerance_s=clip_tolerance_s(event_frame),
     )

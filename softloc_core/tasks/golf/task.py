@@ -64,7 +64,7 @@ class GolfTask(SignalTask):
     """
 
     name = "golf"
-    description = "eight events of a golf swing, each once, within a frame in real time"
+    description = "eight events of a golf swing, each of which occurs once"
     channel_names: tuple[str, ...] = GOLF_CHANNELS
     tolerance_s = 1.001 * FRAME_S
     networks: Mapping[str, NetworkBuilder] = {

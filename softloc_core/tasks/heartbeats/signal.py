@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
-from softloc_core.tasks.base import SignalRecording
+from softloc_core.tasks.base import SignalRecording, array_key
 
 __all__ = ["FRONT_ENDS", "HEARTBEAT_CHANNELS", "RATE_HZ", "EcgRecord", "ecg_features", "ecg_recording"]
 
@@ -115,7 +114,7 @@ def ecg_recording(record: EcgRecord, *, content_key: str | None = None) -> Signa
         record: The record.
         content_key: Hash of the data that the features are computed from. By default, this is the signal.
     """
-    key = content_key or hashlib.sha256(np.ascontiguousarray(record.signal_mv).tobytes()).hexdigest()
+    key = content_key or array_key(record.signal_mv)
     return SignalRecording(
         name=record.name,
         group=record.group,

@@ -58,7 +58,7 @@ class HeartbeatTask(SignalTask):
     """
 
     name = "heartbeats"
-    description = "heartbeats, and premature ventricular ones, in electrocardiograms"
+    description = "heartbeats and premature ventricular beats in electrocardiograms"
     channel_names: tuple[str, ...] = HEARTBEAT_CHANNELS
     tolerance_s = 0.05
     front_ends = FRONT_ENDS

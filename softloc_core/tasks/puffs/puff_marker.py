@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from softloc_core.tasks.base import (
     SignalRecording,
     SourceInfo,
     SplitNames,
+    array_key,
     checked_split,
     collect,
 )
@@ -57,7 +57,7 @@ class PuffMarkerSource:
         description="puffMarker, features of the breaths of six smokers",
         splits={"leave_one_out": N_PEOPLE, "train_cv": N_PEOPLE},
         needs_data_root=True,
-        licence="not published: ask its owners",
+        licence="not published, ask its owners",
         homepage="https://pmc.ncbi.nlm.nih.gov/articles/PMC4631252",
     )
 
@@ -124,7 +124,7 @@ def breath_recording(
         group=group,
         hop_s=STEP_S,
         features=lambda _: features,
-        content_key=hashlib.sha256(np.ascontiguousarray(features).tobytes()).hexdigest(),
+        content_key=array_key(features),
         reference=events,
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from softloc_core.tasks.base import (
     SignalRecording,
     SourceInfo,
     SplitNames,
+    array_key,
     checked_split,
     plain_features,
     scan_of,
@@ -93,7 +93,7 @@ class FoldersSource:
             description=f"{title}, per-frame features and class names in folders",
             splits={"published": n_folds, "train_cv": N_TRAINING_FOLDS},
             needs_data_root=True,
-            licence="see its owner's page",
+            licence="see the homepage of its owner",
             homepage=homepage,
             channel_names=channel_names,
         )
@@ -159,7 +159,7 @@ class FoldersSource:
             group=video.name,
             hop_s=self._block_frames / self._rate_hz,
             features=plain_features(blocks),
-            content_key=hashlib.sha256(blocks.tobytes()).hexdigest(),
+            content_key=array_key(blocks),
             reference=SegmentList.from_frames(classes[:n_frames], hop_s=1 / self._rate_hz),
         )
 

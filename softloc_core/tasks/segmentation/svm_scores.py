@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from softloc_core.tasks.base import (
     SignalRecording,
     SourceInfo,
     SplitNames,
+    array_key,
     checked_split,
     collect,
     plain_features,
@@ -164,7 +164,7 @@ class SvmScoresSource:
             group=path.stem,
             hop_s=HOP_S,
             features=plain_features(features),
-            content_key=hashlib.sha256(features.tobytes()).hexdigest(),
+            content_key=array_key(features),
             reference=SegmentList.from_frames(classes, hop_s=HOP_S),
         )
 

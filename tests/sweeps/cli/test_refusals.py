@@ -160,7 +160,7 @@ def test_studies_and_tasks_are_listed(
     ("out", "message"),
     [
         ("afile", "--out must be a folder that can be read, but afile/mine: "),
-        ("/proc/nowhere", "--out must be a folder that takes files, but /proc/nowhere/mine: No such file or"),
+        ("/proc/nowhere", "--out must be a writable folder, but /proc/nowhere/mine: No such file or"),
     ],
 )
 def test_a_folder_that_takes_no_files(

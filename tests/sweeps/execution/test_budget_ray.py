@@ -49,9 +49,7 @@ def test_each_call_keeps_to_its_budget_and_the_last_ends_the_study(
     state = tmp_path / "runs" / "sim" / "status.json"
     status, out = run(max_trials=3)
     assert status == 0
-    assert (
-        "3 of 12 trials completed, stopped, for 3 trials were run (--max-trials 3): the same command" in out
-    )
+    assert "3 of 12 trials completed, stopped because 3 trials were run (--max-trials 3): run the same" in out
     assert statuses(tmp_path) == ["completed"] * 3
     assert json.loads(state.read_text())["state"] == "paused"
 

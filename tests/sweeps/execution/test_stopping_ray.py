@@ -194,7 +194,7 @@ def test_a_trial_goes_on_where_its_killed_driver_left_it(make_runs: Callable[...
     assert not any(line.startswith(f"{damaged.stem} goes on") for line in lines)
     assert [path.name for path in folder.glob("*")] == [f"{damaged.name}.unusable"]
     log = (runs.results / "logs" / "driver.log").read_text()
-    assert f"trial {damaged.stem} starts anew" in log and "it is damaged" in log
+    assert f"trial {damaged.stem} starts again" in log and "it is damaged" in log
     assert {i: row["f1"] for i, row in runs.rows().items()} == pytest.approx(finals(runs.study))
 
 
@@ -210,7 +210,7 @@ def test_a_killed_training_gives_what_it_gives_undisturbed_bit_for_bit(
     out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (0, ""), out
     assert json.loads((runs.results / "status.json").read_text())["retried"] == 1
-    assert "goes on from its checkpoint" in (runs.results / "logs" / "driver.log").read_text()
+    assert "resumes from its checkpoint" in (runs.results / "logs" / "driver.log").read_text()
     planner = plan(runs.study)
     [trial] = planner.all_trials()
     threads = torch.get_num_threads()

@@ -160,7 +160,9 @@ def test_a_field_that_neither_the_study_nor_the_task_gives(
     monkeypatch.setattr(task, "defaults", lambda network: defaults, raising=False)
     study = make_study()
     without_loss = replace(study, fixed={})
-    with pytest.raises(ConfigError, match="a study must give loss, alpha under fixed, for the task has no"):
+    with pytest.raises(
+        ConfigError, match="a study must give loss, alpha under fixed, because the task has no"
+    ):
         planner(without_loss).check()
 
 

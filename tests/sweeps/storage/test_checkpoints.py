@@ -110,7 +110,7 @@ def test_what_a_trial_cannot_go_on_from_is_set_aside_and_said(
     checkpoints.keep(TRIAL, content)
     with caplog.at_level(logging.WARNING):
         assert checkpoints.load(TRIAL) == b""
-    assert f"trial {TRIAL} starts anew: its checkpoint was set aside as " in caplog.text
+    assert f"trial {TRIAL} starts again: its checkpoint was set aside as " in caplog.text
     assert reason in caplog.text
     assert folder.names("checkpoints") == [f"{TRIAL}.pt.unusable"]
     assert folder.read(f"checkpoints/{TRIAL}.pt.unusable") == content
@@ -136,7 +136,7 @@ def test_a_disk_that_takes_nothing_costs_the_checkpoint_alone(
     checkpoints.drop(TRIAL)
     assert checkpoints.load(TRIAL) == b""
     assert "was not written" in caplog.text and "was not deleted" in caplog.text
-    assert "cannot be read, it starts anew" in caplog.text
+    assert "cannot be read, so the trial starts again" in caplog.text
 
 
 def test_what_a_dead_driver_left_of_ended_trials_is_deleted(
@@ -158,7 +158,7 @@ def test_kept_weights_are_read_again(folder: StudyFolder) -> None:
 
 def test_weights_that_are_not_there_or_no_weights_are_told(folder: StudyFolder) -> None:
     with pytest.raises(
-        UserError, match=rf"must hold weights/{TRIAL}.pt, but .* does not: weights are kept of"
+        UserError, match=rf"must hold weights/{TRIAL}.pt, but .* does not: only trials that completed"
     ):
         load_weights(str(folder), TRIAL)
     folder.write(weights_name(TRIAL), b"no weights")

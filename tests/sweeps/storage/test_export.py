@@ -118,5 +118,5 @@ def test_refused_tables(study_folder: Path, tmp_path: Path, without: tuple[str, 
 def test_refused_places(study_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"a study must hold at least one trial, but .* has none"):
         export_study(str(tmp_path / "nothing"), str(tmp_path / "x"))
-    with pytest.raises(ConfigError, match=r"needs a folder without a study, but .* holds trials already"):
+    with pytest.raises(ConfigError, match=r"needs a folder without a study, but .* already holds trials"):
         export_study(str(study_folder), str(study_folder))

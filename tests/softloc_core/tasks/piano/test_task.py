@@ -58,7 +58,7 @@ def test_the_pooled_score_of_one_piece_agrees_with_mir_eval(reference: list, est
 
 
 def test_the_task_reports_pooled_scores_and_means() -> None:
-    """With 1 of 1 and 1 of 3 notes found, 2 of 4 are found in total, and the mean F1 is that of 1 and 1/2."""
+    """The estimate has 1 of 1 and 1 of 3 notes, so 2 of 4 pooled and a mean F1 of 3/4."""
     data = _data([_events([(0, 40)]), _events([(0, 40), (50, 40), (100, 41)])])
     estimated = {"0": _events([(0, 40)]), "1": _events([(0, 40)])}
     scores = TASKS.get("piano").score(data, estimated, tolerance_s=0.05)
