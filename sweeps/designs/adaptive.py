@@ -144,11 +144,6 @@ class AdaptiveDesign:
         return sum(map(len, self._results))
 
     @property
-    def n_pending(self) -> int:
-        """Number of proposed points without a result."""
-        return sum(map(len, self._pending))
-
-    @property
     def largest_standard_error(self) -> float:
         """Largest standard error anywhere on any surface; infinite until each surface has four results."""
         if any(len(results) < 4 for results in self._results):

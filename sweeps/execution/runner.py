@@ -118,7 +118,7 @@ def _execute(run: Run) -> Outcome:
             run.recorder.close()
     finally:
         spent = run.source.spent
-        run.status.write("interrupted" if interrupted else "paused" if spent else "done")
+        run.status.finish("interrupted" if interrupted else "paused" if spent else "done")
     figures, text = ([], "") if interrupted else _figures(run)
     _finish_mlflow(run, figures, interrupted=interrupted)
     elapsed_s = time.monotonic() - started_s

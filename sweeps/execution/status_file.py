@@ -9,6 +9,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sweeps.execution.progress import ProgressLine
@@ -45,21 +46,21 @@ class StatusFile:
             self._thread = threading.Thread(target=self._keep_writing, name="status", daemon=True)
             self._thread.start()
 
-    def write(self, state: str) -> None:
+    def finish(self, state: str) -> None:
         """Stop the writing thread, and write the last status."""
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
-        self._write(state, [])
+        self.write(state, [])
 
     def _keep_writing(self) -> None:
         """Write the status at regular intervals until the end."""
         while True:
-            self._write("running", _loads())
+            self.write("running", _loads())
             if self._ended.wait(self._every_s):
                 return
 
-    def _write(self, state: str, loads: list[NodeLoad]) -> None:
+    def write(self, state: str, loads: Sequence[NodeLoad]) -> None:
         """Write the status. A failed write does not stop the study."""
         progress, recorder = self._progress, self._recorder
         ended = recorder.ended_by_host

@@ -13,7 +13,7 @@ from softloc_core.trial import TrialConfig
 from sweeps.study.located_yaml import Located
 from sweeps.study.units import Duration, parse_duration
 
-__all__ = ["FIELDS", "Field", "nearest", "parse_field", "unknown_key"]
+__all__ = ["FIELDS", "Field", "nearest", "parse_field", "unknown_key", "write_value"]
 
 # Fields given at the top level of a study file, or set by the design.
 _ELSEWHERE = ("task", "data", "seed", "replicate")

@@ -126,12 +126,17 @@ def test_logarithmic_and_integer_ranges():
         "iterations": Parameter("integers", (100, 1000)),
         "softness": Parameter("uniform", (0.0, 0.15)),
     }
-    design = AdaptiveDesign(space, seed=0, budget=40)
+    design = AdaptiveDesign(space, seed=0, budget=41)
+    again = AdaptiveDesign(space, seed=0, budget=41, n_first=1)
     for _ in range(40):
         point = design.ask()
         assert 1e-4 <= point["learning_rate"] <= 1e-2 and 100 <= point["iterations"] <= 1000
-        design.tell(point, float(np.log10(point["learning_rate"]) / 10 + point["iterations"] / 5000))
-    assert design.n_pending == 0
+        value = float(np.log10(point["learning_rate"]) / 10 + point["iterations"] / 5000)
+        design.tell(point, value)
+        again.tell(point, value)
+    # No result has been missed: the next point is that of a design for which no point is pending.
+    again.tell(again.ask(), None)
+    assert design.ask() == again.ask()
 
 
 @pytest.mark.parametrize(

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import io
-import itertools
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from pyarrow import fs
 from rich.console import Console
 
 from softloc_core.errors import UserError
-from sweeps.execution import progress, status_file
 from sweeps.execution.progress import Counts, ProgressLine
-from sweeps.execution.ray import node_load
-from sweeps.execution.ray.node_load import NodeLoad, node_loads
+from sweeps.execution.ray.node_load import NodeLoad
 from sweeps.execution.recorder import Recorder
 from sweeps.execution.status_file import StatusFile
 from sweeps.inspection import status
@@ -87,7 +83,7 @@ def run_driver(folder: StudyFolder, records: Sequence[TrialRecord], *, state: st
     for record in records:
         recorder.put(record)
     recorder.close()
-    StatusFile(folder, line, recorder)._write(state, NODES)
+    StatusFile(folder, line, recorder).write(state, NODES)
 
 
 def test_the_status_of_a_running_study(folder: StudyFolder, records: list[TrialRecord]) -> None:
@@ -174,73 +170,3 @@ def test_watching_ends_with_the_driver(
     first, second = watch_status(LOCATION)
     assert ": running;" in first
     assert ": done;" in second
-
-
-def test_a_thread_writes_the_status_so_that_a_slow_store_delays_no_trial(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = StudyFolder(tmp_path)
-    recorder = SimpleNamespace(errors=["one"], ended_by_host={"here": 2})
-    line = ProgressLine(Counts(designed=3, done=2), console=Console(file=io.StringIO()))
-    monkeypatch.setattr(status_file, "node_loads", lambda: 1 / 0)  # Ray is shutting down
-    file = StatusFile(folder, line, recorder)  # type: ignore[arg-type]
-    for _ in range(3):
-        file.tick()
-    file.write("done")
-    last = json.loads(folder.read("status.json") or b"")
-    assert (last["state"], last["done"], last["errors"], last["nodes"]) == ("done", 2, ["one"], [])
-    assert last["ended_by_host"] == {"here": 2}
-    assert file._thread is not None
-    assert not file._thread.is_alive()
-
-
-def test_the_expected_finish_follows_the_recent_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = itertools.count(step=1.0)
-    clock = {"s": next(now)}
-    monkeypatch.setattr(progress.time, "monotonic", lambda: clock["s"])
-    counts = Counts(designed=1000)
-    line = ProgressLine(counts, console=Console(file=io.StringIO()))
-
-    def work(trials: int, each_s: float) -> None:
-        for _ in range(trials):
-            clock["s"] += each_s
-            counts.done += 1
-            line.update()
-
-    line.update()
-    assert line.expected_s() is None  # nothing has started
-    counts.running = 1
-    line.update()
-    assert line.per_minute() is None
-    work(10, 60.0)
-    assert line.per_minute() == pytest.approx(1.0, rel=0.15)
-    work(200, 6.0)  # the cluster has grown
-    assert line.per_minute() == pytest.approx(10.0, rel=0.05)
-    assert line.expected_s() == pytest.approx(790 * 6.0, rel=0.05)
-    clock["s"] += 3600.0  # long trials: none ended for an hour
-    line.update()
-    assert line.per_minute() == pytest.approx(210 / 90, rel=0.05)
-    assert len(line._ended) < 200
-
-
-def test_the_load_of_each_node(monkeypatch: pytest.MonkeyPatch) -> None:
-    def node(name: str, alive: bool, **resources: float) -> dict[str, Any]:
-        return {
-            "NodeID": name,
-            "Alive": alive,
-            "NodeManagerHostname": name,
-            "NodeManagerAddress": "10.0.0.1",
-            "Resources": resources,
-        }
-
-    nodes = [node("b", True, CPU=8.0, GPU=1.0), node("a", True, CPU=2.0), node("gone", False, CPU=4.0)]
-    ray = SimpleNamespace(is_initialized=lambda: True, nodes=lambda: nodes)
-    state = SimpleNamespace(available_resources_per_node=lambda: {"b": {"CPU": 5.0, "GPU": 0.7}, "a": {}})
-    monkeypatch.setitem(node_load.sys.modules, "ray", ray)  # type: ignore[arg-type]
-    monkeypatch.setitem(node_load.sys.modules, "ray._private.state", state)  # type: ignore[arg-type]
-    assert node_loads() == [
-        NodeLoad("a", "10.0.0.1", 2.0, 2.0, 0.0, 0.0),
-        NodeLoad("b", "10.0.0.1", 8.0, 3.0, 1.0, 0.3),
-    ]
-    ray.is_initialized = lambda: False
-    assert node_loads() == []

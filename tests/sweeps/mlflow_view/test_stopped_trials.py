@@ -131,7 +131,7 @@ def test_the_status_counts_stopped_trials_during_and_after_a_run(store: TrialSto
     line = ProgressLine(counts)
     recorder = Recorder(store, None, counts, say=lambda _: None)
     recorder.close()
-    StatusFile(folder, line, recorder)._write("running", [])
+    StatusFile(folder, line, recorder).write("running", [])
     first = status_text(str(folder)).splitlines()[0]
     assert first == f"{folder}: running; 5 of 9 trials completed, 1 failed, 2 stopped early, 1 running"
     assert line.text().startswith("2 stopped early, 1 failed, 1 running")
