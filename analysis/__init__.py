@@ -1,6 +1,7 @@
 """Analysis of stored studies: regression surfaces, comparisons, recommendations, figures and reports.
 
-`fit_surface` fits any three columns of numbers; the other functions read a study's folder.
+`plot_map` returns a map as a matplotlib figure, `comparison_text` and `recommendation_text` return answers as
+text, and `fit_surface` fits any three columns of numbers.
 
 Examples:
     >>> from analysis import compare_losses, load_results, map_study, recommend  # doctest: +SKIP
