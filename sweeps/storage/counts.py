@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from sweeps.storage.folder import StudyFolder
+from sweeps.storage.schema import Row
+from sweeps.storage.store import MAX_REQUESTS, read_part
 
 __all__ = ["StoredCounts", "stored_counts"]
 
 _COLUMNS = ("trial_id", "status", "error", "started_at")
-# Requests to an object store wait for the network, so many run at once.
-_REQUESTS = 16
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,9 @@ class StoredCounts:
 def stored_counts(folder: StudyFolder) -> StoredCounts:
     """Count the stored trials, each once. A part that cannot be read is skipped and left unchanged."""
     names = [name for name in folder.names("trials", suffix=".parquet") if name[0] not in "._"]
-    with ThreadPoolExecutor(_REQUESTS if folder.local is None else 1) as pool:
+    with ThreadPoolExecutor(MAX_REQUESTS if folder.local is None else 1) as pool:
         rows = [row for part in pool.map(lambda name: _rows(folder, name), names) for row in part]
-    latest: dict[str, dict[str, Any]] = {}
+    latest: dict[str, Row] = {}
     for row in sorted(rows, key=lambda row: (row["status"] == "completed", row["started_at"])):
         latest[row["trial_id"]] = row
     failed = [row for row in latest.values() if row["status"] == "failed"]
@@ -57,21 +53,15 @@ def stored_counts(folder: StudyFolder) -> StoredCounts:
     )
 
 
-def _rows(folder: StudyFolder, name: str) -> list[dict[str, Any]]:
+def _rows(folder: StudyFolder, name: str) -> list[Row]:
     """Return the trials of one part."""
-    content = folder.read(f"trials/{name}")
-    if not content:
+    part = read_part(folder.read(f"trials/{name}"), columns=_COLUMNS)
+    if part is None or not set(_COLUMNS) <= set(part.column_names):
         return []
-    try:
-        found: list[dict[str, Any]] = pq.read_table(
-            pa.BufferReader(content), columns=list(_COLUMNS)
-        ).to_pylist()
-    except (pa.ArrowException, OSError, ValueError):
-        return []
-    return found
+    return list(part.to_pylist())
 
 
-def _error(folder: StudyFolder, row: dict[str, Any]) -> str:
+def _error(folder: StudyFolder, row: Row) -> str:
     """Return a failed trial's message with the path of its log."""
     log = folder.path(f"logs/{row['trial_id']}.log")
     return f"trial {row['trial_id']} failed: {row['error']} (log {log})"

@@ -16,13 +16,13 @@ from softloc_core.tasks import TaskData
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.schema import ADDED, SCHEMA_VERSION, Row, arrow_schema
 
-__all__ = ["GATHERED", "NewerSchemaError", "StoredTrial", "TrialStore"]
+__all__ = ["GATHERED", "MAX_REQUESTS", "NewerSchemaError", "StoredTrial", "TrialStore", "read_part"]
 
 logger = logging.getLogger(__name__)
 GATHERED = "all.parquet"
 """Name of the single part of a table that `softloc export` writes. The store only reads it."""
-# Requests to an object store wait for the network, so many run at once.
-_REQUESTS = 16
+MAX_REQUESTS = 16
+"""Requests to an object store that run at once, because each waits for the network."""
 
 
 class NewerSchemaError(UserError):
@@ -92,7 +92,7 @@ class TrialStore:
             OSError: The folder is not available.
         """
         names = self._part_names("trials")
-        with ThreadPoolExecutor(_REQUESTS if self.folder.local is None else 1) as pool:
+        with ThreadPoolExecutor(MAX_REQUESTS if self.folder.local is None else 1) as pool:
             rows = dict(zip(names, pool.map(self._read_row, names), strict=True))
             for table in ("events", "history"):
                 parts = [name for name in self._part_names(table) if rows.get(name) is not None]
@@ -106,7 +106,7 @@ class TrialStore:
 
     def rows(self, table: str, trial_id: str) -> list[Row]:
         """Return a trial's rows of `events` or `history`; none if there are none or they cannot be read."""
-        part = _read(self.folder.read(f"{table}/{trial_id}.parquet"))
+        part = read_part(self.folder.read(f"{table}/{trial_id}.parquet"))
         if part is None:
             return [row for row in self._gathered_rows(table) if row["trial_id"] == trial_id]
         return list(part.to_pylist(maps_as_pydicts="strict"))
@@ -117,7 +117,7 @@ class TrialStore:
             rows = [trial.row for _, trial in sorted(self.load().items())]
             return _part(table, rows) if rows else None
         names = [*self._part_names(table), GATHERED]
-        parts = [_read(self.folder.read(f"{table}/{name}")) for name in names]
+        parts = [read_part(self.folder.read(f"{table}/{name}")) for name in names]
         columns = arrow_schema(table)
         whole = [part.select(columns.names).cast(columns) for part in parts if part is not None]
         return _file(pa.concat_tables(whole)) if whole else None
@@ -125,7 +125,7 @@ class TrialStore:
     def _gathered_rows(self, table: str) -> list[Row]:
         """Return the rows of the part that an export wrote, read once; none if there is no such part."""
         if table not in self._gathered:
-            part = _read(self.folder.read(f"{table}/{GATHERED}"))
+            part = read_part(self.folder.read(f"{table}/{GATHERED}"))
             rows = [] if part is None else part.to_pylist(maps_as_pydicts="strict")
             self._gathered[table] = (
                 rows if table != "trials" else [self._upgraded(row, GATHERED) for row in rows]
@@ -154,7 +154,7 @@ class TrialStore:
         content = self.folder.read(name)
         if content is None:
             return None
-        part = _read(content)
+        part = read_part(content)
         if part is None or part.num_rows != 1 or not {"trial_id", "status"} <= set(part.column_names):
             self._set_aside(name)
             return None
@@ -202,13 +202,18 @@ def _file(content: pa.Table) -> bytes:
     return result
 
 
-def _read(content: bytes | None) -> pa.Table | None:
-    """Return the table in a Parquet file, or None if the file is missing, cut off or damaged."""
+def read_part(content: bytes | None, *, columns: Sequence[str] | None = None) -> pa.Table | None:
+    """Return the table in a Parquet file, or None if the file is missing, cut off or damaged.
+
+    Args:
+        content: The file.
+        columns: Columns to read; those that the file lacks are left out. None reads all.
+    """
     if not content:
         return None
     try:
         # read_table would create a data set first, which is slow for thousands of parts.
-        return pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+        return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns, use_threads=False)
     except (pa.ArrowException, OSError, ValueError):
         return None
 
