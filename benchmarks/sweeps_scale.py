@@ -108,7 +108,7 @@ def reading(folder: Path) -> dict[str, float]:
         found["MLflow's database, MB"] = (folder / "mlflow.db").stat().st_size / 1e6
     started = time.perf_counter()
     TrialStore(StudyFolder(folder)).load()
-    found["store: what is there already, s"] = time.perf_counter() - started
+    found["store: load the stored trials, s"] = time.perf_counter() - started
     started = time.perf_counter()
     trials = load_results(folder).completed
     found["analysis: load, s"] = time.perf_counter() - started

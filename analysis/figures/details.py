@@ -169,7 +169,7 @@ def _draw_ridge(axes: Axes, panel: Panel, label: str) -> None:
     axes.plot(ridge.along, ridge.best.mean, color="#1f5a86", linewidth=1.6)
     axes.set(xlim=(up.low, up.high), ylim=(across.low, across.high))
     axes.set_xlabel(up.title)
-    axes.set_ylabel(f"{across.title} of the highest {label}")
+    axes.set_ylabel(f"{across.title} with the highest {label}")
 
 
 def _draw_curve(

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from softloc_core.tasks.gait import Trial, read_trials
+from softloc_core.tasks.gait import WalkingTrial, read_trials
 
 WINDOW_S = 0.3
 
 
-def differences_s(trial: Trial) -> NDArray[np.float64]:
+def differences_s(trial: WalkingTrial) -> NDArray[np.float64]:
     """Return INDIP minus Stereophoto in seconds, for contacts that are each other's nearest."""
     indip, stereophoto = (
         np.sort(np.concatenate([np.empty(0), *trial.bouts.get(system, [])]))

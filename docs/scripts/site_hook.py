@@ -29,6 +29,7 @@ PAGES = {
     "SECURITY.md": "security.md",
     "benchmarks/README.md": "benchmarks.md",
 }
+PACKAGES = ("softloc", "softloc_core", "sweeps", "analysis")
 SOURCES = {page: source for source, page in PAGES.items()}
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 DIRECTIVE = re.compile(r"^::: (\S+)", re.MULTILINE)
@@ -41,7 +42,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages outside docs/."""
     for source, page in PAGES.items():
         if (ROOT / source).exists():
-            files.append(File.generated(config, page, content=(ROOT / source).read_text()))
+            # The front page has no pages beside it: its list of pages would be empty.
+            metadata = "---\nhide: [navigation]\n---\n\n" if page == "index.md" else ""
+            files.append(File.generated(config, page, content=metadata + (ROOT / source).read_text()))
     return files
 
 
@@ -66,21 +69,19 @@ def site_link(target: str, uri: str) -> str:
 
 
 @cache
-def loaded(package: str) -> griffe.Module:
-    """Return a package as its source says, without importing it."""
+def packages() -> griffe.ModulesCollection:
+    """Return the packages of the repository as their source says, without importing them."""
     loader = griffe.GriffeLoader(search_paths=[ROOT], extensions=griffe.load_extensions(DOORS))
-    module = loader.load(package)
+    for package in PACKAGES:
+        if (ROOT / package).exists():
+            loader.load(package)
     loader.resolve_aliases(external=False)
-    assert isinstance(module, griffe.Module)
-    return module
+    return loader.modules_collection
 
 
 def undocumented_names(name: str) -> Iterator[str]:
     """Yield the name of the module, and of its functions, classes and methods, if it has no docstring."""
-    package, *inner = name.split(".")
-    module: Any = loaded(package)
-    for part in inner:
-        module = module.members[part]
+    module: Any = packages()[name]
     if not module.has_docstring:
         yield name
     for exported in sorted(module.exports or ()):

@@ -111,7 +111,7 @@ def _unit(name: str) -> str:
     return "s" if name.endswith("_s") else "dB" if name.endswith("_db") else ""
 
 
-# Settings that are neither grouped by nor plotted unless somebody asks for them.
+# Settings that are neither groups nor axes by default.
 _PLAIN_SETTINGS = frozenset(
     {"split", "fold", "learning_rate_schedule", "weight_averaging", "tolerance_s", "seed", "replicate"}
 )

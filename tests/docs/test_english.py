@@ -1,16 +1,22 @@
-"""Pages avoid phrases that a native speaker would stumble over."""
+"""Pages and help texts avoid phrases that a native speaker would stumble over."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+import typer
+from typer.testing import CliRunner
+
+from sweeps.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 
-# Each phrase with what to write instead.
+# Each phrase with what to write instead. The help of the command line is held to the same list.
 AWKWARD = {
     r"\bof (its|their|his|our) own\b": "its own, separate",
     r"\bgo(es)? on( with| from| where)\b": "continue, resume",
@@ -60,9 +66,26 @@ def awkward_phrases(text: str) -> list[str]:
     ]
 
 
+def command_lines(command: click.Command, words: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the words of a command and of every command below it."""
+    yield words
+    for name, child in getattr(command, "commands", {}).items():
+        yield from command_lines(child, (*words, name))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_page_is_free_of_awkward_phrases(page: Path) -> None:
     assert not awkward_phrases(page.read_text())
+
+
+@pytest.mark.parametrize(
+    "words", list(command_lines(typer.main.get_command(app))), ids=lambda words: " ".join(words) or "softloc"
+)
+def test_help_is_free_of_awkward_phrases(words: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*words, "--help"])
+    assert result.exit_code == 0
+    # Rich draws help in boxes: their lines would break a phrase in two.
+    assert not awkward_phrases(re.sub(r"[│╭╮╰╯─|]", " ", result.output))
 
 
 def test_an_awkward_phrase_is_found_across_a_line_break() -> None:

@@ -21,6 +21,14 @@ def test_snippets_import_names_that_exist(page: Path) -> None:
             exec(compile(imports, str(page), "exec"), {})
 
 
+def test_snippets_of_the_analysis_page_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    names: dict[str, object] = {}
+    for snippet in SNIPPET.findall((ROOT / "docs" / "analysis.md").read_text()):
+        exec(compile(snippet, "docs/analysis.md", "exec"), names)
+    assert {"study", "surface", "comparison"} <= names.keys()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_dotted_names_exist(page: Path) -> None:
     for name in DOTTED.findall(page.read_text()):

@@ -1,6 +1,6 @@
 """Detection of initial foot contacts on Mobilise-D recordings and rendered walking."""
 
-from softloc_core.tasks.gait.matlab import Trial, read_trials
+from softloc_core.tasks.gait.matlab import WalkingTrial, read_trials
 from softloc_core.tasks.gait.task import GaitTask
 
-__all__ = ["GaitTask", "Trial", "read_trials"]
+__all__ = ["GaitTask", "WalkingTrial", "read_trials"]

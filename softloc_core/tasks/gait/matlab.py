@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from softloc_core.errors import DataError
 from softloc_core.tasks.gait.stretches import RATE_HZ
 
-__all__ = ["SYSTEMS", "Trial", "read_trials"]
+__all__ = ["SYSTEMS", "WalkingTrial", "read_trials"]
 
 SYSTEMS = {"indip": "INDIP", "stereophoto": "Stereophoto"}
 """Names of the reference systems in the files, by the names that splits use."""
@@ -22,7 +22,7 @@ _SENSORS = ("Acc", "Gyr")
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class WalkingTrial:
     """One trial of a person with the contacts of each reference system.
 
     Attributes:
@@ -37,7 +37,7 @@ class Trial:
     bouts: dict[str, list[NDArray[np.float64]]]
 
 
-def read_trials(path: Path) -> tuple[list[Trial], list[DataError]]:
+def read_trials(path: Path) -> tuple[list[WalkingTrial], list[DataError]]:
     """Read the trials of one person and the problems of unusable trials.
 
     One sample is subtracted from all times, because the files count samples from 1.
@@ -72,7 +72,7 @@ def _trial_structs(data: Any) -> Iterator[tuple[str, Any]]:
                 yield f"{measure}.{test}.{trial}", struct
 
 
-def _trial(name: str, struct: Any) -> Trial:
+def _trial(name: str, struct: Any) -> WalkingTrial:
     sensor = _inner(struct, "SU.LowerBack")
     parts = [_sensor(sensor, axis) for axis in _SENSORS]
     if len(parts[0]) != len(parts[1]):
@@ -84,7 +84,7 @@ def _trial(name: str, struct: Any) -> Trial:
         for system, field in SYSTEMS.items()
         if _is_struct(getattr(standards, field, None))
     }
-    return Trial(name, motion, bouts)
+    return WalkingTrial(name, motion, bouts)
 
 
 def _sensor(sensor: Any, axis: str) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from softloc_core.tasks.base import (
     checked_split,
     read_all,
 )
-from softloc_core.tasks.gait.matlab import SYSTEMS, Trial, read_trials
+from softloc_core.tasks.gait.matlab import SYSTEMS, WalkingTrial, read_trials
 from softloc_core.tasks.gait.stretches import Stretch, contact_runs, cut_stretch, gait_recording
 
 __all__ = ["MobgapSource", "read_stretches"]
@@ -102,7 +102,7 @@ def _read_person(path: Path) -> tuple[list[Stretch], list[DataError]]:
     return [stretch for trial in trials for stretch in _stretches(trial, person)], faults
 
 
-def _stretches(trial: Trial, person: str) -> list[Stretch]:
+def _stretches(trial: WalkingTrial, person: str) -> list[Stretch]:
     """Cut a trial into stretches of walking for each system."""
     return [
         cut_stretch(

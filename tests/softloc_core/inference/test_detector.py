@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 ONE = ensemble_for({})
 
 
-def a_detector(decoder=None, *, excerpt_s=1.0, hop_s=HOP_S, **options) -> Detector:
+def make_detector(decoder=None, *, excerpt_s=1.0, hop_s=HOP_S, **options) -> Detector:
     return Detector(
         decoder=decoder or LocalMass(mass=0.3, window_s=0.05),
         ensemble=ensemble_for(options),
@@ -49,7 +49,7 @@ def lit_recording(*frames, n_frames=400, channels=1, wide=1) -> Recording:
     return Recording("lit", "lit", features, HOP_S, events, events)
 
 
-def found_s(detector, recording):
+def detected_s(detector, recording):
     events = detector.events(Lights(), [recording], device=CPU, offset_s=0.0)
     return events[recording.name].time_s
 
@@ -60,7 +60,7 @@ def test_one_plain_version_is_the_network_on_the_whole_recording():
     with torch.no_grad():
         logit = network(torch.from_numpy(recording.features)[None])[0]
     expected = torch.sigmoid(logit.double()).numpy()
-    np.testing.assert_array_equal(a_detector().event_prob(network, recording, device=CPU), expected)
+    np.testing.assert_array_equal(make_detector().event_prob(network, recording, device=CPU), expected)
 
 
 @pytest.mark.parametrize("combine", ["events", "frames", "mean"])
@@ -68,10 +68,10 @@ def test_one_plain_version_is_the_network_on_the_whole_recording():
 def test_several_versions_find_the_same_events_as_one(combine, excerpts):
     """Events are three frames long, so that no rate skips one."""
     recording = lit_recording(33, 60, 151, 200, 285, 370, wide=3)
-    detector = a_detector(
+    detector = make_detector(
         rates=5, spread=0.1, combine=combine, excerpts=excerpts, overlap_s=0.3 if excerpts else 0.0
     )
-    time_s = found_s(detector, recording)
+    time_s = detected_s(detector, recording)
     assert len(time_s) == 6
     np.testing.assert_allclose(time_s, recording.reference.time_s + HOP_S, atol=1.5 * HOP_S)
 
@@ -81,12 +81,12 @@ def test_several_versions_find_the_same_events_as_one(combine, excerpts):
 def test_an_events_mass_is_the_same_at_every_rate(places, spread):
     frames = sorted(25 * place for place in places)
     recording = lit_recording(*frames)
-    mean = a_detector(rates=1, centre=1.0 + spread).event_prob(Lights(), recording, device=CPU)
-    height = a_detector(PeakPicking(0.35, 0.05), centre=1.0 + spread).event_prob(
+    mean = make_detector(rates=1, centre=1.0 + spread).event_prob(Lights(), recording, device=CPU)
+    height = make_detector(PeakPicking(0.35, 0.05), centre=1.0 + spread).event_prob(
         Lights(), recording, device=CPU
     )
     np.testing.assert_allclose(height, mean * (1 + spread), rtol=1e-9)
-    detector = a_detector(rates=1, centre=1.0)
+    detector = make_detector(rates=1, centre=1.0)
     assert detector.event_prob(Lights(), recording, device=CPU).sum() == pytest.approx(
         len(frames) + (400 - len(frames)) / (1 + math.exp(9)), abs=0.01
     )
@@ -94,7 +94,7 @@ def test_an_events_mass_is_the_same_at_every_rate(places, spread):
 
 def test_mean_keeps_the_mass_of_each_version():
     """An event of mass one in a version, at any position between the recording's frames."""
-    detector = a_detector(rates=1, centre=1.1)
+    detector = make_detector(rates=1, centre=1.1)
     for frame in range(20, 60):
         own = np.zeros((1, 1, 91))
         own[0, 0, frame] = 1.0
@@ -109,8 +109,8 @@ def test_a_single_version_is_outvoted():
     recording = lit_recording(100, wide=3)
     recording.features.setflags(write=True)
     recording.features[250] = 9.0
-    detector = a_detector(rates=7, spread=0.3, combine="frames", mass=0.9, trigger=0.99)
-    np.testing.assert_allclose(found_s(detector, recording), [1.01], atol=0.011)
+    detector = make_detector(rates=7, spread=0.3, combine="frames", mass=0.9, trigger=0.99)
+    np.testing.assert_allclose(detected_s(detector, recording), [1.01], atol=0.011)
 
 
 @pytest.mark.parametrize(
@@ -146,10 +146,10 @@ def test_excerpts_of_a_network_without_memory_equal_the_whole_recording(n_frames
     features = rng.normal(size=(n_frames, 2)).astype(np.float32)
     recording = Recording("a", "a", features, HOP_S, events, events)
     overlap_s = int(overlap * excerpt) * HOP_S
-    detector = a_detector(
+    detector = make_detector(
         excerpt_s=excerpt * HOP_S, excerpts=True, overlap_s=overlap_s, dropped_s=dropped * overlap_s
     )
-    whole = a_detector().event_prob(Lights(), recording, device=CPU)
+    whole = make_detector().event_prob(Lights(), recording, device=CPU)
     np.testing.assert_allclose(detector.event_prob(Lights(), recording, device=CPU), whole, atol=1e-12)
 
 
@@ -161,7 +161,9 @@ def test_the_network_sees_one_excerpt_at_a_time():
             seen.append(tuple(features.shape))
             return super().forward(features)
 
-    detector = a_detector(excerpt_s=1.0, excerpts=True, overlap_s=0.5, rates=2, spread=0.25, combine="mean")
+    detector = make_detector(
+        excerpt_s=1.0, excerpts=True, overlap_s=0.5, rates=2, spread=0.25, combine="mean"
+    )
     detector.event_prob(Spy(), lit_recording(n_frames=400), device=CPU)
     # Seven excerpts of 100 frames, one every 50 frames, at a lower and a higher rate.
     assert seen == [(7, 133, 1), (7, 80, 1)]
@@ -189,16 +191,16 @@ def test_speeds_are_evenly_spaced_around_the_centre():
 )
 def test_invalid_options_raise(options, message):
     with pytest.raises(ConfigError, match=message):
-        a_detector(**options)
+        make_detector(**options)
 
 
 @pytest.mark.parametrize("decoder", [OneEach(), FrameClass(smoothing_s=0.0)])
 def test_decoders_that_always_find_an_event_require_the_mean(decoder):
     with pytest.raises(ConfigError, match=r"`ensemble_options: combine` must be mean .*, but got events"):
-        a_detector(decoder, rates=3)
+        make_detector(decoder, rates=3)
     recording = lit_recording(100, wide=3, channels=2)
-    detector = a_detector(decoder, rates=3, combine="mean")
-    assert len(found_s(detector, recording)) >= 1
+    detector = make_detector(decoder, rates=3, combine="mean")
+    assert len(detected_s(detector, recording)) >= 1
 
 
 def test_every_option_is_an_attribute_of_the_ensemble():
@@ -210,7 +212,7 @@ def test_the_offset_is_calibrated_with_the_ensemble():
     recording = lit_recording(50, 150, 250, 350)
     late = replace(recording, reference=recording.reference.moved(recording.reference.time_s - 0.03))
     data = TaskData("tiny", "here", ("a",), HOP_S, (late,), (late,), (late,), "x")
-    detector = replace(a_detector(rates=3, spread=0.1, combine="mean"), calibrate_offset=True)
+    detector = replace(make_detector(rates=3, spread=0.1, combine="mean"), calibrate_offset=True)
     events, measures = estimated_events(detector, Lights(), data, device=CPU)
     assert measures["offset_s"] == pytest.approx(-0.03, abs=0.006)
     np.testing.assert_allclose(events["lit"].time_s, late.reference.time_s, atol=0.01)
@@ -229,7 +231,7 @@ def test_a_trial_with_an_ensemble_is_scored_with_the_ensemble(config, data, comb
 
 def test_a_perfect_network_is_decoded_perfectly():
     recording = lit_recording(40, 120, 260, wide=1)
-    prob = a_detector().event_prob(Lights(), recording, device=CPU)
+    prob = make_detector().event_prob(Lights(), recording, device=CPU)
     events = decode(
         prob, LocalMass(0.3, 0.05), grid=recording.grid, duration_s=recording.reference.duration_s
     )

@@ -168,7 +168,7 @@ def test_threads_do_not_change_a_bit():
         ([[1, 4]], [3], r"between 0 and the 3 frames of its sequence, but got 4 in sequence \[0, 1\]"),
         ([[1, 1]], [6], r"a length must be between 0 and 5 frames, but got 6 in sequence \[0\]"),
         ([[1, 1]], [3, 3], r"`lengths` must have shape \[1\] or \[1, 2\], but got \[2\]"),
-        ([1, 1], None, r"`count` must have shape \[1, 2\], one a sequence, but got \[2\]"),
+        ([1, 1], None, r"`count` must have shape \[1, 2\], one per sequence, but got \[2\]"),
         ([[1.0, 1.0]], None, r"`count` must hold integers, but got torch.float32"),
     ],
 )

@@ -162,7 +162,7 @@ def test_bad_settings_raise():
     with pytest.raises(ConfigError, match=r"`reduction` must be one of balanced, .*, but got median"):
         soft_localization_loss(prob, label, softness_frames=1.0, reduction="median")
     with pytest.raises(
-        ConfigError, match="`n_steps` must be given where alpha follows a schedule, but got None"
+        ConfigError, match="`n_steps` must be given if alpha follows a schedule, but got None"
     ):
         SoftLocLoss(softness_frames=1.0, alpha=Ramp(low=0.2, high=0.9, start=0.2, stop=0.9))
     with pytest.raises(ConfigError, match="`combination` must be one of convex, additive, but got product"):

@@ -27,7 +27,7 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def a_set(recordings, *, excerpt_s=0.5, labels=None, n_channels=2):
+def make_set(recordings, *, excerpt_s=0.5, labels=None, n_channels=2):
     labels = labels or [r.label for r in recordings]
     return TrainingSet.from_recordings(
         recordings, labels, n_channels=n_channels, excerpt_s=excerpt_s, device=CPU
@@ -36,7 +36,7 @@ def a_set(recordings, *, excerpt_s=0.5, labels=None, n_channels=2):
 
 def test_gains_alone_leave_the_random_numbers_unchanged():
     """Without rates and stacking, the random numbers are places, then gains, as in earlier trials."""
-    plain = a_set(tiny_data().train)
+    plain = make_set(tiny_data().train)
     augmented = AugmentedSet(plain, replace(PLAIN, gain_db=6.0, band_gain_db=3.0), feature_sum=None)
     drawn, reference = seeded(3), seeded(3)
     for _ in range(3):
@@ -52,7 +52,7 @@ def test_gains_alone_leave_the_random_numbers_unchanged():
 
 @pytest.mark.parametrize("lengths", [(60, 80), (400, 60)])
 def test_a_rate_of_one_leaves_an_excerpt_unchanged(lengths):
-    plain = a_set([tiny_recording(f"r{n}", n_frames=n) for n in lengths], excerpt_s=1.0)
+    plain = make_set([tiny_recording(f"r{n}", n_frames=n) for n in lengths], excerpt_s=1.0)
     pick = torch.arange(len(plain.start))
     features, label, valid = plain.excerpts(pick)
     features_1, label_1, valid_1 = plain.excerpts_at(pick, np.ones(len(pick)))
@@ -79,7 +79,7 @@ def test_labels_are_events_whose_times_are_divided_by_the_rate(drawn):
     recording = Recording("a", "a", features, HOP_S, events, events)
     before = tiny_recording("before", n_frames=70)
     before = replace(before, features=np.ascontiguousarray(before.features[:, :2]))
-    both = a_set([before, recording, before], excerpt_s=n_excerpt * HOP_S)
+    both = make_set([before, recording, before], excerpt_s=n_excerpt * HOP_S)
     numbers = np.flatnonzero((both.start.numpy() >= 70) & (both.start.numpy() < 70 + n_frames))
     pick = int(numbers[place % len(numbers)])
     features_at, label, lengths = both.excerpts_at(torch.tensor([pick]), np.array([rate]))
@@ -112,7 +112,7 @@ def test_labels_are_events_whose_times_are_divided_by_the_rate(drawn):
 def test_events_well_within_an_excerpt_are_neither_lost_nor_doubled(rate, place):
     """Events are more than a frame apart at every rate, and none crosses the edge."""
     recording = tiny_recording("a", n_frames=400)
-    one = a_set([recording])
+    one = make_set([recording])
     _, label, _ = one.excerpts_at(torch.tensor([place]), np.array([rate]))
     start = min(place, int(np.floor(399 - 49 * rate)))
     frame = recording.grid.to_frames(recording.label.time_s)
@@ -124,7 +124,7 @@ def test_events_well_within_an_excerpt_are_neither_lost_nor_doubled(rate, place)
 def test_segments_give_each_frame_the_class_of_its_features():
     segments = SegmentList.from_frames(np.repeat([0, 1, 0], [20, 30, 30]), hop_s=HOP_S)
     recording = Recording("a", "a", np.zeros((80, 1), dtype=np.float32), HOP_S, segments, segments)
-    one = a_set([recording], excerpt_s=0.4)
+    one = make_set([recording], excerpt_s=0.4)
     _, label, _ = one.excerpts_at(torch.tensor([0]), np.array([1.5]))
     heard = np.repeat([0, 1, 0], [20, 30, 30])[np.floor(1.5 * np.arange(40) + 0.5).astype(int)]
     np.testing.assert_array_equal(label[0].numpy().argmax(axis=0), heard)
@@ -133,7 +133,7 @@ def test_segments_give_each_frame_the_class_of_its_features():
 
 def test_features_and_labels_stay_aligned():
     data = tiny_data().train
-    augmented = AugmentedSet(a_set(data), replace(PLAIN, rate_variation=0.2), feature_sum=None)
+    augmented = AugmentedSet(make_set(data), replace(PLAIN, rate_variation=0.2), feature_sum=None)
     features, label, lengths = augmented.batch(64, generator=seeded())
     assert lengths is None and features.shape == (64, 50, 8) and label.shape == (64, 2, 50)
     lit, n_events = 0, 0
@@ -145,7 +145,7 @@ def test_features_and_labels_stay_aligned():
 
 
 def test_rates_have_the_configured_distribution():
-    plain = a_set([tiny_recording("a", n_frames=400)])
+    plain = make_set([tiny_recording("a", n_frames=400)])
     seen = []
     plain.__dict__["excerpts_at"] = lambda pick, rate: seen.append(rate) or plain.excerpts(pick)
     setting = replace(PLAIN, rate_variation=0.125, rate_centre=0.875, rate_share=0.75)
@@ -180,7 +180,7 @@ def test_summed_features_approximate_the_features_of_summed_sounds():
 
 
 def test_a_stacked_excerpt_has_the_events_of_both_excerpts():
-    plain = a_set(tiny_data().train)
+    plain = make_set(tiny_data().train)
     stacked = AugmentedSet(plain, replace(PLAIN, stacking=1.0), feature_sum=POWER)
     features, label, _ = stacked.batch(16, generator=seeded(1))
     reference = seeded(1)
@@ -194,7 +194,7 @@ def test_a_stacked_excerpt_has_the_events_of_both_excerpts():
 
 def test_a_stacked_excerpt_has_the_shorter_length():
     recordings = [tiny_recording("long", n_frames=100), tiny_recording("short", n_frames=60)]
-    plain = a_set(recordings, excerpt_s=1.0)
+    plain = make_set(recordings, excerpt_s=1.0)
     augmented = AugmentedSet(plain, replace(PLAIN, stacking=1.0), feature_sum=POWER)
     _, label, lengths = augmented.batch(64, generator=seeded())
     assert set(lengths.tolist()) == {60, 100} and (lengths == 60).sum() > 40
@@ -203,7 +203,7 @@ def test_a_stacked_excerpt_has_the_shorter_length():
 
 def test_stacking_chooses_excerpts_that_keep_their_rate_first():
     """Three of seven stretched, three summed, one unchanged, and none both, as for the papers' piano."""
-    plain = a_set([tiny_recording("a", n_frames=400)])
+    plain = make_set([tiny_recording("a", n_frames=400)])
     seen = []
     plain.__dict__["excerpts_at"] = lambda pick, rate: seen.append(rate) or plain.excerpts(pick)
     setting = replace(PLAIN, rate_variation=0.125, rate_centre=0.875, rate_share=3 / 7, stacking=3 / 7)

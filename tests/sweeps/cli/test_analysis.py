@@ -9,7 +9,7 @@ from sweeps.cli.app import main
 
 @pytest.fixture
 def study(tmp_path):
-    """A study of two losses, as little of it as the analysis needs."""
+    """Write a study of two losses with the columns that the analysis needs."""
     rng = np.random.default_rng(0)
     n = 60
     noise_s, loss = rng.uniform(0, 0.1, n), np.repeat(["softloc", "cross_entropy"], n // 2)
@@ -37,7 +37,7 @@ def study(tmp_path):
 
 
 def run(monkeypatch, *arguments):
-    """Exit status of the command."""
+    """Run a command, and return its exit status."""
     monkeypatch.setattr("sys.argv", ["softloc", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -55,7 +55,7 @@ def run(monkeypatch, *arguments):
         (["surface", "--at", "softness=80ms"], "at softness 80 ms", ["surface_at_softness_80ms.png"]),
     ],
 )
-def test_commands(study, monkeypatch, capsys, arguments, words, files):
+def test_commands_print_and_write_their_results(study, monkeypatch, capsys, arguments, words, files):
     assert run(monkeypatch, arguments[0], study, *arguments[1:]) == 0
     printed = capsys.readouterr().out
     assert words in printed
@@ -83,7 +83,7 @@ def test_commands(study, monkeypatch, capsys, arguments, words, files):
         (["compare", "--standard-error", "exact"], "`standard_error` must be one of estimator, bootstrap"),
     ],
 )
-def test_a_mistake_is_one_line_and_status_2(study, monkeypatch, capsys, arguments, message):
+def test_a_user_error_prints_one_line_and_exits_with_status_2(study, monkeypatch, capsys, arguments, message):
     assert run(monkeypatch, arguments[0], study, *arguments[1:]) == 2
     printed = capsys.readouterr()
     assert message in printed.err and printed.err.count("\n") == 1 and not printed.out

@@ -1,4 +1,4 @@
-"""Every command that reads a study, on studies that cannot be read or bear no answer: one line, status 2."""
+"""Every command that reads a study rejects an unusable study with one line and status 2."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMANDS = {
 
 
 def trials(n: int = 40) -> pd.DataFrame:
-    """A sound study of one loss."""
+    """Return the trials of a usable study with one loss."""
     rng = np.random.default_rng(0)
     noise_s = rng.uniform(0, 0.1, n)
     f1 = 0.9 - 0.5 * noise_s + rng.normal(0, 0.01, n)
@@ -50,7 +50,7 @@ def trials(n: int = 40) -> pd.DataFrame:
 
 
 def failed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same trials, all failed."""
+    """Return the same trials, all failed."""
     return frame.assign(status="failed", error="ValueError: too loud\n  in line 3", f1=np.nan)
 
 
@@ -71,7 +71,7 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "infinite": (lambda frame: frame.assign(f1=np.inf), "must be a finite number, but 40 of 40 are not"),
     "no number": (lambda frame: frame.assign(f1="good"), "must be a finite number, but 40 of 40 are not"),
 }
-# What some commands say instead, being asked for something else.
+# Messages of commands that need something else.
 OTHER = {
     ("importance", "one trial"): "importance needs at least 2 varied parameters and 10 trials",
     ("importance", "two trials"): "importance needs at least 2 varied parameters and 10 trials",
@@ -80,7 +80,7 @@ OTHER = {
 
 
 def write(folder: Path, frame: pd.DataFrame) -> Path:
-    """A study folder with these trials."""
+    """Write a study's folder with these trials."""
     (folder / "trials").mkdir(parents=True)
     table = pa.Table.from_pandas(frame, preserve_index=False)
     pq.write_table(table, folder / "trials" / "part-0000.parquet")
@@ -88,7 +88,7 @@ def write(folder: Path, frame: pd.DataFrame) -> Path:
 
 
 def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
-    """The one line of a command that ends with status 2 and prints nothing else."""
+    """Return the single line of a command that exits with status 2 and prints nothing else."""
     monkeypatch.setattr("sys.argv", ["softloc", *map(str, arguments)])
     with pytest.raises(SystemExit) as ended:
         main()
@@ -100,7 +100,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 
 @pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_bad_study_is_one_line_and_no_picture(
+def test_an_unusable_study_prints_one_line_and_writes_no_figure(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -115,7 +115,7 @@ def test_a_bad_study_is_one_line_and_no_picture(
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, "status"])
-def test_no_study_at_all(
+def test_a_folder_without_a_study_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     options = COMMANDS.get(command, [])
@@ -125,7 +125,7 @@ def test_no_study_at_all(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_part_cut_in_half(
+def test_a_truncated_part_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     study = write(tmp_path / "study", trials())
@@ -135,7 +135,7 @@ def test_a_part_cut_in_half(
     assert "part-0000.parquet is not" in text
 
 
-def test_half_a_share_of_recordings_is_refused_when_rescored(
+def test_rescoring_without_all_recordings_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     study = write(tmp_path / "study", trials())

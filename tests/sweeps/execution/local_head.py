@@ -1,4 +1,4 @@
-"""A Ray head of a test's own, on this machine alone, that takes jobs; it ends with its standard input.
+"""A Ray head for one test, on this machine only, that accepts jobs. It ends with its standard input.
 
 python local_head.py DASHBOARD_PORT TEMP_DIR
 """

@@ -1,10 +1,10 @@
-"""A driver of the simulated study in a process of its own, for tests that kill it.
+"""A driver of the simulated study in a separate process, for tests that kill it.
 
 python simulated_driver.py STUDY_FILE OUT TRIAL_S FAIL_BELOW_S [OVERRIDE ...]
 
-SIMULATED_ADDRESS and SIMULATED_TRACKING_URI in the environment are what --address and --tracking-uri are, and
-SIMULATED_BUDGET is a JSON mapping of what --max-hours, --max-trials and --max-failures are; SIMULATED_LOG is
-where trials run in stages say that they begin or go on. With SIMULATED_TRAINING trials in stages train.
+The environment variables SIMULATED_ADDRESS and SIMULATED_TRACKING_URI set --address and --tracking-uri.
+SIMULATED_BUDGET is a JSON mapping with the values of --max-hours, --max-trials and --max-failures. Trials
+that pause write to the file SIMULATED_LOG when they start or resume, and train if SIMULATED_TRAINING is set.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sweeps.testing.simulation import SimulatedTrial, register_simulated_task
 
 
 def training(config: TrialConfig, data: TaskData, *, device: str) -> TrialRun:
-    """A trial that is trained; a worker does not know the simulated task yet."""
+    """Start a trial that really trains. A worker does not know the simulated task yet."""
     register_simulated_task()
     return TrialRun(config, data, device=device)
 
@@ -59,6 +59,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    # Tests run in the background of a shell inherit that Ctrl-C is ignored; a terminal does not ignore it.
+    # Tests in the background of a shell inherit a handler that ignores Ctrl-C; a terminal does not ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""A study in several calls, each with its budget, on a real Ray."""
+"""A study in several runs, each with its own budget, on a real Ray."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DRIVER = Path(__file__).with_name("simulated_driver.py")
 
 @pytest.fixture
 def run(tmp_path: Path, make_study: Callable[..., Study]) -> Callable[..., tuple[int, str]]:
-    """One call: its exit status and what it said."""
+    """Return a function that runs the study, and returns its exit status and output."""
     study_file = tmp_path / "study_file.yaml"
     study_file.write_text(make_study("trials=12", "objectives=[f1, precision]", "design=nsga2").to_yaml())
 
@@ -43,7 +43,7 @@ def statuses(folder: Path) -> list[str]:
     return [str(pq.read_table(path)["status"][0]) for path in parts]
 
 
-def test_each_call_keeps_to_its_budget_and_the_last_ends_the_study(
+def test_each_run_stays_within_its_budget_and_the_last_one_completes_the_study(
     tmp_path: Path, run: Callable[..., tuple[int, str]]
 ) -> None:
     state = tmp_path / "runs" / "sim" / "status.json"
@@ -56,7 +56,7 @@ def test_each_call_keeps_to_its_budget_and_the_last_ends_the_study(
     status, out = run(max_failures=2, fail_below_s=1.0)
     assert status == 1
     assert "trials failed (--max-failures 2): run the same command to continue" in out
-    # One trial may have been waiting for a worker.
+    # Some trials may have been waiting for a worker already.
     assert 2 <= statuses(tmp_path).count("failed") <= 4
 
     status, out = run()

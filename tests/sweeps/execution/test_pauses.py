@@ -1,4 +1,4 @@
-"""Trials run in stages: where they rest, what they give there, and that it changes nothing."""
+"""Trials that pause: when they pause, what they return, and that pauses do not change the result."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def rests(staged: PausableTrial) -> list[Pause]:
     return found
 
 
-def test_a_trial_rests_to_report_to_be_saved_and_at_its_end(make_study: Callable[..., Study]) -> None:
+def test_a_trial_pauses_to_report_to_be_checkpointed_and_at_its_end(make_study: Callable[..., Study]) -> None:
     config, data = planned(make_study("iterations=20"))
     found = rests(PausableTrial(config, data, stages(SimulatedTrial().begin), device="cpu"))
     kinds = [
@@ -77,7 +77,7 @@ def test_a_trial_rests_to_report_to_be_saved_and_at_its_end(make_study: Callable
     assert found[-1].result == SimulatedTrial()(config, data)
 
 
-def test_checkpoints_by_time(make_study: Callable[..., Study]) -> None:
+def test_checkpoints_can_be_due_by_time(make_study: Callable[..., Study]) -> None:
     config, data = planned(make_study("iterations=20"))
     wanted = stages(SimulatedTrial(duration_s=0.4).begin, stopping=None, checkpoint=CheckpointRule("0.1s"))
     found = rests(PausableTrial(config, data, wanted, device="cpu"))
@@ -85,7 +85,7 @@ def test_checkpoints_by_time(make_study: Callable[..., Study]) -> None:
     assert all(rest.state is not None and rest.result is None for rest in found[:-1])
 
 
-def test_a_score_that_is_no_number_is_the_worst(make_study: Callable[..., Study]) -> None:
+def test_a_score_that_is_not_finite_is_the_worst(make_study: Callable[..., Study]) -> None:
     study = make_study("iterations=20", "objectives={measures.speed: maximize}")
     config, data = planned(study)
     wanted = replace(stages(SimulatedTrial().begin), objective=study.objectives[0])
@@ -94,7 +94,7 @@ def test_a_score_that_is_no_number_is_the_worst(make_study: Callable[..., Study]
 
 @pytest.fixture
 def real_trial(make_study: Callable[..., Study]) -> tuple[TrialConfig, TaskData]:
-    """A trial that trains, on four seconds of noise."""
+    """Return a trial that trains on four seconds of noise."""
     config, data = planned(make_study("iterations=12"))
     rng = np.random.default_rng(0)
     recordings = [
@@ -107,7 +107,9 @@ def real_trial(make_study: Callable[..., Study]) -> tuple[TrialConfig, TaskData]
     )
 
 
-def test_a_real_trial_in_stages_gives_what_it_gives_at_once(real_trial: tuple[TrialConfig, TaskData]) -> None:
+def test_a_real_trial_with_pauses_gives_the_same_result_as_without(
+    real_trial: tuple[TrialConfig, TaskData],
+) -> None:
     config, data = real_trial
     at_once = run_trial(config, data)
     wanted = stages(TrialRun, stopping=replace(ASHA, score_on="validation"))
@@ -117,7 +119,7 @@ def test_a_real_trial_in_stages_gives_what_it_gives_at_once(real_trial: tuple[Tr
         if (state := found[-1].state) is not None:
             saved.append(pack(state, trial_id="x", origin=ORIGIN))
     same(found[-1].result, at_once)
-    # Gone on with from each of its checkpoints, in another process for all it knows.
+    # Resume from each checkpoint, as another process would.
     assert len(saved) == 3
     for checkpoint in saved:
         again = PausableTrial(config, data, wanted, device="cpu", checkpoint=checkpoint)
@@ -132,7 +134,7 @@ def same(first: Any, second: Any) -> None:
     assert repr(first.scores) == repr(second.scores)
 
 
-def test_a_state_that_does_not_fit_starts_the_trial_anew_and_says_so(
+def test_a_trial_starts_again_if_its_checkpoint_does_not_fit_and_reports_why(
     real_trial: tuple[TrialConfig, TaskData],
 ) -> None:
     config, data = real_trial
@@ -143,7 +145,7 @@ def test_a_state_that_does_not_fit_starts_the_trial_anew_and_says_so(
     same(rests(staged)[-1].result, run_trial(config, data))
 
 
-def test_the_time_limit_counts_all_stages() -> None:
+def test_the_time_limit_counts_the_time_before_a_pause() -> None:
     with time_limit(0.2, spent_s=0.0):
         time.sleep(0.01)
     began_s = time.monotonic()
@@ -157,7 +159,7 @@ def test_the_time_limit_counts_all_stages() -> None:
 
 @pytest.fixture
 def kept(tmp_path: Path, make_study: Callable[..., Study]) -> Callable[..., tuple[StudyFolder, Counts]]:
-    """A study's folder after its recorder took three records: completed, stopped, failed."""
+    """Return a function that stores a completed, a stopped and a failed trial with a recorder."""
 
     def keep(host: str | None = "h") -> tuple[StudyFolder, Counts]:
         folder, counts = StudyFolder(tmp_path / "study"), Counts(designed=3)
@@ -173,7 +175,7 @@ def kept(tmp_path: Path, make_study: Callable[..., Study]) -> Callable[..., tupl
 
 
 def records(study: Study, *, host: str | None) -> list[TrialRecord]:
-    """A completed trial with weights, a stopped one and a failed one."""
+    """Return a completed trial with weights, a stopped trial and a failed trial."""
     provenance, now = Provenance("sim", "0.1.0", "abc"), datetime.now(UTC)
     found = []
     for number, reached in enumerate((Reached(20, {2: 0.5}, b"weights"), Reached(2, {2: 0.1}))):
@@ -192,7 +194,9 @@ def records(study: Study, *, host: str | None) -> list[TrialRecord]:
     return [*found, failed]
 
 
-def test_stopped_is_neither_done_nor_failed(kept: Callable[..., tuple[StudyFolder, Counts]]) -> None:
+def test_a_stopped_trial_counts_as_neither_done_nor_failed(
+    kept: Callable[..., tuple[StudyFolder, Counts]],
+) -> None:
     folder, counts = kept()
     assert (counts.done, counts.stopped, counts.failed, counts.left) == (1, 1, 1, 0)
     assert (counts.completed, counts.stopped_early) == (1, 1)
@@ -203,7 +207,7 @@ def test_stopped_is_neither_done_nor_failed(kept: Callable[..., tuple[StudyFolde
     assert stopped["f1"] is not None and stopped["error"] is None
 
 
-def test_checkpoints_end_with_their_trial_unless_its_workers_died(
+def test_a_checkpoint_is_deleted_with_its_trial_unless_the_workers_died(
     kept: Callable[..., tuple[StudyFolder, Counts]],
 ) -> None:
     folder, _ = kept()
@@ -213,7 +217,7 @@ def test_checkpoints_end_with_their_trial_unless_its_workers_died(
     assert folder.names("checkpoints") == [f"{'f' * 16}.pt"]
 
 
-def test_a_trial_run_again_takes_nothing_over_from_when_it_was_stopped(
+def test_a_trial_that_runs_again_keeps_no_rows_of_its_stopped_run(
     kept: Callable[..., tuple[StudyFolder, Counts]],
 ) -> None:
     folder, _ = kept()
@@ -229,7 +233,7 @@ def stored_as(statuses: Mapping[str, str], row: Mapping[str, Any]) -> dict[str, 
 
 
 @pytest.mark.parametrize("design", ["random", "tpe"])
-def test_stopped_trials_stand_for_a_study_that_stops_early_and_no_other(
+def test_stopped_trials_are_final_only_in_a_study_that_stops_early(
     make_study: Callable[..., Study], tmp_path: Path, design: str
 ) -> None:
     folder = StudyFolder(tmp_path / "study")

@@ -1,4 +1,4 @@
-"""The recorder takes no more finished trials than it may lose."""
+"""The recorder queues no more finished trials than may be lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sweeps.execution.recorder import MOST_WAITING, Recorder
 
 
 class _Slow(Recorder):
-    """Stores a trial when it is let, and counts it."""
+    """A recorder that stores a trial only when the test allows it."""
 
     def __init__(self) -> None:
         self.let = threading.Semaphore(0)

@@ -1,4 +1,4 @@
-"""Whole studies on a real Ray: finished, interrupted, killed and gone on with."""
+"""Whole studies on a real Ray: finished, interrupted, killed and resumed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TIMEOUT_S = 120.0
 
 
 class Driver:
-    """Runs of one simulated study, each in a process of its own."""
+    """Runs of one simulated study, each in a separate process."""
 
     def __init__(self, folder: Path, study: Study) -> None:
         self.folder = folder
@@ -64,7 +64,7 @@ class Driver:
         return {row["trial_id"]: row["f1"] for row in rows}
 
     def mlflow(self) -> tuple[list[str], set[str]]:
-        """Identities of the trials in MLflow, and the states of all runs."""
+        """Return the identities of the trials in MLflow, and the states of all runs."""
         with contextlib.closing(sqlite3.connect(self.results / "mlflow.db")) as database:
             identities = database.execute("select value from tags where key = 'trial_id'").fetchall()
             states = database.execute("select distinct status from runs").fetchall()
@@ -91,7 +91,7 @@ def driver(tmp_path: Path, make_study: Callable[..., Study]) -> Iterator[Driver]
 
 
 def family(pid: int) -> list[psutil.Process]:
-    """The processes that a driver started, at any depth."""
+    """Return all descendants of a driver's process."""
     return psutil.Process(pid).children(recursive=True)
 
 
@@ -101,7 +101,7 @@ def wait_until_gone(processes: list[psutil.Process], *, timeout_s: float) -> lis
 
 
 def expected_metrics(study: Study) -> dict[str, float]:
-    """F1 of every trial, computed here."""
+    """Return the F1 of every trial, computed without Ray."""
     planner = plan(study)
     return {
         trial.trial_id: SimulatedTrial()(trial.config, planner.data_of(trial.config)).scores.f1
@@ -116,8 +116,8 @@ def test_a_killed_driver_loses_and_repeats_nothing(driver: Driver, make_study: C
     assert any("raylet" in child.name() for child in children)
     process.kill()
     process.wait(timeout=10)
-    # What Ray started ends by itself: workers, scheduler and store at once, its two agents after a minute of
-    # looking for their scheduler, while the study already goes on.
+    # Ray's processes end on their own: workers, scheduler and store at once, its two agents after looking for
+    # their scheduler for a minute, while the study already continues.
     agents = [child for child in children if child.is_running() and "Agent" in child.name()]
     assert wait_until_gone([child for child in children if child not in agents], timeout_s=30) == []
     kept = driver.metrics()
@@ -132,7 +132,7 @@ def test_a_killed_driver_loses_and_repeats_nothing(driver: Driver, make_study: C
     assert {identity: after[identity] for identity in kept} == kept
     assert {path.name: path.stat().st_mtime_ns for path in driver.parts() if path.name in times} == times
     assert driver.mlflow() == (sorted(after), {"FINISHED"})
-    # The same metrics as nobody's disturbance gives, and nothing to do a third time.
+    # The metrics equal those of an undisturbed run, and a third run has nothing to do.
     assert after == expected_metrics(make_study("trials=16"))
     assert wait_until_gone(agents, timeout_s=120) == []
     status, out, _ = driver.run()
@@ -140,7 +140,7 @@ def test_a_killed_driver_loses_and_repeats_nothing(driver: Driver, make_study: C
     assert "16 already stored, 0 to run" in out
 
 
-def test_ctrl_c_keeps_what_is_finished_and_ends_the_workers(driver: Driver) -> None:
+def test_ctrl_c_keeps_finished_trials_and_ends_the_workers(driver: Driver) -> None:
     process = driver.start(trial_s=1.0)
     driver.wait_for_parts(2)
     children = family(process.pid)
@@ -157,7 +157,7 @@ def test_ctrl_c_keeps_what_is_finished_and_ends_the_workers(driver: Driver) -> N
     assert json.loads((driver.results / "status.json").read_text())["state"] == "interrupted"
 
 
-def test_failed_trials_are_told_and_run_again(driver: Driver) -> None:
+def test_failed_trials_are_reported_and_run_again(driver: Driver) -> None:
     status, out, err = driver.run("trials=8", "label_noise={uniform: [40ms, 80ms]}", fail_below_s=0.06)
     assert (status, err) == (1, "")
     rows = [pq.read_table(path).to_pylist()[0] for path in driver.parts()]
@@ -172,14 +172,14 @@ def test_failed_trials_are_told_and_run_again(driver: Driver) -> None:
         assert f"log {log})" in out
         assert "Traceback" in log.read_text()
     assert f"{len(failed)} failed (run the study again to try them again)" in out
-    # The same study, its fault mended.
+    # The same study without the fault.
     status, out, err = driver.run("trials=8", "label_noise={uniform: [40ms, 80ms]}")
     assert (status, err) == (0, "")
     assert all(pq.read_table(path).to_pylist()[0]["status"] == "completed" for path in driver.parts())
     assert driver.mlflow()[1] == {"FINISHED"}
 
 
-def test_a_second_driver_is_refused_and_names_the_first(driver: Driver) -> None:
+def test_a_second_driver_is_rejected_and_told_who_the_first_is(driver: Driver) -> None:
     process = driver.start(trial_s=0.5)
     driver.wait_for_parts(1)
     status, _, err = driver.run()
@@ -189,7 +189,7 @@ def test_a_second_driver_is_refused_and_names_the_first(driver: Driver) -> None:
     process.wait(timeout=60)
 
 
-def test_nothing_listens_beyond_this_machine(driver: Driver) -> None:
+def test_no_port_is_open_to_other_machines(driver: Driver) -> None:
     process = driver.start(trial_s=0.5)
     driver.wait_for_parts(1)
     listening = [
@@ -200,5 +200,5 @@ def test_nothing_listens_beyond_this_machine(driver: Driver) -> None:
     ]
     process.send_signal(signal.SIGINT)
     process.wait(timeout=60)
-    assert len(listening) > 3  # Ray is there
+    assert len(listening) > 3  # Ray is running
     assert {address.ip for _, address in listening} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}

@@ -1,4 +1,4 @@
-"""Studies that stop trials early and save those under way, on a real Ray: nothing is lost or run twice."""
+"""Studies that stop trials early and checkpoint running ones, on a real Ray: nothing is lost or repeated."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATIENCE_S = 300.0
 
 
 class Runs:
-    """Drivers of one study, each in a process of its own."""
+    """Drivers of one study, each in a separate process."""
 
     def __init__(self, folder: Path, study: Study) -> None:
         self.folder, self.study = folder, study
@@ -71,7 +71,7 @@ class Runs:
         return [str(row["status"]) for row in self.rows().values()]
 
     def mlflow(self) -> dict[str, str]:
-        """How the run of each trial ended in MLflow."""
+        """Return how the run of each trial ended in MLflow."""
         with contextlib.closing(sqlite3.connect(self.results / "mlflow.db")) as database:
             query = (
                 "select tags.value, runs.status from tags join runs using (run_uuid) where key = 'trial_id'"
@@ -135,7 +135,7 @@ def test_some_trials_are_stopped_and_the_best_completes(rule: str, make_runs: Ca
         assert pq.read_table(runs.results / "events" / f"{identity}.parquet").num_rows == 3
     assert f"{24 - len(stopped)} of 24 trials completed, {len(stopped)} stopped early; " in out
     assert runs.mlflow() == {i: "KILLED" if i in stopped else "FINISHED" for i in rows}
-    # Stopped ones stand for a study that stops early, and are run in full for one that does not.
+    # Stopped trials are final in a study that stops early, and run in full in one that does not.
     assert "24 already stored, 0 to run" in runs.run(trial_s=0.0)
     out = runs.run("stop_early=null", trial_s=0.0)
     assert f"{24 - len(stopped)} already stored, {len(stopped)} to run" in out
@@ -158,14 +158,14 @@ def test_a_killed_driver_keeps_stopped_trials(make_runs: Callable[..., Runs]) ->
     assert set(runs.mlflow()) == set(rows)
 
 
-def test_a_design_that_learns_hears_of_stopped_trials(make_runs: Callable[..., Runs]) -> None:
+def test_a_design_that_learns_receives_stopped_trials(make_runs: Callable[..., Runs]) -> None:
     runs = make_runs("design=tpe", "trials=14", "stop_early={asha: {}, score_on: test}")
     runs.run("trials=8", trial_s=0.2)
     runs.run(trial_s=0.2)
     assert len(runs.rows()) == 14 and set(runs.statuses()) <= {"completed", "stopped"}
 
 
-def test_a_trial_goes_on_where_its_killed_worker_left_it(make_runs: Callable[..., Runs]) -> None:
+def test_a_trial_resumes_after_its_worker_was_killed(make_runs: Callable[..., Runs]) -> None:
     runs = make_runs("trials=3", "checkpoint={every: 0.1}", "keep_weights=true")
     process = runs.start(trial_s=8.0)
     folder = runs.results / "checkpoints"
@@ -179,7 +179,7 @@ def test_a_trial_goes_on_where_its_killed_worker_left_it(make_runs: Callable[...
     assert {path.stem for path in (runs.results / "weights").glob("*.pt")} == set(runs.rows())
 
 
-def test_a_trial_goes_on_where_its_killed_driver_left_it(make_runs: Callable[..., Runs]) -> None:
+def test_a_trial_resumes_after_its_driver_was_killed(make_runs: Callable[..., Runs]) -> None:
     runs = make_runs("trials=2", "checkpoint={every: 0.1}")
     process = runs.start(trial_s=8.0)
     folder = runs.results / "checkpoints"
@@ -198,7 +198,7 @@ def test_a_trial_goes_on_where_its_killed_driver_left_it(make_runs: Callable[...
     assert {i: row["f1"] for i, row in runs.rows().items()} == pytest.approx(finals(runs.study))
 
 
-def test_a_killed_training_gives_what_it_gives_undisturbed_bit_for_bit(
+def test_a_killed_training_gives_the_same_result_bit_for_bit(
     make_runs: Callable[..., Runs],
 ) -> None:
     study_keys = ("checkpoint={every: 0.05}", "keep_weights=true", "stop_early={asha: {}, score_on: test}")

@@ -1,4 +1,4 @@
-"""A study handed to a cluster: refused here where it could only fail there; run, followed, stopped there."""
+"""Submitting a study to a cluster: bad requests are rejected locally; jobs run, are followed and stopped."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ GOOD: Mapping[str, Any] = {"address": "http://127.0.0.1:1", "out": "/shared/stud
         ),
     ],
 )
-def test_what_no_cluster_can_serve_is_refused_here(
+def test_a_request_that_no_cluster_can_serve_is_rejected_locally(
     given: dict[str, Any], message: str, make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", TOKEN)
@@ -67,7 +67,7 @@ def test_what_no_cluster_can_serve_is_refused_here(
 
 
 class _Client:
-    """Takes what is submitted."""
+    """A client that records submitted jobs."""
 
     submitted: dict[str, Any]
 
@@ -83,7 +83,7 @@ class _Client:
         type(self).submitted = {**job, "file": file.name, "text": file.read_text()}
 
 
-def test_the_study_travels_with_its_overrides_and_the_options(
+def test_the_study_is_sent_with_its_overrides_and_options(
     make_study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from ray import job_submission
@@ -103,7 +103,7 @@ def test_the_study_travels_with_its_overrides_and_the_options(
         "softloc", "run", "sim.yaml", "--address", "auto", "--out", "/shared/studies", "--data-root",
         "/data/it is", "--tracking-uri", "http://host:5000", "--no-mlflow", "--max-hours", "2",
     ]  # fmt: skip
-    assert set(job["runtime_env"]) == {"working_dir"}  # no variable of this machine goes along
+    assert set(job["runtime_env"]) == {"working_dir"}  # no variable of this machine is sent
     assert re.fullmatch(r"softloc-sim-[0-9a-f]{8}", job["submission_id"])
     for line in (
         "  progress: on the head, softloc status /shared/studies/sim --watch",
@@ -113,7 +113,7 @@ def test_the_study_travels_with_its_overrides_and_the_options(
         assert line in text.splitlines()
 
 
-def test_an_option_that_run_does_not_know_is_refused_here(
+def test_an_unknown_option_of_run_is_rejected_locally(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["submit", "quickstart", "--address", "http://127.0.0.1:1", "--out", "/x"]
@@ -132,13 +132,13 @@ def free_port() -> int:
 
 @pytest.fixture
 def head(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Address of a head that asks for a token, and an environment that has it."""
+    """Start a head that asks for a token, and return its address and an environment with the token."""
     port = free_port()
     environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN}
     environment |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     environment |= {"SOFTLOC_CACHE": str(tmp_path / "cache")}
     environment.pop("RAY_ADDRESS", None)
-    # Sockets stand in it, whose paths must be short.
+    # Ray puts sockets into this folder, and their paths must be short.
     with tempfile.TemporaryDirectory(prefix="sl-head-", ignore_cleanup_errors=True) as folder:
         process = subprocess.Popen(
             [sys.executable, str(HEAD), str(port), folder],
@@ -170,13 +170,13 @@ def softloc(*arguments: str, environment: dict[str, str]) -> tuple[int, str, str
 
 
 def job_command(text: str, name: str) -> list[str]:
-    """The command that `softloc submit` printed, in words; its variable is in the environment already."""
+    """Return the words of a command that `softloc submit` printed, without its variable."""
     [line] = [line for line in text.splitlines() if line.strip().startswith(f"{name}:")]
     return shlex.split(line.partition("RAY_AUTH_MODE=token")[2])
 
 
 def run_job_command(text: str, name: str, *, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run that command, as a reader would."""
+    """Run a printed command, as a user would."""
     return subprocess.run(
         job_command(text, name),
         env=environment,
@@ -193,7 +193,7 @@ def test_a_job_runs_is_followed_and_stopped(head: tuple[str, dict[str, str]], tm
     address, environment = head
     out = tmp_path / "studies"
     command = ("submit", "quickstart", "--address", address, "--out", str(out), "--trials", "4")
-    # Whoever has no token is refused.
+    # Without the token, a request is rejected.
     stranger = {**environment, "RAY_AUTH_TOKEN": TOKEN[::-1]}
     code, said, problem = softloc(*command, environment=stranger)
     assert (code, said) == (2, "")

@@ -1,4 +1,4 @@
-"""What one call may spend, and that the next one goes on."""
+"""The limits of one run, and how the next run continues."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROW = {"f1": 0.5}
 
 @pytest.fixture
 def source_of(make_study: Callable[..., Study], tmp_path: Path) -> Callable[..., TrialSource]:
-    """The twelve simulated trials, less what is stored."""
+    """Return a function that makes a source of the twelve simulated trials, without stored ones."""
 
     def make(stored: dict[str, str] | None = None, *overrides: str) -> TrialSource:
         study = make_study(*overrides)
@@ -34,7 +34,7 @@ def source_of(make_study: Callable[..., Study], tmp_path: Path) -> Callable[...,
 
 
 def given(source: TrialSource) -> list[str]:
-    """All that a source gives, every trial told as completed."""
+    """Return all trials of a source, and report each as completed."""
     found = []
     while (trial := source.next()) is not None:
         found.append(trial.trial_id)
@@ -42,7 +42,7 @@ def given(source: TrialSource) -> list[str]:
     return found
 
 
-def test_without_limits_all_trials_are_given(source_of: Callable[..., TrialSource]) -> None:
+def test_without_limits_all_trials_run(source_of: Callable[..., TrialSource]) -> None:
     source = BudgetedSource(source_of(), UNLIMITED)
     assert source.n_left == 12
     assert len(given(source)) == 12
@@ -50,7 +50,7 @@ def test_without_limits_all_trials_are_given(source_of: Callable[..., TrialSourc
 
 
 @pytest.mark.parametrize("overrides", [(), ("design=tpe",)])
-def test_so_many_trials_this_time_and_the_others_next_time(
+def test_trials_beyond_the_limit_run_next_time(
     source_of: Callable[..., TrialSource], overrides: tuple[str, ...]
 ) -> None:
     stored: dict[str, str] = {}
@@ -73,7 +73,7 @@ def _spent(source: BudgetedSource) -> str | None:
     return source.spent
 
 
-def test_no_trial_begins_after_the_hours_are_over(source_of: Callable[..., TrialSource]) -> None:
+def test_no_trial_starts_after_the_hours_have_passed(source_of: Callable[..., TrialSource]) -> None:
     now_s = 100.0
     source = BudgetedSource(source_of(), Budget(max_hours=0.5), clock_s=lambda: now_s)
     now_s += 1799
@@ -84,7 +84,7 @@ def test_no_trial_begins_after_the_hours_are_over(source_of: Callable[..., Trial
     assert source.n_left == 11
 
 
-def test_after_so_many_failures_no_further_trial_begins(source_of: Callable[..., TrialSource]) -> None:
+def test_no_trial_starts_after_too_many_failures(source_of: Callable[..., TrialSource]) -> None:
     source = BudgetedSource(source_of(), Budget(max_failures=2))
     for row in (None, ROW, None):
         trial = source.next()
@@ -94,13 +94,13 @@ def test_after_so_many_failures_no_further_trial_begins(source_of: Callable[...,
     assert source.spent == "2 trials failed (--max-failures 2)"
 
 
-def test_what_is_expected_ends_with_the_budget() -> None:
+def test_the_trials_left_are_limited_by_the_budget() -> None:
     assert Counts(designed=12, kept=2, done=3, failed=1).left == 6
     assert Counts(designed=12, kept=2, done=3, failed=1, at_most=5).left == 1
     assert Counts(designed=12, kept=2, done=3, failed=1, at_most=50).left == 6
 
 
-def test_what_the_design_says_at_the_end_is_passed_on(
+def test_the_summary_of_the_design_is_passed_on(
     source_of: Callable[..., TrialSource], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inner = source_of()
@@ -109,7 +109,7 @@ def test_what_the_design_says_at_the_end_is_passed_on(
     assert BudgetedSource(inner, UNLIMITED).summary == "known well enough"
 
 
-def test_what_failed_before_is_tried_after_what_was_never_run(
+def test_failed_trials_run_after_all_others(
     source_of: Callable[..., TrialSource],
 ) -> None:
     designed = given(source_of())
@@ -120,7 +120,7 @@ def test_what_failed_before_is_tried_after_what_was_never_run(
     ]
 
 
-def test_a_limit_that_is_reached_with_the_last_trial_stopped_nothing(
+def test_a_limit_reached_with_the_last_trial_is_not_reported(
     source_of: Callable[..., TrialSource],
 ) -> None:
     assert _spent(BudgetedSource(source_of(), Budget(max_trials=12))) is None
@@ -136,6 +136,6 @@ def test_a_limit_that_is_reached_with_the_last_trial_stopped_nothing(
         ({"max_failures": 0}, "--max-failures must be at least 1, but got 0"),
     ],
 )
-def test_a_limit_out_of_its_range(limits: dict[str, float], message: str) -> None:
+def test_a_limit_out_of_its_range_is_rejected(limits: dict[str, float], message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         Budget(**limits)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Shipped studies of golf and puffs: the papers' settings reach the trials, losses are paired."""
+"""Built-in golf and puff studies: the papers' settings reach the trials, and losses are paired."""
 
 from collections import Counter
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_the_golf_papers_settings_reach_the_trials(tmp_path: Path) -> None:
 
 def test_the_puff_papers_settings_reach_the_trials(tmp_path: Path) -> None:
     trials = configs("puffs_paper", tmp_path, "data=synthetic")
-    # Three losses, five levels, six people, ten times.
+    # Three losses, five levels, six people, ten replicates.
     assert len(trials) == 900
     assert {config.label_noise_s for config in trials} == {0, 1, 2, 3, 4}
     for config in trials:
@@ -59,7 +59,7 @@ def test_the_puff_papers_settings_reach_the_trials(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("noise", ["binary", "skew_normal"])
-def test_the_puff_papers_other_noises_are_one_override_away(tmp_path: Path, noise: str) -> None:
+def test_one_override_selects_another_noise_of_the_puff_paper(tmp_path: Path, noise: str) -> None:
     trials = configs("puffs_paper", tmp_path, "data=synthetic", f"fixed.noise={noise}")
     assert {config.noise for config in trials} == {noise}
 

@@ -1,6 +1,6 @@
-"""Shipped studies with the papers' settings: they reach the trials, and a step of each runs.
+"""Built-in studies with the papers' settings: these reach the trials, and one step of each study runs.
 
-What the settings are is in the papers and their released code; the numbers here are read from there again.
+The settings come from the papers and their released code. The numbers here were read from there separately.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ EMBEDDED = {
     "digits": ("data=embedded",),
 }
 PAPER_STUDIES = sorted(name for name in shipped_studies() if name.endswith("_paper"))
-# Feature bands that are no sound's: 1280 of a video's frame, 37 of a breath, windows of 32 x 32.
+# Number of features for tasks without sound: video frames, breaths, segmentation scores, 32 x 32 windows.
 BANDS = {"golf": 1280, "puffs": 37, "segmentation": 52, "digits": 1024}
 
 
 @cache
 def made_up(request: DataRequest) -> TaskData:
-    """Half a second of noise (of sound) with a few events, as wide as the task's features."""
+    """Return a short stretch of noise with a few events, as wide as the task's features."""
     task = TASKS.get(request.task)
     audio = request.features in FRONT_ENDS
     hop_s = FRONT_ENDS[request.features].hop_s if audio else {"golf": 1 / 30}.get(request.task, 1.0)
@@ -70,7 +70,7 @@ def configs(name: str, *overrides: str) -> list[TrialConfig]:
 
 
 def tiny(config: TrialConfig) -> TrialConfig:
-    """Two steps of two short excerpts, three versions."""
+    """Shorten a trial to two steps of two short excerpts and three versions."""
     excerpt_s = min(config.excerpt_s, 40 * made_up(config.data_request()).hop_s)
     options = dict(config.ensemble_options)
     if options:
@@ -88,7 +88,7 @@ def one_of_each_loss(name: str, *overrides: str) -> list[TrialConfig]:
     return list({config.loss: config for config in configs(name, *overrides)}.values())
 
 
-def test_there_is_a_study_for_every_experiment_of_the_papers() -> None:
+def test_every_experiment_of_the_papers_has_a_study() -> None:
     experiments = {"digits", "drums", "golf", "piano", "piano_counts", "puffs", "segmentation"}
     assert {name.removesuffix("_paper") for name in PAPER_STUDIES} == experiments
 
@@ -102,8 +102,8 @@ def test_every_study_of_the_papers_can_be_planned(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in PAPER_STUDIES if name != "digits_paper"])
-def test_a_step_of_each_runs(name: str) -> None:
-    """The whole way on made-up recordings: augmented, trained, asked as an ensemble, decoded, scored.
+def test_one_training_step_of_each_study_runs(name: str) -> None:
+    """Run a whole trial on noise: augmentation, training, ensemble, decoding and scoring.
 
     VGG-13 takes too long here; it is among the slow ones below.
     """
@@ -117,8 +117,8 @@ def test_a_step_of_each_runs(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PAPER_STUDIES)
-def test_a_step_of_each_runs_on_the_embedded_source(name: str, tmp_path: Path) -> None:
-    """As above on what the source renders, cut to a few seconds where it is sound."""
+def test_one_training_step_of_each_study_runs_on_the_embedded_source(name: str, tmp_path: Path) -> None:
+    """Run a whole trial on recordings that the source renders, with sound cut to a few seconds."""
     torch.set_num_threads(1)
     study = load_study(name, overrides=EMBEDDED[load_study(name, overrides=()).task])
     data = load_data(study, data_root=None, cache_dir=tmp_path)
@@ -132,7 +132,7 @@ def test_a_step_of_each_runs_on_the_embedded_source(name: str, tmp_path: Path) -
 
 
 def _cut(recording: Recording) -> Recording:
-    """The first six seconds of a recording of sound; others as they are."""
+    """Return the first six seconds of a sound recording, and other recordings unchanged."""
     if recording.hop_s > 0.01:
         return recording
     n_frames = round(6 / recording.hop_s)
@@ -171,7 +171,7 @@ def test_the_piano_papers_settings_reach_the_trials() -> None:
         low, high = (config.rate_centre + sign * config.rate_variation for sign in (-1, 1))
         assert (low, high) == (0.75, 1.0)
     softloc = next(config for config in trials if config.loss == "softloc")
-    # A rise of 1e-5 a step from 100 000 on, held at 0.2 until it is more; it ends at 160 000.
+    # alpha is 0.2 until a rise of 1e-5 per step from step 100 000 exceeds it; training ends at step 160 000.
     assert softloc.alpha == Ramp(low=0.2, high=0.6, start=120_000 / 160_000, stop=1.0)
     assert softloc.softness_s == 0.1
     detector = trial_detector(softloc, hop_s=0.005)
@@ -196,7 +196,7 @@ def test_the_count_papers_piano_settings_reach_the_trials() -> None:
 
 def test_the_segmentation_papers_settings_reach_the_trials() -> None:
     trials = configs("segmentation_paper")
-    # Three losses, five delays, ten times five folds.
+    # Three losses, five delays, ten replicates of five folds.
     assert len(trials) == 3 * 5 * 50
     assert {config.label_noise_s for config in trials} == {0, 5, 10, 15, 20}
     assert {config.softness_s for config in trials if config.loss != "cross_entropy"} == {7.0}

@@ -34,7 +34,7 @@ def test_a_random_study_has_its_number_of_trials(make_study: MakeStudy) -> None:
     )
 
 
-def test_every_trial_names_its_own_configuration(make_study: MakeStudy) -> None:
+def test_every_identity_is_the_hash_of_its_configuration_and_data(make_study: MakeStudy) -> None:
     plan = planner(make_study())
     for trial in plan.all_trials():
         fingerprint = plan.data_of(trial.config).fingerprint
@@ -50,7 +50,7 @@ def test_replicates_are_paired(make_study: MakeStudy) -> None:
         assert len({replace(config, replicate=0) for config in group}) == 1
 
 
-def test_each_runs_every_value_at_every_point(make_study: MakeStudy) -> None:
+def test_values_under_each_all_run_at_every_point(make_study: MakeStudy) -> None:
     trials = planner(make_study("loss={each: [cross_entropy, softloc]}")).all_trials()
     assert len(trials) == 12
     for first in range(0, 12, 2):
@@ -59,7 +59,7 @@ def test_each_runs_every_value_at_every_point(make_study: MakeStudy) -> None:
         assert pair[0].label_noise_s == pair[1].label_noise_s
 
 
-def test_what_a_loss_ignores_is_not_varied(make_study: MakeStudy) -> None:
+def test_fields_that_a_loss_ignores_are_not_varied(make_study: MakeStudy) -> None:
     study = make_study(
         "design=grid",
         "trials=18",
@@ -71,7 +71,7 @@ def test_what_a_loss_ignores_is_not_varied(make_study: MakeStudy) -> None:
         planner(study)
     trials = planner(replace(study, trials=None)).all_trials()
     losses = [trial.config.loss for trial in trials]
-    # Nine settings of SoftLoc; cross entropy has no softness, so three.
+    # Nine settings for SoftLoc, but three for cross entropy, which has no softness.
     assert (losses.count("softloc"), losses.count("cross_entropy")) == (9, 3)
     ignored = {
         (c.softness_s, c.alpha, c.measure) for c in (t.config for t in trials) if c.loss == "cross_entropy"
@@ -95,7 +95,7 @@ def test_options_of_decoding_reach_the_trials(make_study: MakeStudy) -> None:
     assert {dict(trial.config.decoding_options)["mass"] for trial in varied} == {0.2, 0.4}
 
 
-def test_durations_in_frames_and_tolerances(make_study: MakeStudy) -> None:
+def test_durations_in_frames_and_tolerances_become_seconds(make_study: MakeStudy) -> None:
     study = make_study("softness=3frames", "label_noise=2tol")
     config = planner(replace(study, trials=1)).all_trials()[0].config
     assert (config.softness_s, config.label_noise_s) == (0.03, 0.1)
@@ -144,7 +144,7 @@ def test_another_schedule_replaces_the_default(make_study: MakeStudy) -> None:
         (("fold=0", "split={choice: [fixed, other]}", "alpha.ramp.high={choice: [0.5]}"), "`alpha: ramp` must give"),
     ],
 )  # fmt: skip
-def test_what_no_trial_can_be_is_refused_before_anything_runs(
+def test_impossible_settings_are_rejected_before_anything_runs(
     make_study: MakeStudy, overrides: tuple[str, ...], message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -152,9 +152,7 @@ def test_what_no_trial_can_be_is_refused_before_anything_runs(
     assert message in str(caught.value)
 
 
-def test_a_field_that_neither_the_study_nor_the_task_gives(
-    make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_field_without_a_value_is_rejected(make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch) -> None:
     task = TASKS.get("simulated")
     defaults = {key: value for key, value in task.defaults("none").items() if key not in ("loss", "alpha")}
     monkeypatch.setattr(task, "defaults", lambda network: defaults, raising=False)
@@ -171,7 +169,7 @@ def test_each_distinct_request_is_loaded_once(make_study: MakeStudy) -> None:
     assert sorted(request.split for request in data_for(study)) == ["fixed", "other"]
 
 
-def test_a_source_that_needs_a_data_root(
+def test_a_source_that_needs_a_data_root_is_rejected_without_one(
     make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = TASKS.get("simulated")
@@ -202,8 +200,8 @@ def test_all_fields_are_written_out(make_study: MakeStudy) -> None:
     }
 
 
-def test_trials_that_ask_for_no_augmentation_are_those_of_old(make_study: MakeStudy) -> None:
-    """Identities of studies that were written before rates, stacking and ensembles."""
+def test_trials_without_augmentation_keep_their_old_identities(make_study: MakeStudy) -> None:
+    """The identities are those of studies stored before rates, stacking and ensembles existed."""
     first = planner(make_study()).all_trials()[0]
     config = first.config
     assert (config.rate_variation, config.rate_centre, config.rate_share, config.stacking) == (0, 1, 1, 0)

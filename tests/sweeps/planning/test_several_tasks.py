@@ -1,4 +1,4 @@
-"""Studies of several tasks: every task has the whole design, in units of its own."""
+"""Studies of several tasks: every task has the whole design, in its own units."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ fixed:
 
 
 class _CoarseTask(SimulatedTask):
-    """Frames and tolerance twice as long as those of the other task."""
+    """A task with frames and a tolerance twice as long as those of the simulated task."""
 
     name = "coarse"
     tolerance_s = 0.1
@@ -74,7 +74,7 @@ def test_every_task_has_the_whole_design_in_its_own_units() -> None:
     assert plan.ranges()["label_noise"] == (0.0, 0.2)
 
 
-def test_a_task_alone_has_the_very_same_trials() -> None:
+def test_a_task_alone_has_the_same_trials() -> None:
     both = {trial.trial_id for trial in planner(read()).all_trials() if trial.config.task == "coarse"}
     text = TEXT.replace("[simulated, coarse]", "coarse").replace("{simulated: plain, coarse: other}", "other")
     alone = planner(read(text.replace("trials: 24", "trials: 12"))).all_trials()
@@ -92,7 +92,7 @@ def test_a_study_of_several_tasks_reads_back_equal() -> None:
     assert study_from_yaml(study.to_yaml(), name="again") == study
 
 
-def test_one_name_is_the_source_of_every_task() -> None:
+def test_a_single_source_name_applies_to_every_task() -> None:
     text = TEXT.replace("{simulated: plain, coarse: other}", "plain")
     with pytest.raises(ConfigError, match=re.escape("`data` must be one of other, but got plain in")):
         read(text)
@@ -123,7 +123,7 @@ def test_one_name_is_the_source_of_every_task() -> None:
         ),
     ],
 )
-def test_what_several_tasks_cannot_be(old: str, new: str, message: str) -> None:
+def test_an_invalid_study_of_several_tasks_is_rejected(old: str, new: str, message: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)) as caught:
         read(TEXT.replace(old, new))
     assert "studies/both.yaml, line" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Which trial comes next, also after a driver was killed."""
+"""Which trial runs next, also after a driver was killed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROVENANCE = Provenance("sim", "0.1.0", "abc")
 
 
 def run_some(study: Study, folder: StudyFolder, count: int, *, lose_last: int = 0) -> int:
-    """What a driver does until it is killed: how many trials it was given."""
+    """Run trials as a driver does until it is killed, and return how many it received."""
     planner = plan(study)
     store = TrialStore(folder)
     source = trial_source(planner, store.load(), folder)
@@ -55,12 +55,12 @@ def run_some(study: Study, folder: StudyFolder, count: int, *, lose_last: int = 
     ],
 )
 @pytest.mark.parametrize("replicates", [1, 2])
-def test_killed_and_gone_on_with_every_designed_trial_is_there_once(
+def test_a_resumed_study_stores_every_designed_trial_once(
     make_study: Callable[..., Study], tmp_path: Path, design: str, replicates: int
 ) -> None:
     study = make_study(*f"design={design}".split(", ", 1), f"replicates={replicates}", "trials=12")
     folder = StudyFolder(tmp_path)
-    # Killed twice, each time with trials in flight.
+    # The driver is killed twice, each time with running trials.
     assert run_some(study, folder, 5, lose_last=2) == 5
     assert run_some(study, folder, 4, lose_last=1) == 4
     assert len(TrialStore(folder).load()) == 6
@@ -69,7 +69,7 @@ def test_killed_and_gone_on_with_every_designed_trial_is_there_once(
     assert run_some(study, folder, 100) == 0
 
 
-def test_several_objectives_are_told_together_larger_being_better(
+def test_a_design_receives_several_objectives_at_once_larger_being_better(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study("design=nsga2", "trials=1", "objectives=[f1, train_s]")
@@ -83,7 +83,7 @@ def test_several_objectives_are_told_together_larger_being_better(
     assert told == [(0.5, -3.0)]
 
 
-def test_a_design_that_learns_hears_the_mean_of_the_replicates(
+def test_a_design_that_learns_receives_the_mean_of_the_replicates(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study("design=tpe", "replicates=2", "trials=4")
@@ -106,7 +106,7 @@ def test_a_design_that_learns_hears_the_mean_of_the_replicates(
     assert told[1] is None
 
 
-def test_a_surface_that_is_known_ends_the_study_early_and_says_what_that_saved(
+def test_a_well_known_surface_ends_the_study_early_and_reports_the_savings(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study("design=adaptive", "trials=60", "stop={max_standard_error: 0.05}", "focus=ridge")
@@ -121,7 +121,7 @@ def test_a_surface_that_is_known_ends_the_study_early_and_says_what_that_saved(
     assert f"Trials saved: {60 - n_run} of the study's budget" in str(again.summary)
 
 
-def test_a_design_that_does_not_learn_has_nothing_to_say(
+def test_a_design_that_does_not_learn_has_no_summary(
     make_study: Callable[..., Study], tmp_path: Path
 ) -> None:
     study = make_study()
@@ -137,14 +137,14 @@ def test_a_design_that_does_not_learn_has_nothing_to_say(
         (["design=adaptive", "stop={trials: 9}"], "`stop.trials` must be a known key"),
     ],
 )
-def test_stop_and_focus_belong_to_a_design_that_has_them(
+def test_stop_and_focus_are_rejected_for_other_designs(
     make_study: Callable[..., Study], overrides: list[str], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         make_study(*overrides)
 
 
-def test_a_folder_that_is_full_for_a_while_loses_no_point(
+def test_no_point_is_lost_while_the_folder_is_full(
     make_study: Callable[..., Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweeps.planning.source._RETRY_S", 0.0)
@@ -168,5 +168,5 @@ def test_a_folder_that_is_full_for_a_while_loses_no_point(
         "cannot write points.json to the study's folder ([Errno 28] No space left on device: "
         "'points.json'): no new trials start until it can be written; retrying every second"
     ]
-    # A driver that goes on has the point that was given out.
+    # A resumed driver runs the trial of the stored point.
     assert trial_source(planner, {}, StudyFolder(tmp_path)).next() == first

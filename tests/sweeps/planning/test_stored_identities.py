@@ -33,7 +33,7 @@ HOP_S = {
     "puffs": 1.0,
     "segmentation": 1.0,
 }
-# Stored before this loss had the option `exclusive`: its trials are run again, all others are kept.
+# Stored before this loss had the option `exclusive`, so its trials run again. All others are kept.
 RUN_AGAIN = {"losses_mdb": "cross_entropy"}
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints and kept weights: how often, what is refused, what stays in the folder."""
+"""Checkpoints and stored weights: when they are due, what is rejected, and what stays in the folder."""
 
 # ruff: noqa: E501
 from __future__ import annotations
@@ -43,7 +43,7 @@ def packed(origin: Origin = ORIGIN) -> bytes:
     ("written", "seconds", "iterations"),
     [("10min", 600.0, 100), ("1.5h", 5400.0, 100), ("90 s", 90.0, 100), ("0.25", float("inf"), 25)],
 )
-def test_checkpoints_go_by_time_or_by_iterations(
+def test_checkpoints_are_due_by_time_or_by_iterations(
     make_study: Callable[..., Study], written: str, seconds: float, iterations: int
 ) -> None:
     rule = make_study(f"checkpoint={{every: {written}}}").checkpoint
@@ -66,7 +66,9 @@ def test_checkpoints_go_by_time_or_by_iterations(
         ("keep_weights=maybe", "`keep_weights` must be true or false, but got maybe in"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused(make_study: Callable[..., Study], override: str, message: str) -> None:
+def test_an_invalid_checkpoint_rule_is_rejected(
+    make_study: Callable[..., Study], override: str, message: str
+) -> None:
     key = "each" if "each" in override else ""
     with pytest.raises(ConfigError) as refused:
         make_study(override)
@@ -74,7 +76,7 @@ def test_what_cannot_be_is_refused(make_study: Callable[..., Study], override: s
     assert "--set" in str(refused.value)
 
 
-def test_what_was_kept_is_loaded_until_it_is_dropped(checkpoints: Checkpoints, folder: StudyFolder) -> None:
+def test_a_checkpoint_is_loaded_until_it_is_deleted(checkpoints: Checkpoints, folder: StudyFolder) -> None:
     assert checkpoints.load(TRIAL) == b""
     checkpoints.keep(TRIAL, packed())
     state = unpack(checkpoints.load(TRIAL))
@@ -100,7 +102,7 @@ def test_what_was_kept_is_loaded_until_it_is_dropped(checkpoints: Checkpoints, f
         (packed().replace(b'"format": 1', b'"format": 9'), "its format is 9, not 1"),
     ],
 )
-def test_what_a_trial_cannot_go_on_from_is_set_aside_and_said(
+def test_an_unusable_checkpoint_is_set_aside_and_logged(
     checkpoints: Checkpoints,
     folder: StudyFolder,
     caplog: pytest.LogCaptureFixture,
@@ -116,7 +118,7 @@ def test_what_a_trial_cannot_go_on_from_is_set_aside_and_said(
     assert folder.read(f"checkpoints/{TRIAL}.pt.unusable") == content
 
 
-def test_nothing_in_a_checkpoint_is_run(checkpoints: Checkpoints) -> None:
+def test_code_in_a_checkpoint_is_not_executed(checkpoints: Checkpoints) -> None:
     class Harmful:
         def __reduce__(self) -> Any:
             return (print, ("run",))
@@ -126,7 +128,7 @@ def test_nothing_in_a_checkpoint_is_run(checkpoints: Checkpoints) -> None:
         unpack(checkpoints.load(TRIAL))
 
 
-def test_a_disk_that_takes_nothing_costs_the_checkpoint_alone(
+def test_on_a_full_disk_only_the_checkpoint_is_lost(
     checkpoints: Checkpoints, folder: StudyFolder, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert folder.local is not None
@@ -139,7 +141,7 @@ def test_a_disk_that_takes_nothing_costs_the_checkpoint_alone(
     assert "cannot be read, so the trial starts again" in caplog.text
 
 
-def test_what_a_dead_driver_left_of_ended_trials_is_deleted(
+def test_checkpoints_that_a_killed_driver_left_of_ended_trials_are_deleted(
     checkpoints: Checkpoints, folder: StudyFolder
 ) -> None:
     for trial_id in ("a", "b", "c"):
@@ -148,7 +150,7 @@ def test_what_a_dead_driver_left_of_ended_trials_is_deleted(
     assert folder.names("checkpoints") == ["b.pt"]
 
 
-def test_kept_weights_are_read_again(folder: StudyFolder) -> None:
+def test_stored_weights_are_read_back(folder: StudyFolder) -> None:
     network = torch.nn.Linear(2, 3)
     folder.write(weights_name(TRIAL), weights_file(network.state_dict()))
     other = torch.nn.Linear(2, 3)
@@ -156,7 +158,7 @@ def test_kept_weights_are_read_again(folder: StudyFolder) -> None:
     assert torch.equal(other.weight, network.weight)
 
 
-def test_weights_that_are_not_there_or_no_weights_are_told(folder: StudyFolder) -> None:
+def test_missing_or_damaged_weights_raise_an_error(folder: StudyFolder) -> None:
     with pytest.raises(
         UserError, match=rf"must hold weights/{TRIAL}.pt, but .* does not: only trials that completed"
     ):

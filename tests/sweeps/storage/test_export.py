@@ -1,4 +1,4 @@
-"""A study gathered in a few files: nothing is lost, nothing counted twice, nothing overwritten."""
+"""An export of a study loses nothing, counts nothing twice and overwrites nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 @pytest.fixture
 def study_folder(tmp_path: Path, make_study: Callable[..., Study]) -> Path:
-    """A study of four trials."""
+    """Return the folder of a study with four trials."""
     study = make_study("trials=4")
     planner = plan(study)
     folder = StudyFolder(tmp_path / "study")
@@ -49,7 +49,7 @@ def study_folder(tmp_path: Path, make_study: Callable[..., Study]) -> Path:
     return tmp_path / "study"
 
 
-def test_an_export_reads_as_the_study_does(study_folder: Path, tmp_path: Path) -> None:
+def test_an_export_has_the_same_content_as_its_study(study_folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "published"
     lines = export_study(str(study_folder), str(target))
     assert len(lines) == 5 and lines[-1].startswith(f"{target}/trials/{GATHERED}: ")
@@ -73,7 +73,7 @@ def test_exporting_an_export_changes_nothing(study_folder: Path, tmp_path: Path)
         assert first.read_bytes() == second.read_bytes()
 
 
-def test_a_trial_run_again_beside_an_export_counts_once(study_folder: Path, tmp_path: Path) -> None:
+def test_a_trial_that_runs_again_after_an_export_counts_once(study_folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "published"
     export_study(str(study_folder), str(target))
     one = next((study_folder / "trials").iterdir())
@@ -87,7 +87,7 @@ def test_tables_can_be_left_out(study_folder: Path, tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "small").iterdir()} == {"study.yaml", "references", "trials"}
 
 
-def test_what_an_older_version_wrote_is_exported_with_what_came_later(
+def test_parts_of_an_older_version_are_exported_with_the_later_columns(
     study_folder: Path, tmp_path: Path
 ) -> None:
     for path in (study_folder / "trials").iterdir():
@@ -109,13 +109,15 @@ def test_what_an_older_version_wrote_is_exported_with_what_came_later(
         (("models",), "a table to leave out must be one of events, history, references, but got models"),
     ],
 )
-def test_refused_tables(study_folder: Path, tmp_path: Path, without: tuple[str, ...], message: str) -> None:
+def test_unknown_tables_and_trials_cannot_be_left_out(
+    study_folder: Path, tmp_path: Path, without: tuple[str, ...], message: str
+) -> None:
     with pytest.raises(ConfigError, match=message):
         export_study(str(study_folder), str(tmp_path / "x"), without=without)
     assert not (tmp_path / "x").exists()
 
 
-def test_refused_places(study_folder: Path, tmp_path: Path) -> None:
+def test_an_empty_source_and_a_used_target_are_rejected(study_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"a study must hold at least one trial, but .* has none"):
         export_study(str(tmp_path / "nothing"), str(tmp_path / "x"))
     with pytest.raises(ConfigError, match=r"needs a folder without a study, but .* already holds trials"):

@@ -1,4 +1,4 @@
-"""Places and whole writes on any filesystem."""
+"""Paths and atomic writes on any filesystem."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from sweeps.storage.folder import StudyFolder, inside
         ("s3://bucket/runs?region=eu-central-1", "s3://bucket/runs/sim?region=eu-central-1"),
     ],
 )
-def test_a_place_inside_keeps_the_options_of_an_address_at_the_end(location: str, place: str) -> None:
+def test_a_path_in_an_address_keeps_the_options_at_the_end(location: str, place: str) -> None:
     assert inside(location, "sim") == place
 
 
-def test_an_address_that_nothing_opens_is_refused() -> None:
+def test_an_address_that_pyarrow_cannot_open_is_rejected() -> None:
     with pytest.raises(
         ConfigError, match="--out must be a folder or an address that pyarrow opens, but ftpx:"
     ):
@@ -34,14 +34,14 @@ def test_an_address_that_nothing_opens_is_refused() -> None:
 
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
-    """A folder on a filesystem that makes no folders by itself: in memory."""
+    """Return a folder on an in-memory filesystem, which does not create folders automatically."""
     store = fs._MockFileSystem()
     opened = SimpleNamespace(from_uri=lambda location: (store, location.partition("//")[2]))
     monkeypatch.setattr(fs, "FileSystem", opened)
     return StudyFolder("memory://bucket/sim")
 
 
-def test_files_of_another_filesystem(remote: StudyFolder) -> None:
+def test_files_on_another_filesystem_are_written_read_and_moved(remote: StudyFolder) -> None:
     assert not remote.exists()
     assert remote.names("trials") == []
     assert remote.read("trials/a.parquet") is None
@@ -57,7 +57,7 @@ def test_files_of_another_filesystem(remote: StudyFolder) -> None:
     assert remote.names("trials", suffix=".parquet") == []
 
 
-def test_a_write_that_breaks_off_leaves_the_old_content(
+def test_an_interrupted_write_leaves_the_old_content(
     remote: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remote.write("a", b"old")

@@ -1,4 +1,4 @@
-"""One driver a study, on a disk with locks and on a filesystem without."""
+"""A study has one driver at a time, on a disk with locks and on a filesystem without."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ with study_lock(StudyFolder(sys.argv[1])):
 
 @pytest.fixture
 def remote(monkeypatch: pytest.MonkeyPatch) -> StudyFolder:
-    """A folder on a filesystem that has no locks: in memory."""
+    """Return a folder on an in-memory filesystem, which has no locks."""
     store = fs._MockFileSystem()
     opened = SimpleNamespace(from_uri=lambda location: (store, location.partition("//")[2]))
     monkeypatch.setattr(fs, "FileSystem", opened)
@@ -46,7 +46,7 @@ def write_holder(folder: StudyFolder, *, silent_s: float) -> None:
     folder.write("driver.lock", json.dumps(holder).encode())
 
 
-def test_a_lock_on_a_disk_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
+def test_a_lock_on_a_disk_ends_with_its_process_even_if_it_is_killed(tmp_path: Path) -> None:
     folder = StudyFolder(tmp_path / "sim")
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(folder)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
@@ -57,7 +57,7 @@ def test_a_lock_on_a_disk_ends_with_its_process_however_it_ends(tmp_path: Path) 
         with pytest.raises(StudyLockedError, match=refused), study_lock(folder):
             pass
         holder.kill()
-    # The file still names the dead one; its lock is gone.
+    # The file still names the dead driver, but its lock is gone.
     assert json.loads((tmp_path / "sim" / "driver.lock").read_text())["pid"] == holder.pid
     with study_lock(folder):
         assert json.loads((tmp_path / "sim" / "driver.lock").read_text())["pid"] == os.getpid()
@@ -65,7 +65,7 @@ def test_a_lock_on_a_disk_ends_with_its_process_however_it_ends(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '{"pid": 1}'])
-def test_a_lock_that_says_nothing_is_refused_without_a_name(tmp_path: Path, content: str) -> None:
+def test_the_error_names_no_holder_if_the_lock_file_is_empty(tmp_path: Path, content: str) -> None:
     folder = StudyFolder(tmp_path)
     with study_lock(folder):
         (tmp_path / "driver.lock").write_text(content)
@@ -73,7 +73,7 @@ def test_a_lock_that_says_nothing_is_refused_without_a_name(tmp_path: Path, cont
             pass
 
 
-def test_a_lease_is_refused_while_its_holder_lives(remote: StudyFolder) -> None:
+def test_a_lease_is_not_taken_over_while_its_holder_lives(remote: StudyFolder) -> None:
     write_holder(remote, silent_s=20)
     refused = "memory://bucket/sim is run by process 7 on far since 2026-01-02T03:04:05 UTC"
     with pytest.raises(StudyLockedError, match=refused), study_lock(remote):
@@ -81,7 +81,7 @@ def test_a_lease_is_refused_while_its_holder_lives(remote: StudyFolder) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b'{"pid": 3}'])
-def test_a_lease_is_taken_over_and_given_back(remote: StudyFolder, content: bytes | None) -> None:
+def test_an_expired_lease_is_taken_over_and_released(remote: StudyFolder, content: bytes | None) -> None:
     if content is None:
         write_holder(remote, silent_s=61)
     else:
@@ -93,7 +93,7 @@ def test_a_lease_is_taken_over_and_given_back(remote: StudyFolder, content: byte
     assert remote.read("driver.lock") == b""
 
 
-def test_of_two_that_begin_at_once_the_first_writer_is_refused(
+def test_if_two_drivers_start_at_once_the_first_writer_gets_the_error(
     remote: StudyFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lock_module.time, "sleep", lambda seconds: write_holder(remote, silent_s=0))

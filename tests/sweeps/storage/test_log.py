@@ -1,4 +1,4 @@
-"""The driver's log: behind what stands there, on any filesystem, and no reason to stop."""
+"""The driver's log is appended to, on any filesystem, and its errors do not stop a study."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def lines(folder: StudyFolder) -> list[str]:
     return (folder.read("logs/driver.log") or b"").decode().splitlines()
 
 
-def test_two_drivers_write_one_behind_the_other(folder: StudyFolder) -> None:
+def test_a_second_driver_appends_to_the_log(folder: StudyFolder) -> None:
     before = logging.getLogger().level, list(logging.getLogger().handlers)
     for number in (1, 2):
         with driver_log(folder):
@@ -41,13 +41,13 @@ def test_two_drivers_write_one_behind_the_other(folder: StudyFolder) -> None:
     assert (logging.getLogger().level, list(logging.getLogger().handlers)) == before
 
 
-def test_nothing_said_leaves_nothing(folder: StudyFolder) -> None:
+def test_without_log_lines_nothing_is_written(folder: StudyFolder) -> None:
     with driver_log(folder):
         pass
     assert lines(folder) == []
 
 
-def test_a_full_disk_is_no_traceback(
+def test_a_full_disk_prints_no_traceback(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(handler: logging.Handler) -> None:
@@ -63,7 +63,7 @@ def test_a_full_disk_is_no_traceback(
     assert capsys.readouterr().err == ""
 
 
-def test_on_an_object_store_lines_are_sent_every_half_minute_and_again_after_a_failure(
+def test_on_an_object_store_lines_are_sent_every_half_minute_and_resent_after_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[bytes] = []

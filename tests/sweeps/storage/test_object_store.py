@@ -1,4 +1,4 @@
-"""Results on a real S3-compatible server: moto's, over HTTP on this machine."""
+"""A study on an S3-compatible server: moto's, over HTTP on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::R
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """An S3 server with one bucket."""
+    """Start an S3 server with one bucket."""
     moto_server = pytest.importorskip("moto.server", reason="needs moto[server]")
     boto3 = pytest.importorskip("boto3")
     served = moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -40,7 +40,7 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(params=["environment", "address"])
 def out(request: pytest.FixtureRequest, server: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A place in the bucket; where the server is, is said by the environment or by the address itself."""
+    """Return an address in the bucket. The environment or the address itself names the server."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -53,7 +53,7 @@ def out(request: pytest.FixtureRequest, server: str, monkeypatch: pytest.MonkeyP
 
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
-    """Four completed trials."""
+    """Return four completed trials."""
     planner = plan(make_study("trials=4"))
     return [
         completed_record(
@@ -67,7 +67,7 @@ def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
     ]
 
 
-def test_a_study_in_a_bucket(out: str, records: list[TrialRecord]) -> None:
+def test_a_study_in_a_bucket_is_written_and_read_back(out: str, records: list[TrialRecord]) -> None:
     folder = StudyFolder(inside(out, "sim"))
     assert not folder.exists()
     store = TrialStore(folder)
@@ -97,7 +97,7 @@ def test_a_damaged_part_in_a_bucket_is_set_aside(out: str, records: list[TrialRe
     assert len(load_results(out).trials) == 2
 
 
-def test_one_driver_holds_a_study_in_a_bucket(out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_driver_can_lock_a_study_in_a_bucket(out: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["sweeps.storage.lock"], "_SETTLE_S", 0.05)
     folder = StudyFolder(out)
     with study_lock(folder):
@@ -109,7 +109,7 @@ def test_one_driver_holds_a_study_in_a_bucket(out: str, monkeypatch: pytest.Monk
         pass
 
 
-def test_logs_in_a_bucket_grow(out: str) -> None:
+def test_logs_in_a_bucket_are_appended_to(out: str) -> None:
     folder = StudyFolder(out)
     folder.append("logs/x.log", b"one\n")
     folder.append("logs/x.log", b"two\n")
@@ -117,12 +117,12 @@ def test_logs_in_a_bucket_grow(out: str) -> None:
     assert folder.names("logs") == ["x.log"]
 
 
-def test_a_bucket_that_is_not_there_is_named(out: str) -> None:
+def test_the_error_names_a_missing_bucket(out: str) -> None:
     with pytest.raises(OSError, match="absent"):
         StudyFolder(out.replace("bucket", "absent")).write("a", b"1")
 
 
-def test_checkpoints_of_trials_on_an_object_store(out: str) -> None:
+def test_checkpoints_on_an_object_store_are_written_and_read_back(out: str) -> None:
     folder = StudyFolder(inside(out, "sim"))
     checkpoints = Checkpoints(folder, Origin("0.1.0", "abc", "cpu"))
     packed = pack({"scores": {5: 0.5}}, trial_id="a", origin=Origin("0.1.0", "abc", "cpu"))

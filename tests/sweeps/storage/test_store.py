@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Parts that are cut, emptied, foreign or from the future; disks that are full."""
+"""Trials are stored and read back; parts may be truncated, empty, foreign or newer, and disks full."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STARTED = datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
 
 @pytest.fixture
 def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
-    """Three completed trials."""
+    """Return three completed trials."""
     study = make_study("trials=3")
     planner = plan(study)
     found = []
@@ -49,7 +49,7 @@ def records(make_study: Callable[..., Study]) -> list[TrialRecord]:
 
 @pytest.fixture
 def store(tmp_path: Path, records: list[TrialRecord]) -> TrialStore:
-    """A store that holds them."""
+    """Return a store that holds these trials."""
     store = TrialStore(StudyFolder(tmp_path / "study"))
     for record in records:
         store.write(record.row, events=record.events, history=record.history)
@@ -61,7 +61,7 @@ def part(store: TrialStore, record: TrialRecord, table: str = "trials") -> Path:
     return store.folder.local / table / f"{record.trial_id}.parquet"
 
 
-def test_what_is_written_is_read_back(store: TrialStore, records: list[TrialRecord]) -> None:
+def test_a_trial_is_read_back_as_written(store: TrialStore, records: list[TrialRecord]) -> None:
     loaded = store.load()
     assert set(loaded) == {record.trial_id for record in records}
     for record in records:
@@ -111,7 +111,7 @@ def test_a_failed_trial_is_replaced_when_it_completes(store: TrialStore, records
 
 
 @pytest.mark.parametrize("damage", ["half", "empty", "noise", "other table", "two rows"])
-def test_a_damaged_part_is_set_aside_counted_and_said(
+def test_a_damaged_part_is_set_aside_counted_and_logged(
     store: TrialStore, records: list[TrialRecord], damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = part(store, records[1])
@@ -127,18 +127,18 @@ def test_a_damaged_part_is_set_aside_counted_and_said(
     assert "set aside" in caplog.text
     assert not path.exists()
     assert path.with_name(f"{path.name}.corrupt").exists()
-    # And the analysis, which reads trials/*.parquet, can read what is left.
+    # The analysis, which reads trials/*.parquet, can read the remaining parts.
     from analysis.reading.results import load_results
 
     assert len(load_results(str(store.folder)).trials) == 2
 
 
-def test_a_damaged_history_is_no_rows(store: TrialStore, records: list[TrialRecord]) -> None:
+def test_a_damaged_history_has_no_rows(store: TrialStore, records: list[TrialRecord]) -> None:
     part(store, records[0], "history").write_bytes(b"PAR1")
     assert store.rows("history", records[0].trial_id) == []
 
 
-def test_a_part_from_a_newer_schema_is_refused_and_kept(
+def test_a_part_with_a_newer_schema_is_rejected_and_kept(
     store: TrialStore, records: list[TrialRecord]
 ) -> None:
     path = part(store, records[0])
@@ -151,14 +151,14 @@ def test_a_part_from_a_newer_schema_is_refused_and_kept(
     assert path.exists()
 
 
-def test_a_part_left_half_written_is_not_seen(store: TrialStore, records: list[TrialRecord]) -> None:
+def test_a_partially_written_part_is_ignored(store: TrialStore, records: list[TrialRecord]) -> None:
     part(store, records[0]).with_name(".tmp1.partial").write_bytes(b"PAR1")
     part(store, records[0]).with_name(".hidden.parquet").write_bytes(b"PAR1")
     assert len(store.load()) == 3
     assert store.set_aside == []
 
 
-def test_a_full_disk_leaves_the_old_content_and_no_litter(
+def test_a_full_disk_leaves_the_old_content_and_no_temporary_files(
     store: TrialStore, records: list[TrialRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(descriptor: int) -> None:
@@ -187,7 +187,7 @@ def _task_data() -> TaskData:
     return next(iter(load_data(study, data_root=None, cache_dir=Path("unused")).values()))
 
 
-def test_references_are_kept_once(tmp_path: Path) -> None:
+def test_references_are_stored_once(tmp_path: Path) -> None:
     store = TrialStore(StudyFolder(tmp_path))
     data = _task_data()
     store.write_references(data)
@@ -201,7 +201,7 @@ def test_references_are_kept_once(tmp_path: Path) -> None:
     assert {row["recording"] for row in rows} == {"two"}
 
 
-def test_a_recording_without_events_still_has_its_length(tmp_path: Path) -> None:
+def test_a_recording_without_events_has_a_row_with_its_duration(tmp_path: Path) -> None:
     from dataclasses import replace
 
     from softloc_core.events import EventList
@@ -222,7 +222,7 @@ def test_a_recording_without_events_still_has_its_length(tmp_path: Path) -> None
     ]
 
 
-def test_a_result_that_is_no_number_is_named(make_study: Callable[..., Study]) -> None:
+def test_a_result_that_is_not_finite_is_named(make_study: Callable[..., Study]) -> None:
     from dataclasses import replace
 
     from softloc_core.trial.run import HistoryPoint
@@ -236,13 +236,13 @@ def test_a_result_that_is_no_number_is_named(make_study: Callable[..., Study]) -
     assert not_finite(broken) == "the loss became nan by iteration 20"
 
 
-def test_tasks_are_left_as_they_were() -> None:
+def test_registered_tasks_are_restored_after_a_test() -> None:
     assert "simulated" in TASKS.tasks
 
 
 @pytest.mark.parametrize("table", ["events", "history"])
 @pytest.mark.parametrize("damage", ["half", "empty", "noise"])
-def test_a_trial_whose_events_or_history_are_damaged_is_not_there(
+def test_a_trial_with_damaged_events_or_history_counts_as_missing(
     store: TrialStore, records: list[TrialRecord], table: str, damage: str
 ) -> None:
     path = part(store, records[1], table)
@@ -250,7 +250,7 @@ def test_a_trial_whose_events_or_history_are_damaged_is_not_there(
     path.write_bytes({"half": content[: len(content) // 2], "empty": b"", "noise": b"\0" * 100}[damage])
     assert set(store.load()) == {records[0].trial_id, records[2].trial_id}
     assert store.set_aside == [f"{table}/{path.name}.corrupt", f"trials/{path.name}.corrupt"]
-    # Run again, it is whole again, and the set-aside parts stay.
+    # After the trial runs again it is complete, and the set-aside parts remain.
     store.write(records[1].row, events=records[1].events, history=records[1].history)
     assert len(TrialStore(store.folder).load()) == 3
     assert path.with_name(f"{path.name}.corrupt").exists()

@@ -1,4 +1,4 @@
-"""Tune's controller: a worker that dies while it is handed a trial costs that trial one attempt."""
+"""Tune's controller: a worker that dies during the hand-over of a trial uses up one attempt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sweeps.execution.ray.repairs import repair_retries, slim
 
 
 class Controller:
-    """As much of the controller as a failure touches, with its own method in question."""
+    """The part of Tune's controller that handles failures, with the method under test."""
 
     def __init__(self, status: str, *, is_handed_over: bool) -> None:
         self.trial = SimpleNamespace(status=status, failures=0)
@@ -26,7 +26,7 @@ class Controller:
 
 
 class _Group(list[Any]):
-    """A set of things without a hash."""
+    """A set of objects without a hash."""
 
     def discard(self, item: Any) -> None:
         if item in self:
@@ -34,7 +34,7 @@ class _Group(list[Any]):
 
 
 def tell(controller: Any, trial: Any, exception: Exception) -> None:
-    """What Tune does to a trial that is running, or to one that waits."""
+    """Treat a running or waiting trial as Tune does."""
     trial.failures += 1
     trial.status = Trial.PENDING if trial.status == Trial.RUNNING else Trial.ERROR
 
@@ -48,7 +48,7 @@ def process(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.mark.parametrize("status", [Trial.PENDING, Trial.RUNNING])
-def test_a_death_during_the_handing_over_counts_once(process: Any, status: str) -> None:
+def test_a_death_during_the_hand_over_counts_once(process: Any, status: str) -> None:
     controller = Controller(status, is_handed_over=True)
     for _ in range(2):
         process(controller, controller.trial, ActorDiedError())
@@ -56,7 +56,7 @@ def test_a_death_during_the_handing_over_counts_once(process: Any, status: str) 
     assert controller._resetting_trials == []
 
 
-def test_every_other_failure_is_left_as_it_is(process: Any) -> None:
+def test_other_failures_are_unchanged(process: Any) -> None:
     running = Controller(Trial.RUNNING, is_handed_over=False)
     process(running, running.trial, ActorDiedError())
     assert (running.trial.status, running.trial.failures) == (Trial.PENDING, 1)
@@ -65,7 +65,7 @@ def test_every_other_failure_is_left_as_it_is(process: Any) -> None:
     assert waiting.trial.status == Trial.ERROR
 
 
-def test_what_is_mended_is_there() -> None:
+def test_the_repaired_parts_of_ray_exist() -> None:
     # A Tune that renames these would silently not be mended.
     assert {"_process_trial_failure", "_set_trial_status"} <= set(vars(TuneController))
     trial = Trial("any", stub=True)

@@ -1,4 +1,4 @@
-"""Starting Ray: what goes wrong is said in a line."""
+"""Errors while Ray starts are reported in one line."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sweeps.execution.ray.session import ray_session, session_base
         ),
     ],
 )
-def test_a_ray_that_does_not_start_is_one_line(
+def test_a_failed_start_of_ray_prints_one_line(
     monkeypatch: pytest.MonkeyPatch, address: str | None, error: Exception, message: str
 ) -> None:
     def fail(**_: object) -> None:
@@ -45,9 +45,7 @@ def test_a_ray_that_does_not_start_is_one_line(
 
 
 @pytest.mark.parametrize(("slow", "attempts"), [(2, 3), (9, 3), (0, 1)])
-def test_a_ray_that_is_slow_to_start_is_tried_again(
-    monkeypatch: pytest.MonkeyPatch, slow: int, attempts: int
-) -> None:
+def test_a_slow_start_of_ray_is_retried(monkeypatch: pytest.MonkeyPatch, slow: int, attempts: int) -> None:
     tried = []
 
     def init(**_: object) -> None:
@@ -66,18 +64,18 @@ def test_a_ray_that_is_slow_to_start_is_tried_again(
     assert len(tried) == attempts
 
 
-def test_a_short_folder_of_temporary_files_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_short_tmpdir_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("sweeps.execution.ray.session._LONGEST_SOCKET", 1000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert session_base() == tmp_path
 
 
-def test_a_long_one_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_tmpdir_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", f"/{'a' * 60}")
     assert session_base() == Path("/tmp")
 
 
-def test_a_long_one_that_cannot_be_replaced_is_refused(
+def test_a_long_tmpdir_that_cannot_be_replaced_is_rejected(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("sweeps.execution.ray.session._SHORT_FOLDER", tmp_path / "absent")
@@ -91,7 +89,7 @@ def test_a_long_one_that_cannot_be_replaced_is_refused(
 
 @pytest.mark.ray
 @pytest.mark.slow
-def test_ray_starts_where_tmpdir_is_long(tmp_path: Path) -> None:
+def test_ray_starts_with_a_long_tmpdir(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 20)
     folder.mkdir()
     script = (

@@ -1,4 +1,4 @@
-"""Whatever a user gets wrong: one line, status 2, nothing started and nothing written."""
+"""A user error prints one line and exits with status 2; nothing is started or written."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def softloc(
         ("data: mdb", "data: mdb", "must be given with --data-root DIR"),
     ],
 )
-def test_a_wrong_study_is_one_line_and_status_2(
+def test_a_wrong_study_prints_one_line_and_exits_with_status_2(
     line: str, replacement: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -94,7 +94,7 @@ def test_a_wrong_study_is_one_line_and_status_2(
         (("data", "check", "drumz", "--data", "mdb"), "`task` must be one of"),
     ],
 )
-def test_a_wrong_argument_is_one_line_and_status_2(
+def test_a_wrong_argument_prints_one_line_and_exits_with_status_2(
     arguments: tuple[str, ...], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -107,7 +107,7 @@ def test_a_wrong_argument_is_one_line_and_status_2(
 
 
 def _instant_data(study: object, **arguments: object) -> object:
-    """The embedded drums take a while to render; what is tested here needs only their frame rate."""
+    """Return drums data without rendering it; these tests need only its frame rate."""
     from sweeps.planning import data as study_data
     from sweeps.testing.simulation import SimulatedTask
 
@@ -120,7 +120,7 @@ def _instant_data(study: object, **arguments: object) -> object:
     return {request: data}
 
 
-def test_a_data_root_without_recordings(
+def test_a_data_root_without_recordings_is_rejected(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "empty").mkdir()
@@ -132,9 +132,7 @@ def test_a_data_root_without_recordings(
     assert "Traceback" not in err
 
 
-def test_help_answers_with_examples(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_help_shows_examples(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for command in ("run", "plan", "pareto", "surface", "status", "dashboard"):
         status, out, _ = softloc(command, "--help", capsys=capsys, monkeypatch=monkeypatch)
         assert status == 0
@@ -163,7 +161,7 @@ def test_studies_and_tasks_are_listed(
         ("/proc/nowhere", "--out must be a writable folder, but /proc/nowhere/mine: No such file or"),
     ],
 )
-def test_a_folder_that_takes_no_files(
+def test_an_unwritable_folder_is_rejected(
     out: str,
     message: str,
     tmp_path: Path,
@@ -180,7 +178,7 @@ def test_a_folder_that_takes_no_files(
     assert len(err.strip().splitlines()) == 1
 
 
-def test_figures_that_cannot_be_written(
+def test_unwritable_figures_print_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     example = Path(__file__).parents[3] / "analysis" / "examples" / "golf_losses"
