@@ -184,7 +184,6 @@ def _tolerances(study: StoredStudy) -> str:
 
 def _design(study: StoredStudy) -> str:
     """Return the varied parameters and the study file."""
-    trials = study.trials
     varied = varied_columns(study, with_option_columns(study, study.scored("f1")))
     rows = [
         {"parameter": name, "values": f"{column.min():.4g} to {column.max():.4g}"}
@@ -192,7 +191,7 @@ def _design(study: StoredStudy) -> str:
         else {"parameter": name, "values": ", ".join(sorted(column.unique()))}
         for name, column in varied.items()
     ]
-    counts = f"<p>{len(trials)} trials: {_counts(study)}</p>"
+    counts = f"<p>{_counts(study)}</p>"
     text = yaml.safe_dump(dict(study.definition), sort_keys=False) if study.definition else "no study.yaml"
     return f"{counts}{table_html(pd.DataFrame(rows))}<pre>{html.escape(text)}</pre>"
 

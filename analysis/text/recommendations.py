@@ -14,7 +14,7 @@ _FEW_TRIALS = 3
 def recommendation_text(found: Recommendation) -> str:
     """Return the recommendation in a few lines: what to use, what to expect, and how sure that is."""
     best, label = found.choices[0], metric_label(found.metric)
-    lines = [f"Labels off by {found.noise_ms:g} ms: use {best.name}{_softness(best)}."]
+    lines = [f"For labels off by {found.noise_ms:g} ms, use {best.name}{_softness(best)}."]
     if best.flat_ms and best.softness_ms:
         lines.append(
             f"A softness of {best.flat_ms[0]:.0f} to {best.flat_ms[1]:.0f} ms is within {FLAT_WITHIN:g} of "
@@ -42,7 +42,7 @@ def _expectation(found: Recommendation, label: str) -> list[str]:
     """Return what to expect of the best choice, and on the same recordings."""
     best = found.choices[0]
     has_cost = found.noise_ms > found.least_noise_ms
-    cost = f". The label noise costs {_interval(best.cost)} of it" if has_cost else ""
+    cost = f". Label noise reduces it by {_interval(best.cost)}" if has_cost else ""
     lines = [f"Expected {label}: {_interval(best.value)}{cost}."]
     if found.has_recordings:
         here = best.value_here

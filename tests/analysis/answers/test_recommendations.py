@@ -50,7 +50,8 @@ def test_a_single_loss_is_recommended_with_a_note(both):
 
 
 def test_without_noise_there_is_no_cost(both):
-    assert "cost" not in recommendation_text(recommend(load_results(both), label_noise_s=0.0))
+    assert "reduces" in recommendation_text(recommend(load_results(both), label_noise_s=0.06))
+    assert "reduces" not in recommendation_text(recommend(load_results(both), label_noise_s=0.0))
 
 
 def test_recommend_writes_its_table(both):

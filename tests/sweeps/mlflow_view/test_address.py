@@ -19,7 +19,6 @@ from sweeps.mlflow_view.address import validate_database_uri, validate_tracking_
 from sweeps.mlflow_view.dashboard import rebuild_mlflow, serve_dashboard
 from sweeps.planning import resolved_study
 from sweeps.study import Study
-from tests.sweeps.simulated_studies import plan
 
 
 def rejection(validate: Callable[[str], None], uri: str) -> str | None:
@@ -178,8 +177,7 @@ def test_a_server_receives_the_login_of_the_address_or_the_environment(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     study = make_study()
-    planner = plan(study)
-    (tmp_path / "study.yaml").write_text(resolved_study(planner))
+    (tmp_path / "study.yaml").write_text(resolved_study(study))
     with pytest.raises(
         UserError, match=f"MLflow must be reachable at http://.*{address}, but: .*not you"
     ) as caught:
