@@ -38,7 +38,7 @@ ORIGIN = Origin("0.1.0", "abc", "cpu")
 ASHA = EarlyStopping("asha", RULES["asha"], "test")
 
 
-def stages(begin: Callable[..., Any], **changed: Any) -> PausePlan:
+def pause_plan(begin: Callable[..., Any], **changed: Any) -> PausePlan:
     wanted = {"stopping": ASHA, "checkpoint": CheckpointRule(0.25), "keep_weights": True, **changed}
     return PausePlan(begin=begin, objective=F1, **wanted)
 
@@ -49,19 +49,19 @@ def planned(study: Study, number: int = 0) -> tuple[TrialConfig, TaskData]:
     return config, planner.data_of(config)
 
 
-def rests(staged: PausableTrial) -> list[Pause]:
-    found = [staged.next()]
+def all_pauses(trial: PausableTrial) -> list[Pause]:
+    found = [trial.next()]
     while found[-1].fraction < 1.0:
-        found.append(staged.next())
+        found.append(trial.next())
     return found
 
 
 def test_a_trial_pauses_to_report_to_be_checkpointed_and_at_its_end(make_study: Callable[..., Study]) -> None:
     config, data = planned(make_study("iterations=20"))
-    found = rests(PausableTrial(config, data, stages(SimulatedTrial().begin), device="cpu"))
+    found = all_pauses(PausableTrial(config, data, pause_plan(SimulatedTrial().begin), device="cpu"))
     kinds = [
-        (rest.reached.iterations_done, "saved" if rest.state else "scored", round(rest.fraction, 3))
-        for rest in found
+        (pause.reached.iterations_done, "saved" if pause.state else "scored", round(pause.fraction, 3))
+        for pause in found
     ]
     assert kinds == [
         (2, "scored", 0.1),
@@ -73,22 +73,24 @@ def test_a_trial_pauses_to_report_to_be_checkpointed_and_at_its_end(make_study: 
         (20, "scored", 1.0),
     ]
     assert list(found[-1].reached.reports) == [2, 6, 18]
-    assert found[-1].reached.weights and not any(rest.reached.weights for rest in found[:-1])
+    assert found[-1].reached.weights and not any(pause.reached.weights for pause in found[:-1])
     assert found[-1].result == SimulatedTrial()(config, data)
 
 
 def test_checkpoints_can_be_due_by_time(make_study: Callable[..., Study]) -> None:
     config, data = planned(make_study("iterations=20"))
-    wanted = stages(SimulatedTrial(duration_s=0.4).begin, stopping=None, checkpoint=CheckpointRule("0.1s"))
-    found = rests(PausableTrial(config, data, wanted, device="cpu"))
+    wanted = pause_plan(
+        SimulatedTrial(duration_s=0.4).begin, stopping=None, checkpoint=CheckpointRule("0.1s")
+    )
+    found = all_pauses(PausableTrial(config, data, wanted, device="cpu"))
     assert 2 <= len(found[:-1]) <= 4
-    assert all(rest.state is not None and rest.result is None for rest in found[:-1])
+    assert all(pause.state is not None and pause.result is None for pause in found[:-1])
 
 
 def test_a_score_that_is_not_finite_is_the_worst(make_study: Callable[..., Study]) -> None:
     study = make_study("iterations=20", "objectives={measures.speed: maximize}")
     config, data = planned(study)
-    wanted = replace(stages(SimulatedTrial().begin), objective=study.objectives[0])
+    wanted = replace(pause_plan(SimulatedTrial().begin), objective=study.objectives[0])
     assert PausableTrial(config, data, wanted, device="cpu").next().score == -1e9
 
 
@@ -112,10 +114,10 @@ def test_a_real_trial_with_pauses_gives_the_same_result_as_without(
 ) -> None:
     config, data = real_trial
     at_once = run_trial(config, data)
-    wanted = stages(TrialRun, stopping=replace(ASHA, score_on="validation"))
-    staged, found, saved = PausableTrial(config, data, wanted, device="cpu"), [Pause(Reached(0))], []
+    wanted = pause_plan(TrialRun, stopping=replace(ASHA, score_on="validation"))
+    trial, found, saved = PausableTrial(config, data, wanted, device="cpu"), [Pause(Reached(0))], []
     while found[-1].fraction < 1.0:
-        found.append(staged.next())
+        found.append(trial.next())
         if (state := found[-1].state) is not None:
             saved.append(pack(state, trial_id="x", origin=ORIGIN))
     same(found[-1].result, at_once)
@@ -124,7 +126,7 @@ def test_a_real_trial_with_pauses_gives_the_same_result_as_without(
     for checkpoint in saved:
         again = PausableTrial(config, data, wanted, device="cpu", checkpoint=checkpoint)
         assert again.note is None
-        last = rests(again)[-1]
+        last = all_pauses(again)[-1]
         same(last.result, at_once)
         assert last.reached == found[-1].reached
 
@@ -140,9 +142,9 @@ def test_a_trial_starts_again_if_its_checkpoint_does_not_fit_and_reports_why(
     config, data = real_trial
     state = {"run": {**TrialRun(config, data).state(), "network": {}}, "scores": {}}
     checkpoint = pack(state, trial_id="x", origin=ORIGIN)
-    staged = PausableTrial(config, data, stages(TrialRun), device="cpu", checkpoint=checkpoint)
-    assert staged.note is not None and staged.note.startswith("RuntimeError: Error(s) in loading state_dict")
-    same(rests(staged)[-1].result, run_trial(config, data))
+    trial = PausableTrial(config, data, pause_plan(TrialRun), device="cpu", checkpoint=checkpoint)
+    assert trial.note is not None and trial.note.startswith("RuntimeError: Error(s) in loading state_dict")
+    same(all_pauses(trial)[-1].result, run_trial(config, data))
 
 
 def test_the_time_limit_counts_the_time_before_a_pause() -> None:

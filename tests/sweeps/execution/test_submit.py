@@ -231,4 +231,4 @@ def wait_for_status(out: Path, state: str) -> None:
         ):
             return
         time.sleep(0.2)
-    raise AssertionError("the job did not begin")
+    raise AssertionError("the job did not start")

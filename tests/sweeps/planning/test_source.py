@@ -75,12 +75,12 @@ def test_a_design_receives_several_objectives_at_once_larger_being_better(
     study = make_study("design=nsga2", "trials=1", "objectives=[f1, train_s]")
     planner = plan(study)
     source = trial_source(planner, {}, StudyFolder(tmp_path))
-    told: list[object] = []
-    source._design.tell = lambda point, value: told.append(value)  # type: ignore[attr-defined]
+    results: list[object] = []
+    source._design.tell = lambda point, value: results.append(value)  # type: ignore[attr-defined]
     trial = source.next()
     assert trial is not None
     source.tell(trial.trial_id, {"f1": 0.5, "train_s": 3.0})
-    assert told == [(0.5, -3.0)]
+    assert results == [(0.5, -3.0)]
 
 
 def test_a_design_that_learns_receives_the_mean_of_the_replicates(
@@ -89,21 +89,21 @@ def test_a_design_that_learns_receives_the_mean_of_the_replicates(
     study = make_study("design=tpe", "replicates=2", "trials=4")
     planner = plan(study)
     source = trial_source(planner, {}, StudyFolder(tmp_path))
-    told: list[float | None] = []
-    source._design.tell = lambda point, value: told.append(value)  # type: ignore[attr-defined]
+    results: list[float | None] = []
+    source._design.tell = lambda point, value: results.append(value)  # type: ignore[attr-defined]
     first, second = source.next(), source.next()
     assert first is not None
     assert second is not None
     source.tell(first.trial_id, {"f1": 0.5})
-    assert told == []
+    assert results == []
     source.tell(second.trial_id, {"f1": 0.7})
-    assert told == [pytest.approx(0.6)]
+    assert results == [pytest.approx(0.6)]
     third, fourth = source.next(), source.next()
     assert third is not None
     assert fourth is not None
     source.tell(third.trial_id, None)
     source.tell(fourth.trial_id, None)
-    assert told[1] is None
+    assert results[1] is None
 
 
 def test_a_well_known_surface_ends_the_study_early_and_reports_the_savings(
