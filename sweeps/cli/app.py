@@ -20,7 +20,7 @@ from analysis.errors import AnalysisError
 from softloc_core.errors import UserError
 from sweeps.cli.analysis import add_analysis_commands
 from sweeps.cli.console import print_line
-from sweeps.cli.options import DataRoot, StudyChoice, StudyDir, cache_dir, with_options
+from sweeps.cli.options import DataRoot, StudyChoice, StudyDir, with_options
 from sweeps.cli.planning import add_planning_commands
 from sweeps.cli.submit import add_submit_command
 
@@ -84,12 +84,12 @@ def run(
     """
     from sweeps.execution import RunOptions, run_study, study_folder
     from sweeps.inspection import plot_study, study_front_text
-    from sweeps.planning import Budget, parse_data_roots
+    from sweeps.planning import Budget, feature_cache_dir, parse_data_roots
 
     options = RunOptions(
         out=out,
         data_root=parse_data_roots(data_root),
-        cache_dir=cache_dir(),
+        cache_dir=feature_cache_dir(),
         address=address,
         cpus=cpus,
         mlflow=mlflow,
@@ -218,8 +218,9 @@ def data_check(
 ) -> None:
     """Read all data that a study would read, and report its contents or its errors."""
     from sweeps.inspection import check_data
+    from sweeps.planning import feature_cache_dir
 
-    for line in check_data(task, data, data_root=data_root, split=split, cache_dir=cache_dir()):
+    for line in check_data(task, data, data_root=data_root, split=split, cache_dir=feature_cache_dir()):
         print_line(line)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
@@ -20,7 +18,6 @@ __all__ = [
     "DataRoot",
     "StudyChoice",
     "StudyDir",
-    "cache_dir",
     "with_options",
 ]
 
@@ -47,11 +44,6 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key of the study file. Repeatable."),
 ]
-
-
-def cache_dir() -> Path:
-    """Return the folder where features are cached."""
-    return Path(os.environ.get("SOFTLOC_CACHE", "~/.cache/softloc")).expanduser()
 
 
 @dataclass(frozen=True)

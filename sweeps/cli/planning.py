@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sweeps.cli.console import print_line
-from sweeps.cli.options import DataRoot, StudyChoice, StudyDir, cache_dir, with_options
+from sweeps.cli.options import DataRoot, StudyChoice, StudyDir, with_options
 
 __all__ = ["add_planning_commands"]
 
@@ -52,12 +52,12 @@ def plan(
     Short pilot trials are timed on this machine and extrapolated to full trials. Only the plot is stored.
     """
     from sweeps.forecasting import PlanOptions, plan_study
-    from sweeps.planning import parse_data_roots
+    from sweeps.planning import feature_cache_dir, parse_data_roots
 
     options = PlanOptions(
         out=out,
         data_root=parse_data_roots(data_root),
-        cache_dir=cache_dir(),
+        cache_dir=feature_cache_dir(),
         cpus=cpus,
         gpus=gpus,
         price_per_hour=price_per_hour,

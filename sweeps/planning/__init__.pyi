@@ -1,6 +1,7 @@
 from .budget import UNLIMITED as UNLIMITED, Budget as Budget, BudgetedSource as BudgetedSource
 from .data import (
     DataRoots as DataRoots,
+    feature_cache_dir as feature_cache_dir,
     load_data as load_data,
     parse_data_roots as parse_data_roots,
     require_scored_recordings as require_scored_recordings,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from sweeps.study import Study
 __all__ = [
     "DataRoots",
     "data_requests",
+    "feature_cache_dir",
     "load_data",
     "parse_data_roots",
     "require_scored_recordings",
@@ -91,6 +93,11 @@ def _pair(text: str) -> tuple[str, str]:
     """
     task, found, folder = text.partition("=")
     return (task, folder) if found and task in TASKS.tasks else ("", text)
+
+
+def feature_cache_dir() -> Path:
+    """Return the folder where features are cached: `SOFTLOC_CACHE`, or `~/.cache/softloc`."""
+    return Path(os.environ.get("SOFTLOC_CACHE", "~/.cache/softloc")).expanduser()
 
 
 def load_data(
