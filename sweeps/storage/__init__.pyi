@@ -24,7 +24,7 @@ from .records import (
     failed_record as failed_record,
     not_finite as not_finite,
 )
-from .schema import TABLES as TABLES, Row as Row
+from .schema import TABLES as TABLES, Row as Row, columns_markdown as columns_markdown
 from .store import StoredTrial as StoredTrial, TrialStore as TrialStore
 from .weights import (
     kept_weights as kept_weights,

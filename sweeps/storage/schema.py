@@ -18,7 +18,7 @@ import pyarrow as pa
 from softloc_core.losses import LOSSES
 from softloc_core.trial import TrialConfig
 
-__all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "Role", "Row", "arrow_schema", "markdown"]
+__all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "Role", "Row", "arrow_schema", "columns_markdown"]
 
 Role = Literal["identity", "category", "number", "options", "setting", "result", "provenance"]
 
@@ -232,7 +232,7 @@ def arrow_schema(table: str) -> pa.Schema:
     return pa.schema(columns, metadata=metadata)
 
 
-def markdown(table: str) -> str:
+def columns_markdown(table: str) -> str:
     """Return a table's columns as a Markdown table, for documentation."""
     rows = [f"| `{c.name}` | {c.type} | {c.unit} | {c.meaning} |" for c in TABLES[table]]
     return "\n".join(["| column | type | unit | meaning |", "|---|---|---|---|", *rows])

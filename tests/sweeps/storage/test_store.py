@@ -20,7 +20,7 @@ from sweeps.storage import folder as folder_module
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.provenance import Provenance
 from sweeps.storage.records import TrialRecord, completed_record, failed_record, not_finite
-from sweeps.storage.schema import SCHEMA_VERSION, TABLES, arrow_schema, markdown
+from sweeps.storage.schema import SCHEMA_VERSION, TABLES, arrow_schema, columns_markdown
 from sweeps.storage.store import NewerSchemaError, TrialStore
 from sweeps.study import Study
 from sweeps.testing.simulation import SimulatedTrial
@@ -85,7 +85,7 @@ def test_every_field_of_a_trial_has_a_described_column() -> None:
     described = {column.name: column.meaning for column in TABLES["trials"]}
     assert {field.name for field in fields(TrialConfig)} <= set(described)
     assert all(len(meaning) > 4 and meaning != name for name, meaning in described.items())
-    assert "| `softness_s` | double | s |" in markdown("trials")
+    assert "| `softness_s` | double | s |" in columns_markdown("trials")
 
 
 def test_writing_a_trial_again_changes_nothing(store: TrialStore, records: list[TrialRecord]) -> None:
