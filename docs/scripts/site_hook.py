@@ -73,8 +73,7 @@ def packages() -> griffe.ModulesCollection:
     """Return the packages of the repository as their source says, without importing them."""
     loader = griffe.GriffeLoader(search_paths=[ROOT], extensions=griffe.load_extensions(DOORS))
     for package in PACKAGES:
-        if (ROOT / package).exists():
-            loader.load(package)
+        loader.load(package)
     loader.resolve_aliases(external=False)
     return loader.modules_collection
 

@@ -33,7 +33,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 def test_every_page_of_the_repository_is_in_the_site(site: Path) -> None:
     pages = {page.relative_to(ROOT / "docs").with_suffix(".html") for page in ROOT.glob("docs/**/*.md")}
-    pages |= {Path(f"{name}.html") for name in ("index", "changelog", "security", "benchmarks")}
+    pages |= {
+        Path(f"{name}.html") for name in ("index", "changelog", "contributing", "security", "benchmarks")
+    }
     assert not {page for page in pages if not (site / page).exists()}
 
 
