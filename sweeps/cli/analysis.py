@@ -182,7 +182,7 @@ def compare(
 def recommend(
     study: StudyDir,
     label_noise: Annotated[
-        str, typer.Option(metavar="DURATION", help="Standard deviation of the label times, such as 60ms.")
+        str, typer.Option(metavar="DURATION", help="Standard deviation of the label errors, such as 60ms.")
     ],
     options: ComparisonOptions,
 ) -> None:
