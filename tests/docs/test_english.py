@@ -1,4 +1,4 @@
-"""Pages and help texts avoid phrases that a native speaker would stumble over."""
+"""Pages, sources and help texts avoid phrases that a native speaker would stumble over."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ from sweeps.cli.app import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
+PACKAGES = ("softloc", "softloc_core", "sweeps", "analysis")
+SOURCES = sorted(
+    path for package in PACKAGES for kind in ("*.py", "*.yaml") for path in (ROOT / package).rglob(kind)
+)
 
 # Each phrase with what to write instead. The help of the command line is held to the same list.
 AWKWARD = {
@@ -40,7 +44,7 @@ AWKWARD = {
     r"\bmakes? of it\b": "return, produce",
     r"\bin words\b": "as text",
     r"\bthe one\b[^.;|]{0,60}\bthe other\b": "name both",
-    r"\b(lies|lie) (in|where|within|on|between|next)\b": "is",
+    r"(?<!must )\b(lies|lie) (in|where|within|on|between|next)\b": "is",
     r"\b(is|are) let go\b": "is released",
     r"\bholds? (back|good)\b": "delay, keep; be true",
     r"\bput right\b": "correct",
@@ -76,6 +80,11 @@ def command_lines(command: click.Command, words: tuple[str, ...] = ()) -> Iterat
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_page_is_free_of_awkward_phrases(page: Path) -> None:
     assert not awkward_phrases(page.read_text())
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.relative_to(ROOT).as_posix())
+def test_source_is_free_of_awkward_phrases(source: Path) -> None:
+    assert not awkward_phrases(source.read_text())
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def _bouts(standard: Any, system: str, *, n_samples: int) -> Iterator[NDArray[np
         outside = (contact_s < 0) | (contact_s > n_samples / RATE_HZ)
         late = np.flatnonzero(np.diff(contact_s[np.isfinite(contact_s)]) < 0)
         if outside.any() or len(late):
-            rule = f"lie within 0 to {n_samples / RATE_HZ:g} s" if outside.any() else "ascend"
+            rule = f"be within 0 to {n_samples / RATE_HZ:g} s" if outside.any() else "ascend"
             first = marked_s[np.flatnonzero(outside)[0] if outside.any() else late[0] + 1]
             raise DataError(f"contacts of {system} must {rule}, but got {first:g} s in bout {index}")
         yield contact_s

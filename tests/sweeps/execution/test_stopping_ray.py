@@ -191,7 +191,7 @@ def test_a_trial_resumes_after_its_driver_was_killed(make_runs: Callable[..., Ru
     runs.run(trial_s=0.0)
     lines = runs.log.read_text().splitlines()
     assert sum(line.startswith(f"{whole.stem} resumes after") for line in lines) == 1
-    assert not any(line.startswith(f"{damaged.stem} goes on") for line in lines)
+    assert not any(line.startswith(f"{damaged.stem} resumes after") for line in lines)
     assert [path.name for path in folder.glob("*")] == [f"{damaged.name}.unusable"]
     log = (runs.results / "logs" / "driver.log").read_text()
     assert f"trial {damaged.stem} starts again" in log and "it is damaged" in log

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 from __future__ import annotations
 
 import re
@@ -105,7 +104,8 @@ def test_one_option_of_a_schedule_is_varied(make_study: MakeStudy) -> None:
     study = make_study(
         "alpha={ramp: {low: 0.2, high: 0.9, start: 0.2, stop: 0.9}}",
     )
-    study = replace(study, space={**study.space, "alpha.ramp.high": make_study("alpha.ramp.high={choice: [0.5, 0.7]}").space["alpha.ramp.high"]})  # fmt: skip
+    varied = make_study("alpha.ramp.high={choice: [0.5, 0.7]}").space["alpha.ramp.high"]
+    study = replace(study, space={**study.space, "alpha.ramp.high": varied})
     alphas = {trial.config.alpha for trial in planner(study).all_trials()}
     assert alphas == {Ramp(0.2, high, 0.2, 0.9) for high in (0.5, 0.7)}
 
@@ -119,11 +119,13 @@ def test_another_schedule_replaces_the_default(make_study: MakeStudy) -> None:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("label_noise={uniform: [0ms, 0ms]}",), "with low below high (it is empty), but got [0ms, 0ms] in --set"),
+        (("label_noise={uniform: [0ms, 0ms]}",),
+         "with low below high (it is empty), but got [0ms, 0ms] in --set"),
         (("label_noise={uniform: [3frames, 20ms]}",), "(it is empty), but got [3frames, 20ms]"),
         (("softness={uniform: [0ms, inf]}",), "must be a range with finite ends"),
         (("softness={log_uniform: [0ms, 5ms]}",), "must be a range above 0"),
-        (("replicates=5",), "`trials` must be a multiple of 5 (replicates times the values under each), but got 12"),
+        (("replicates=5",),
+         "`trials` must be a multiple of 5 (replicates times the values under each), but got 12"),
         (("loss=magic",), "`fixed.loss` must be one of"),
         (("loss_options={bita: 1}",), "`loss_options` of softloc must be among"),
         (("measure=far",), "`measure` must be one of"),
@@ -131,17 +133,22 @@ def test_another_schedule_replaces_the_default(make_study: MakeStudy) -> None:
         (("noise_options={x: 1}",), "`noise_options`"),
         (("decoding=never",), "`decoding` must be one of"),
         (("decoding_options={moss: 1}",), "`decoding_options` must be among"),
-        (("decoding_options={calibrate_offset: true}",), "`decoding_options: calibrate_offset` needs a split with validation"),
+        (("decoding_options={calibrate_offset: true}",),
+         "`decoding_options: calibrate_offset` needs a split with validation"),
         (("ensemble_options={ratse: 5}",), "`ensemble_options` of an ensemble must be among rates"),
-        (("ensemble_options.rates={choice: [1, 2.5]}",), "`ensemble_options: rates` must be a whole number, but got 2.5"),
-        (("ensemble_options={rates: 3, bandwidth_s: 0.001}",), "bandwidth_s` must be at least a frame (0.01 s), but got 0.001 in the study sim"),
-        (("rate_variation={uniform: [0, 1]}", "rate_centre=0.5"), "`rate_variation` must be below rate_centre, 0.5, but got"),
+        (("ensemble_options.rates={choice: [1, 2.5]}",),
+         "`ensemble_options: rates` must be a whole number, but got 2.5"),
+        (("ensemble_options={rates: 3, bandwidth_s: 0.001}",),
+         "bandwidth_s` must be at least a frame (0.01 s), but got 0.001 in the study sim"),
+        (("rate_variation={uniform: [0, 1]}", "rate_centre=0.5"),
+         "`rate_variation` must be below rate_centre, 0.5, but got"),
         (("rate_share=2",), "`rate_share` must be in [0, 1], but got 2"),
         (("stacking=0.5",), "`stacking` must be 0 for simulated on none features"),
         (("stacking=half",), "`fixed.stacking` must be a number"),
         (("batch_size=0",), "`batch_size` must be at least 1, but got 0 in the study sim"),
         (("excerpt=0s",), "`excerpt_s` must be above 0"),
-        (("fold=0", "split={choice: [fixed, other]}", "alpha.ramp.high={choice: [0.5]}"), "`alpha: ramp` must give"),
+        (("fold=0", "split={choice: [fixed, other]}", "alpha.ramp.high={choice: [0.5]}"),
+         "`alpha: ramp` must give"),
     ],
 )  # fmt: skip
 def test_impossible_settings_are_rejected_before_anything_runs(

@@ -1,6 +1,5 @@
 """Checkpoints and stored weights: when they are due, what is rejected, and what stays in the folder."""
 
-# ruff: noqa: E501
 from __future__ import annotations
 
 import logging
@@ -58,7 +57,8 @@ def test_checkpoints_are_due_by_time_or_by_iterations(
         ("checkpoint={each: 10min}", "`checkpoint.each` must be a known key; did you mean"),
         ("checkpoint={}", "`checkpoint` must give `every`, for example 10min or 0.25, but got {} in"),
         ("checkpoint=10min", "`checkpoint` must be a mapping of keys to values, but got 10min in"),
-        ("checkpoint={every: 10}", "`checkpoint.every` must be a time above 0 (s, min or h, as in 10min) or a fraction "
+        ("checkpoint={every: 10}",
+         "`checkpoint.every` must be a time above 0 (s, min or h, as in 10min) or a fraction "
          "of the iterations, above 0 and below 1, but got 10 in"),
         ("checkpoint={every: 0min}", "but got 0min in"),
         ("checkpoint={every: 1.0}", "but got 1.0 in"),

@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """Trials are stored and read back; parts may be truncated, empty, foreign or newer, and disks full."""
 
 from __future__ import annotations
@@ -94,13 +93,15 @@ def test_writing_a_trial_again_changes_nothing(store: TrialStore, records: list[
     assert store.load() == before
 
 
-def test_a_failed_trial_is_replaced_when_it_completes(store: TrialStore, records: list[TrialRecord], make_study: Callable[..., Study]) -> None:  # fmt: skip
+def test_a_failed_trial_is_replaced_when_it_completes(
+    store: TrialStore, records: list[TrialRecord], make_study: Callable[..., Study]
+) -> None:
     study = make_study("trials=3")
     planner = plan(study)
     trial = planner.all_trials()[0]
     failed = failed_record(
-        trial.config, trial.trial_id, PROVENANCE, data_fingerprint="f", error="ValueError: no", log="", host="h",
-        device="cpu", started_at=STARTED,
+        trial.config, trial.trial_id, PROVENANCE, data_fingerprint="f", error="ValueError: no", log="",
+        host="h", device="cpu", started_at=STARTED,
     )  # fmt: skip
     store.write(failed.row)
     row = store.load()[trial.trial_id]

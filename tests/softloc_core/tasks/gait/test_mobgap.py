@@ -114,7 +114,7 @@ def test_too_few_persons_are_rejected(tmp_path):
         ),
         (
             trial({"INDIP": [[2.0, 16.0]]}),
-            "contacts of INDIP must lie within 0 to 15 s, but got 16 s in bout 0",
+            "contacts of INDIP must be within 0 to 15 s, but got 16 s in bout 0",
         ),
         (trial({"INDIP": [[2.6, 2.0]]}), "contacts of INDIP must ascend, but got 2 s in bout 0 in data"),
         ({"SU": {"LowerBack": {"Fs": {"Acc": 100}}}}, "a trial must contain Acc, but got no Acc in data"),
