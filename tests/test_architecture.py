@@ -284,6 +284,18 @@ def test_tests_mirror_the_folders() -> None:
         )
 
 
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_seconds_become_frames_in_one_place(path: Path) -> None:
+    if module_of(path) == "softloc_core.events":
+        return
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.FloorDiv):
+            divisor = ast.unparse(node.right)
+            assert not divisor.endswith("hop_s"), (
+                f"{name_of(path)}, line {node.lineno}: use seconds_to_frames"
+            )
+
+
 def names_used(path: Path) -> Counter[str]:
     """Identifiers that a file uses or imports, its own definitions left out."""
     used: Counter[str] = Counter()

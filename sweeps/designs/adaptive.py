@@ -18,16 +18,15 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import qmc
 
+from analysis.arrays import Array
 from analysis.regression import GaussianProcess, fit_gaussian_process
 from softloc_core.errors import ConfigError
 from sweeps.designs.space import Parameter, Point, Space, Value
 
 __all__ = ["FOCUSES", "AdaptiveDesign"]
 
-Array = NDArray[np.float64]
 FOCUSES = ("surface", "ridge", "level")
 _FIRST_A_DIMENSION = 12
 _N_CANDIDATES = 256

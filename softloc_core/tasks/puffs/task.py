@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from softloc_core.events import EventList
+from softloc_core.events import EventList, seconds_to_frames
 from softloc_core.losses import Constant, Ramp
 from softloc_core.metrics import Scores, score_steps
 from softloc_core.networks import CompactNetwork, NetworkBuilder, PuffLstm
@@ -84,5 +84,5 @@ class PuffTask(SignalTask):
             [(recording.reference, events[recording.name]) for recording in data.test],
             channel_names=data.channel_names,
             step_s=data.hop_s,
-            tolerance_steps=int(tolerance_s / data.hop_s),
+            tolerance_steps=int(seconds_to_frames(tolerance_s, hop_s=data.hop_s)),
         )
