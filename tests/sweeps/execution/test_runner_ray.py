@@ -171,7 +171,7 @@ def test_failed_trials_are_reported_and_run_again(driver: Driver) -> None:
         assert f"trial {row['trial_id']} failed: {row['error']} (softloc, softness" in out
         assert f"log {log})" in out
         assert "Traceback" in log.read_text()
-    assert f"{len(failed)} failed (run the study again to try them again)" in out
+    assert f"{len(failed)} failed (run the study again to retry them)" in out
     # The same study without the fault.
     status, out, err = driver.run("trials=8", "label_noise={uniform: [40ms, 80ms]}")
     assert (status, err) == (0, "")

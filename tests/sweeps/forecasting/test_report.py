@@ -78,7 +78,8 @@ class TestReport:
         report = report_of()
         assert "5 already stored, 7 to run" in report.text
         assert re.search(r"already stored: 5 trials, trained in \S+ s on average", report.text)
-        assert "o" in report.text.split("across")[1]
+        marks = "".join(re.findall(r"\|(.*)\|", report.text))
+        assert (marks.count("o"), marks.count(".")) == (5, 7)
         assert "expected: 3 min" in report.text
         _store(make_study(), tmp_path, 12)
         report = report_of()
