@@ -24,6 +24,8 @@ from tests.sweeps.simulated_studies import plan
 pytestmark = pytest.mark.ray
 DRIVER = Path(__file__).with_name("simulated_driver.py")
 TIMEOUT_S = 120.0
+NEVER_ENDS_S = 1e4
+"""Duration of trials that still run when a test interrupts them, however slow the machine is."""
 
 
 class Driver:
@@ -76,6 +78,16 @@ class Driver:
             assert time.monotonic() < deadline, "the driver stored nothing"
             time.sleep(0.02)
 
+    def wait_until_running(self) -> None:
+        """Wait until the status file says that a trial is running."""
+        deadline = time.monotonic() + TIMEOUT_S
+        while True:
+            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+                if json.loads((self.results / "status.json").read_text())["running"]:
+                    return
+            assert time.monotonic() < deadline, "no trial started"
+            time.sleep(0.02)
+
 
 @pytest.fixture
 def driver(tmp_path: Path, make_study: Callable[..., Study]) -> Iterator[Driver]:
@@ -110,7 +122,7 @@ def expected_metrics(study: Study) -> dict[str, float]:
 
 
 def test_a_killed_driver_loses_and_repeats_nothing(driver: Driver, make_study: Callable[..., Study]) -> None:
-    process = driver.start(trial_s=0.3)
+    process = driver.start(trial_s=2.0)
     driver.wait_for_parts(3)
     children = family(process.pid)
     assert any("raylet" in child.name() for child in children)
@@ -141,7 +153,7 @@ def test_a_killed_driver_loses_and_repeats_nothing(driver: Driver, make_study: C
 
 
 def test_ctrl_c_keeps_finished_trials_and_ends_the_workers(driver: Driver) -> None:
-    process = driver.start(trial_s=1.0)
+    process = driver.start(trial_s=2.0)
     driver.wait_for_parts(2)
     children = family(process.pid)
     asked = time.monotonic()
@@ -180,8 +192,8 @@ def test_failed_trials_are_reported_and_run_again(driver: Driver) -> None:
 
 
 def test_a_second_driver_is_rejected_and_told_who_the_first_is(driver: Driver) -> None:
-    process = driver.start(trial_s=0.5)
-    driver.wait_for_parts(1)
+    process = driver.start(trial_s=NEVER_ENDS_S)
+    driver.wait_until_running()
     status, _, err = driver.run()
     assert status == 2
     assert f"must have one driver, but {driver.results} is run by process {process.pid} on" in err
@@ -190,8 +202,8 @@ def test_a_second_driver_is_rejected_and_told_who_the_first_is(driver: Driver) -
 
 
 def test_no_port_is_open_to_other_machines(driver: Driver) -> None:
-    process = driver.start(trial_s=0.5)
-    driver.wait_for_parts(1)
+    process = driver.start(trial_s=NEVER_ENDS_S)
+    driver.wait_until_running()
     listening = [
         (child.name(), connection.laddr)
         for child in [psutil.Process(process.pid), *family(process.pid)]
