@@ -8,6 +8,7 @@ import numpy as np
 
 from softloc_core.errors import DataError
 from softloc_core.events import EventList
+from softloc_core.metrics.matching import SLACK
 
 __all__ = ["correct_event_measures"]
 
@@ -26,7 +27,8 @@ def correct_event_measures(
     Args:
         pairs: (reference, estimated) of each recording.
         channel_names: Name of each event, in channel order.
-        tolerance_s: Largest accepted time difference of each recording in seconds, inclusive.
+        tolerance_s: Largest accepted time difference of each recording in seconds, inclusive; `SLACK` is
+            added to it.
 
     Returns:
         Measures by name. `pce` is the share over all events, in [0, 1], and `pce_<event>` the share of one
@@ -49,7 +51,7 @@ def correct_event_measures(
                 raise DataError(f"a recording must hold {name} exactly once, but got {len(true_s)}")
             if len(found_s) == 1:
                 offsets_s.append(float(found_s[0] - true_s[0]))
-                correct[row, channel] = abs(offsets_s[-1]) <= allowed_s
+                correct[row, channel] = abs(offsets_s[-1]) <= allowed_s + SLACK
     shares = {f"pce_{name}": float(share) for name, share in zip(channel_names, correct.mean(0), strict=True)}
     median_s = float(np.median(offsets_s)) if offsets_s else float("nan")
     return {"pce": float(correct.mean()), **shares, "offset_median_s": median_s}

@@ -12,8 +12,8 @@ from softloc_core.metrics.events import Scores, score_events
 
 __all__ = ["score_steps"]
 
-# Tolerance in steps for comparing whole steps as times.
-_SLACK = 0.25
+# Added to tolerances of whole steps, so that the times of whole steps can be compared.
+_MARGIN_STEPS = 0.25
 
 
 def score_steps(
@@ -45,7 +45,7 @@ def score_steps(
             channel_names=channel_names,
             tolerance_s=n_steps * step_s,
         )
-        for n_steps in (tolerance_steps + _SLACK, 1 + _SLACK, 2 + _SLACK)
+        for n_steps in (tolerance_steps + _MARGIN_STEPS, 1 + _MARGIN_STEPS, 2 + _MARGIN_STEPS)
     )
     return replace(
         exact,

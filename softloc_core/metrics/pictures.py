@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from softloc_core.metrics.events import Scores, pooled_scores
+from softloc_core.metrics.matching import SLACK
 
 __all__ = ["Objects", "score_pictures"]
 
@@ -75,7 +76,8 @@ def score_pictures(
     tally = _Tally(len(channel_names), reach_px)
     for true, found in pairs:
         tally.add(true, found)
-    scores = pooled_scores(tally.counts, np.concatenate([np.empty(0), *tally.errors]), channel_names)
+    counts = np.array(tally.counts, dtype=np.int64).reshape(-1, len(channel_names), 3)
+    scores = pooled_scores(counts, np.concatenate([np.empty(0), *tally.errors]), channel_names)
     return replace(scores, measures=tally.measures())
 
 
@@ -83,7 +85,7 @@ class _Tally:
     """Running totals from which the measures are computed."""
 
     def __init__(self, n_channels: int, reach_px: float) -> None:
-        self.counts = np.zeros((n_channels, 3), dtype=np.int64)
+        self.counts: list[NDArray[np.int64]] = []
         self.errors: list[NDArray[np.float64]] = []
         self._n_channels, self._reach_px = n_channels, reach_px
         self._distances: list[NDArray[np.float64]] = []
@@ -96,11 +98,11 @@ class _Tally:
         distance = _distance(true, found)
         same = true.channel[:, None] == found.channel[None]
         gap = np.abs(true.place_px[:, None] - found.place_px[None]).max(axis=2)
-        near = gap <= self._reach_px + 1e-9
+        near = gap <= self._reach_px + SLACK
         matched, anywhere, any_class = (_pairs(distance, rule) for rule in (same & near, same, near))
         number = [np.bincount(part.channel, minlength=self._n_channels) for part in (true, found)]
         of_class = np.bincount(true.channel[matched[:, 0]], minlength=self._n_channels)
-        self.counts += np.stack([*number, of_class], axis=1)
+        self.counts.append(np.stack([*number, of_class], axis=1))
         self.errors.append(found.step[matched[:, 1]] - true.step[matched[:, 0]])
         self._distances.append(distance[anywhere[:, 0], anywhere[:, 1]])
         self._right_class.append(same[any_class[:, 0], any_class[:, 1]])

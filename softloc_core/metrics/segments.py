@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from softloc_core.events import EventList
 from softloc_core.metrics.events import Scores, f_measure, pooled_scores, score_events
+from softloc_core.metrics.matching import SLACK
 
 __all__ = [
     "OVERLAPS",
@@ -64,7 +65,7 @@ def matched_segments(
     Args:
         reference: Starts of the true segments; each lasts until the next one, and the first starts at 0.
         estimated: Starts of the estimated segments.
-        overlap: Smallest intersection over union, in (0, 1], inclusive.
+        overlap: Smallest intersection over union, in (0, 1], inclusive; `SLACK` is subtracted from it.
         ignored: Classes whose segments do not count, such as the background.
 
     Returns:
@@ -77,8 +78,7 @@ def matched_segments(
     for index in range(len(found.channel)):
         shares = _overlaps(true, found, index)
         best = int(np.argmax(shares)) if len(shares) else -1
-        # The slack absorbs the division's rounding error if the overlap equals the threshold.
-        if best >= 0 and shares[best] >= overlap - 1e-12 and best not in taken:
+        if best >= 0 and shares[best] >= overlap - SLACK and best not in taken:
             taken[best] = index
     return np.array(sorted(taken.items()), dtype=np.int64).reshape(-1, 2)
 
@@ -166,13 +166,13 @@ def score_segments(
     background out of F1 and edit score.
     """
     pairs = list(pairs)
-    counts = np.zeros((len(channel_names), 3), dtype=np.int64)
+    counts = np.zeros((len(pairs), len(channel_names), 3), dtype=np.int64)
     errors_s = [np.empty(0)]
-    for reference, estimated in pairs:
+    for row, (reference, estimated) in enumerate(pairs):
         true, found = _intervals(reference, ignored), _intervals(estimated, ignored)
         pair = matched_segments(reference, estimated, overlap=OVERLAPS[0], ignored=ignored)
         for column, channel in enumerate((true.channel, found.channel, true.channel[pair[:, 0]])):
-            counts[:, column] += np.bincount(channel, minlength=len(channel_names))
+            counts[row, :, column] = np.bincount(channel, minlength=len(channel_names))
         inside = pair[true.start_s[pair[:, 0]] > 0]
         errors_s.append(found.start_s[inside[:, 1]] - true.start_s[inside[:, 0]])
     starts = [(_counted_starts(true, ignored), _counted_starts(found, ignored)) for true, found in pairs]

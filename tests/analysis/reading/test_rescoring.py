@@ -8,10 +8,18 @@ from hypothesis import given, settings, strategies as st
 
 from analysis.errors import AnalysisError
 from analysis.reading.parts import load_table
-from analysis.reading.rescoring import match_counts, recording_counts, rescored, score_counts, tolerance_curve
+from analysis.reading.rescoring import (
+    SLACK_S,
+    match_counts,
+    recording_counts,
+    rescored,
+    score_counts,
+    tolerance_curve,
+)
 from analysis.reading.results import load_results
 from analysis.report.commands import write_surface
 from analysis.report.outputs import ReportOptions
+from softloc_core.metrics import SLACK, matched_errors
 
 TIMES = st.lists(st.integers(0, 400).map(lambda centiseconds: centiseconds / 100), max_size=25)
 
@@ -22,8 +30,20 @@ def test_counts_agree_with_mir_eval(reference, estimated, tolerance_s):
     reference_s, estimated_s = np.sort(reference), np.sort(estimated)
     zeros = np.zeros(len(reference), dtype=np.int64), np.zeros(len(estimated), dtype=np.int64)
     found = match_counts(reference_s, estimated_s, *zeros, tolerance_s=tolerance_s)
-    expected = len(mir_eval.util.match_events(reference_s, estimated_s, tolerance_s))
-    assert found.sum() == expected
+    expected = len(mir_eval.util.match_events(reference_s, estimated_s, tolerance_s + SLACK_S))
+    assert found.sum() == expected == len(matched_errors(reference_s, estimated_s, tolerance_s=tolerance_s))
+
+
+@pytest.mark.parametrize("n_frames", range(1, 12))
+def test_pairs_exactly_at_the_tolerance_are_matched_everywhere_on_a_grid(n_frames):
+    frame, group = np.arange(3000), np.zeros(3000, dtype=np.int64)
+    sides = (frame * 0.01 * 50, (frame * 50 + n_frames) * 0.01)
+    for one, other in (sides, sides[::-1]):
+        assert match_counts(one, other, group, group, tolerance_s=n_frames * 0.01).sum() == len(frame)
+
+
+def test_the_slack_is_that_of_the_stored_scores():
+    assert SLACK_S == SLACK
 
 
 @given(seed=st.integers(0, 999))

@@ -34,6 +34,13 @@ def test_a_golden_case_counted_by_hand():
     }
 
 
+@pytest.mark.parametrize("frames", range(1, 10))
+def test_events_exactly_at_the_tolerance_are_correct(frames):
+    pairs = [(events([k, k, k], n_frames=1000), events([k + frames] * 3, n_frames=1000)) for k in range(900)]
+    tolerance_s = [frames * HOP_S] * len(pairs)
+    assert correct_event_measures(pairs, channel_names=NAMES, tolerance_s=tolerance_s)["pce"] == 1
+
+
 def test_an_event_estimated_twice_or_never_is_wrong():
     pairs = [(events([10, 50, 70]), events([10, 10, 70], channels=(0, 0, 2)))]
     measures = correct_event_measures(pairs, channel_names=NAMES, tolerance_s=[HOP_S])

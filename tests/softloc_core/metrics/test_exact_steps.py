@@ -55,3 +55,18 @@ def test_two_estimates_on_one_step_count_once():
     estimated = EventList([2.8, 3.3], [0, 0], 10.0)
     scores = score_steps([(reference, estimated)], channel_names=("puff",), step_s=STEP_S)
     assert (scores.n_estimated, scores.f1) == (1, 1.0)
+
+
+def test_whole_steps_match_exactly_at_the_tolerance():
+    step_s = 0.1
+    for tolerance_steps in range(1, 4):
+        frame = np.arange(0, 5000, 10)
+        sides = (frame * step_s, (frame + tolerance_steps) * step_s)
+        pair = [EventList(side, np.zeros(len(frame), int), 501.0) for side in sides]
+        scores = score_steps([pair], channel_names=("puff",), step_s=step_s, tolerance_steps=tolerance_steps)
+        assert scores.n_matched == len(frame)
+        stricter = score_steps(
+            [pair], channel_names=("puff",), step_s=step_s, tolerance_steps=tolerance_steps - 1
+        )
+        assert stricter.n_matched == 0
+        assert scores.counts.tolist() == [[[len(frame)] * 3]]

@@ -32,6 +32,7 @@ def test_cases_computed_by_hand() -> None:
     )
     assert (scores.n_reference, scores.n_estimated, scores.n_matched) == (4, 5, 2)
     assert scores.f1 == pytest.approx(4 / 9)
+    assert scores.counts.tolist() == [[[1, 1, 1], [0, 0, 0]], [[0, 1, 0], [1, 1, 0]], [[1, 2, 1], [1, 0, 0]]]
     assert scores.f1_per_class == pytest.approx({"zero": 4 / 6, "one": 0.0})
     assert scores.timing_mean_s == pytest.approx(1.5)
     assert scores.measures == pytest.approx(

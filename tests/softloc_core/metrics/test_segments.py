@@ -117,6 +117,7 @@ def test_pooled_scores_and_means_over_recordings_differ() -> None:
     right, wrong = (_segments("bbccdd"),) * 2, (_segments("bbbbbb"), _segments("cccccc"))
     scores = score_segments([right, wrong], channel_names=NAMES, tolerance_s=1.0, ignored={0})
     assert (scores.n_reference, scores.n_estimated, scores.n_matched) == (4, 4, 3)
+    assert scores.counts[:, 1:].tolist() == [[[1, 1, 1]] * 3, [[1, 0, 0], [0, 1, 0], [0, 0, 0]]]
     assert (scores.f1, scores.measures["f1_at_10"]) == (0.75, 0.5)
     assert scores.measures["frame_accuracy"] == 0.5
     assert scores.f1_per_class["serve"] == 1.0 and math.isnan(scores.f1_per_class["background"])
@@ -144,3 +145,20 @@ def test_background_counts_only_in_accuracy() -> None:
     scores = score_segments([pair], channel_names=NAMES, tolerance_s=1.0, ignored={0})
     assert scores.n_reference == 2
     assert scores.measures["frame_accuracy"] == 0.5
+
+
+@pytest.mark.parametrize("overlap", [0.1, 0.25, 0.5])
+def test_an_overlap_exactly_at_the_threshold_is_a_match(overlap) -> None:
+    hop_s = 1 / 30
+    for start in range(1, 4000, 7):
+        true = SegmentList([0.0, start * hop_s, (start + 20) * hop_s], [0, 1, 0], 5000 * hop_s)
+        end = start + round(20 * overlap)
+        found = SegmentList([0.0, start * hop_s, end * hop_s], [0, 1, 0], 5000 * hop_s)
+        assert segment_f_measure(true, found, overlap=overlap, ignored={0}) == 1
+
+
+def test_starts_exactly_at_the_tolerance_count() -> None:
+    for frame in range(10, 2000, 7):
+        pair = [SegmentList([0.0, k * 0.1], [1, 2], 300.0) for k in (frame, frame + 3)]
+        scores = score_segments([pair], channel_names=NAMES, tolerance_s=0.3)
+        assert scores.measures["start_f1"] == 1

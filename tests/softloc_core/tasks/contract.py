@@ -17,6 +17,7 @@ from softloc_core.tasks.base.contract import TIME_UNITS
 from softloc_core.trial import TrialConfig
 
 __all__ = [
+    "check_counts",
     "check_defaults",
     "check_protocol",
     "check_recordings",
@@ -125,3 +126,32 @@ def check_scores(task: Task, data: TaskData) -> None:
     assert perfect.f1 == pytest.approx(1.0)
     nothing = {r.name: EventList([], [], r.reference.duration_s) for r in data.test}
     assert task.score(data, nothing, tolerance_s=task.tolerance_s).f1 == 0
+
+
+def check_counts(task: Task, data: TaskData) -> None:
+    """Check that the counts of each recording give F1, for estimates of every quality."""
+    rng = np.random.default_rng(0)
+    for miss_rate, extra, spread_s in ((0.0, 0, 0.0), (0.3, 2, 0.5), (0.2, 0, 1.0), (0.6, 9, 2.0)):
+        events = {
+            r.name: _perturbed(r.reference, rng, miss_rate, extra, spread_s * task.tolerance_s)
+            for r in data.test
+        }
+        scores = task.score(data, events, tolerance_s=task.tolerance_s)
+        assert scores.counts.shape == (len(data.test), len(data.channel_names), 3)
+        pooled = scores.counts.sum(axis=(0, 1)).tolist()
+        assert pooled == [scores.n_reference, scores.n_estimated, scores.n_matched]
+        assert scores.f1 == pytest.approx(2 * pooled[2] / (pooled[0] + pooled[1]))
+        for recording, row in zip(data.test, scores.counts, strict=True):
+            alone = task.score(replace(data, test=(recording,)), events, tolerance_s=task.tolerance_s)
+            assert alone.counts[0].tolist() == row.tolist()
+
+
+def _perturbed(
+    reference: EventList, rng: np.random.Generator, miss_rate: float, extra: int, spread_s: float
+) -> EventList:
+    """Return moved events, some of them missing, and others at random times."""
+    kept = rng.random(len(reference)) >= miss_rate
+    time_s = reference.time_s[kept] + spread_s * rng.standard_normal(kept.sum())
+    time_s = np.concatenate([time_s, rng.random(extra) * reference.duration_s])
+    channel = np.concatenate([reference.channel[kept], rng.choice(reference.channel, extra)])
+    return EventList(np.clip(time_s, 0, reference.duration_s), channel, reference.duration_s)

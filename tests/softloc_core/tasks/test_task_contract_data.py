@@ -11,6 +11,7 @@ from softloc_core.label_noise import misaligned
 from softloc_core.tasks import TASKS, TaskData
 from softloc_core.trial import TrialResult, run_trial
 from tests.softloc_core.tasks.contract import (
+    check_counts,
     check_recordings,
     check_scores,
     check_splits,
@@ -46,6 +47,12 @@ def test_recordings_are_finite_and_their_labels_are_near_their_frames(name: str,
 @EVERY_SOURCE
 def test_a_perfect_estimate_scores_1_and_an_empty_one_0(name: str, source: str) -> None:
     check_scores(TASKS.get(name), _few(name, source))
+
+
+@EVERY_SOURCE
+def test_f1_is_that_of_the_counts_of_each_recording(name: str, source: str) -> None:
+    task, data = TASKS.get(name), _few(name, source)
+    check_counts(task, replace(data, test=(*data.test, *data.train)))
 
 
 @EVERY_SOURCE
