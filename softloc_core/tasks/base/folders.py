@@ -15,14 +15,12 @@ from softloc_core.tasks.base.contract import DataRequest, SourceInfo
 from softloc_core.tasks.base.sources import (
     AudioRecording,
     Scan,
-    SplitNames,
     TimedClass,
-    checked_split,
     collect,
     named_events,
-    random_split,
     scan_of,
 )
+from softloc_core.tasks.base.splits import SplitNames, checked_split, random_split
 
 __all__ = ["AnnotatedFolder", "FilePair", "FolderSource"]
 

@@ -11,7 +11,8 @@ from typing import ClassVar, Generic
 import numpy as np
 
 from softloc_core.tasks.base.contract import DataRequest, SourceInfo
-from softloc_core.tasks.base.sources import Found, Scan, SplitNames, training_folds
+from softloc_core.tasks.base.sources import Found, Scan
+from softloc_core.tasks.base.splits import SplitNames, as_named, training_folds
 
 __all__ = [
     "RenderedAudio",
@@ -94,7 +95,7 @@ class RenderedSource(Generic[Found]):
 
     Attributes:
         info: What a user needs to know about the source.
-        names: Recordings of each part of the default split.
+        names: Recordings of each part of the source's split.
     """
 
     info: SourceInfo
@@ -106,14 +107,15 @@ class RenderedSource(Generic[Found]):
         return self.names.all
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Return the default split or a fold of `train_cv`, which divides the training recordings into folds.
+        """Return the source's split, or a fold of a cross-validation within its training recordings.
 
-        `train_cv` never uses the validation and test recordings of the default split.
+        A split whose name ends with `_validated` validates on one in five of the training recordings.
+        `train_cv` never uses the validation and test recordings of the source's split.
         """
         if request.split == "train_cv":
             n_folds = self.info.splits["train_cv"]
             return training_folds(self.names.train, fold=request.fold, n_folds=n_folds)
-        return self.names
+        return as_named(request, self.names)
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[Found]:
         """Render the named recordings, or all of them. The data root is not used."""

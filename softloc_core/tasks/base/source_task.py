@@ -19,7 +19,8 @@ from softloc_core.networks import NetworkBuilder
 from softloc_core.tasks.base.checks import RecordingSummary, SourceReport
 from softloc_core.tasks.base.contract import DataRequest, FeatureSum, Recording, SourceInfo, TaskData
 from softloc_core.tasks.base.defaults import COMMON_DEFAULTS
-from softloc_core.tasks.base.sources import AudioRecording, Found, SignalRecording, Source, SplitNames
+from softloc_core.tasks.base.sources import AudioRecording, Found, SignalRecording, Source
+from softloc_core.tasks.base.splits import SplitNames
 
 __all__ = ["AudioTask", "RecordingReader", "SignalTask", "SourceTask"]
 

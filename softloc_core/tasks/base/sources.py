@@ -15,6 +15,7 @@ from softloc_core.errors import DataError
 from softloc_core.events import EventList
 from softloc_core.features import AudioSource
 from softloc_core.tasks.base.contract import DataRequest, SourceInfo
+from softloc_core.tasks.base.splits import SplitNames
 
 __all__ = [
     "AudioRecording",
@@ -23,17 +24,13 @@ __all__ = [
     "Scan",
     "SignalRecording",
     "Source",
-    "SplitNames",
     "TimedClass",
     "array_key",
-    "checked_split",
     "collect",
     "named_events",
     "plain_features",
-    "random_split",
     "read_all",
     "scan_of",
-    "training_folds",
 ]
 
 
@@ -134,20 +131,6 @@ class Scan(Generic[Found]):
     problems: tuple[DataError, ...]
 
 
-@dataclass(frozen=True)
-class SplitNames:
-    """The names of the recordings in each part."""
-
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """All names, each once."""
-        return tuple(dict.fromkeys((*self.train, *self.validation, *self.test)))
-
-
 class Source(Protocol[Found]):
     """One data source of a task.
 
@@ -174,42 +157,6 @@ class Source(Protocol[Found]):
             seed: Seed of rendered data.
         """
         ...
-
-
-def training_folds(names: tuple[str, ...], *, fold: int, n_folds: int) -> SplitNames:
-    """Return one fold of a cross-validation within the training recordings, for choosing settings.
-
-    Recordings are assigned to folds in turn. The given fold is the test set, all others are for training.
-    """
-    test = names[fold::n_folds]
-    return SplitNames(train=tuple(name for name in names if name not in test), validation=(), test=test)
-
-
-def random_split(names: Sequence[str], rng: np.random.Generator) -> SplitNames:
-    """Return a random split of 70 % for training, 15 % for validation and the rest for testing.
-
-    The first two sizes are rounded down to whole recordings.
-    """
-    shuffled = tuple(names[index] for index in rng.permutation(len(names)))
-    n_train, n_validation = int(0.70 * len(names)), int(0.15 * len(names))
-    return SplitNames(
-        train=shuffled[:n_train],
-        validation=shuffled[n_train : n_train + n_validation],
-        test=shuffled[n_train + n_validation :],
-    )
-
-
-def checked_split(request: DataRequest, split: SplitNames, where: object) -> SplitNames:
-    """Return the split if it can be used.
-
-    Raises:
-        DataError: The training or the test part is empty.
-    """
-    for part in ("train", "test"):
-        if not getattr(split, part):
-            needs = f"fold {request.fold} of the split {request.split} needs a recording to {part}"
-            raise DataError(f"{needs}, but got none of {len(split.all)} recordings in {where}")
-    return split
 
 
 def read_all(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from softloc_core.errors import DataError
-from softloc_core.tasks.base import DataRequest, Scan, SourceInfo, SplitNames, training_folds
+from softloc_core.tasks.base import DataRequest, Scan, SourceInfo, SplitNames, as_named, training_folds
 from softloc_core.tasks.digits.canvases import Canvas, draw_canvas
 from softloc_core.tasks.digits.images import DigitImages, embedded_digits, mnist_digits
 
@@ -15,7 +15,11 @@ __all__ = ["EMBEDDED_INFO", "MNIST_INFO", "CanvasSource", "embedded_source", "mn
 N_TEST = 300
 N_TRAINING_FOLDS = 3
 _SIZES = (1000, 125, 250, 500, 2000, 4000)
-_SPLITS = {**{f"canvases_{size}": 1 for size in _SIZES}, "train_cv": N_TRAINING_FOLDS}
+_SPLITS = {
+    **{f"canvases_{size}_validated": 1 for size in _SIZES},
+    **{f"canvases_{size}": 1 for size in _SIZES},
+    "train_cv": N_TRAINING_FOLDS,
+}
 Images = Callable[[Path | None], tuple[DigitImages, DigitImages]]
 
 MNIST_INFO = SourceInfo(
@@ -37,8 +41,9 @@ EMBEDDED_INFO = SourceInfo(
 class CanvasSource:
     """Canvases with training digits for training, and 300 canvases with test digits for testing.
 
-    The split `canvases_<n>` trains on the first n canvases, so larger splits include smaller ones. `train_cv`
-    is a cross-validation with three folds over the first 750 training canvases. It never uses test digits.
+    The split `canvases_<n>` trains on the first n canvases, so larger splits include smaller ones.
+    `canvases_<n>_validated` validates on every fifth of them and trains on the others. `train_cv` is a
+    cross-validation with three folds over the first 750 training canvases. It never uses test digits.
     """
 
     def __init__(self, info: SourceInfo, images: Images) -> None:
@@ -55,8 +60,8 @@ class CanvasSource:
         """Return the names of the canvases; see the class."""
         if request.split == "train_cv":
             return training_folds(_names("train", 750), fold=request.fold, n_folds=N_TRAINING_FOLDS)
-        size = int(request.split.removeprefix("canvases_"))
-        return SplitNames(_names("train", size), (), _names("test", N_TEST))
+        size = int(request.split.split("_")[1])
+        return as_named(request, SplitNames(_names("train", size), (), _names("test", N_TEST)))
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[Canvas]:
         """Read the digits and draw the canvases."""

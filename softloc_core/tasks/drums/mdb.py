@@ -12,6 +12,8 @@ from softloc_core.tasks.base import (
     SourceInfo,
     SplitNames,
     TimedClass,
+    as_named,
+    checked_split,
     read_lines,
     training_folds,
     validate_class,
@@ -87,7 +89,7 @@ class MdbSource(FolderSource):
     info = SourceInfo(
         name="mdb",
         description="MDB Drums, drum-only recordings; hi-hat, kick drum and snare drum of its six classes",
-        splits={"mirex2017": 1, "train_cv": N_TRAINING_FOLDS},
+        splits={"mirex2017_validated": 1, "mirex2017": 1, "train_cv": N_TRAINING_FOLDS},
         needs_data_root=True,
         licence="CC BY-NC-SA 4.0",
         homepage="https://github.com/CarlSouthall/MDBDrums",
@@ -95,19 +97,21 @@ class MdbSource(FolderSource):
     folder = FOLDER
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Return the split `mirex2017`, or a fold of `train_cv` over its training tracks.
+        """Return the split `mirex2017`, with or without validation, or a fold of `train_cv`.
 
-        `train_cv` never uses the test tracks.
+        `mirex2017_validated` validates on every fifth training track. `train_cv` is a cross-validation within
+        the training tracks and never uses the test tracks.
         """
         tracks = self.complete_names(data_root)
         train = tuple(name for name in TRAIN_TRACKS if name in tracks)
         test = tuple(name for name in TEST_TRACKS if name in tracks)
         if request.split == "train_cv":
             _require(train, N_TRAINING_FOLDS, f"training tracks of {', '.join(TRAIN_TRACKS)}", data_root)
-            return training_folds(train, fold=request.fold, n_folds=N_TRAINING_FOLDS)
+            folds = training_folds(train, fold=request.fold, n_folds=N_TRAINING_FOLDS)
+            return checked_split(request, folds, data_root)
         _require(train, 1, f"training track of {', '.join(TRAIN_TRACKS)}", data_root)
         _require(test, 1, f"test track of {', '.join(TEST_TRACKS)}", data_root)
-        return SplitNames(train=train, validation=(), test=test)
+        return checked_split(request, as_named(request, SplitNames(train, (), test)), data_root)
 
 
 def _require(names: tuple[str, ...], least: int, what: str, data_root: Path | None) -> None:

@@ -52,7 +52,11 @@ class RenderedDrums(RenderedAudio):
 class RenderedDrumsSource(RenderedSource[AudioRecording]):
     """Rendered drum recordings with a band: 12 for training and 6 for testing, 20 s each."""
 
-    info = rendered_info("rendered drums with a band, a different kit and part in each recording", "new_kits")
+    info = rendered_info(
+        "rendered drums with a band, a different kit and part in each recording",
+        "new_kits_validated",
+        "new_kits",
+    )
     names = NAMES
 
     def recording(self, name: str, seed: int) -> AudioRecording:

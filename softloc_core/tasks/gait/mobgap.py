@@ -7,13 +7,16 @@ from pathlib import Path
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks.base import (
+    VALIDATED,
     DataRequest,
     Scan,
     SignalRecording,
     SourceInfo,
     SplitNames,
     checked_split,
+    held_out,
     read_all,
+    with_validation,
 )
 from softloc_core.tasks.gait.matlab import SYSTEMS, WalkingTrial, read_trials
 from softloc_core.tasks.gait.stretches import Stretch, contact_runs, cut_stretch, gait_recording
@@ -28,6 +31,12 @@ SPLITS = {
     "stereophoto": ("stereophoto", "stereophoto"),
     "indip_to_stereophoto": ("indip", "stereophoto"),
     "stereophoto_to_indip": ("stereophoto", "indip"),
+}
+# The first one is the default. In the example data, one person has contacts of INDIP in a single trial, which
+# cannot both train and validate.
+VALIDATED_SPLITS = {
+    f"{name}{VALIDATED}": SPLITS[name]
+    for name in ("stereophoto", "indip", "indip_to_stereophoto", "stereophoto_to_indip")
 }
 
 
@@ -46,7 +55,7 @@ class MobgapSource:
     info = SourceInfo(
         name="mobgap",
         description="walking with a lower-back sensor and two reference systems",
-        splits=dict.fromkeys(SPLITS, N_FOLDS),
+        splits=dict.fromkeys((*VALIDATED_SPLITS, *SPLITS), N_FOLDS),
         needs_data_root=True,
         licence="Apache-2.0",
         homepage="https://github.com/mobilise-d/mobgap",
@@ -56,17 +65,22 @@ class MobgapSource:
         """Return a fold over persons, with the reference systems for training and testing.
 
         The name of the split determines the systems. `indip_to_stereophoto` trains on contacts of INDIP and
-        tests on those of Stereophoto. `indip` uses INDIP for both.
+        tests on those of Stereophoto. `indip` uses INDIP for both. A name that ends with `_validated` moves
+        recordings from training to validation, with the contacts of the system for training: those of every
+        fifth person, or of the last one of fewer than five. If only one person is left to train on, it is
+        every fifth of that person's trials, counted from the last, or the first one of fewer than five.
         """
         stretches, problems = read_stretches(data_root)
         if problems:
             raise problems[0]
         persons = sorted({stretch.person for stretch in stretches})
         scored = persons[request.fold :: N_FOLDS]
-        train_system, test_system = SPLITS[request.split]
+        train_system, test_system = {**SPLITS, **VALIDATED_SPLITS}[request.split]
         train = [s.name for s in stretches if s.system == train_system and s.person not in scored]
         test = [s.name for s in stretches if s.system == test_system and s.person in scored]
         split = SplitNames(tuple(train), (), tuple(test))
+        if request.split in VALIDATED_SPLITS:
+            split = _validated(split)
         return checked_split(request, split, data_root)
 
     def scan(
@@ -77,6 +91,27 @@ class MobgapSource:
         wanted = None if names is None else set(names)
         kept = [stretch for stretch in stretches if wanted is None or stretch.name in wanted]
         return Scan(tuple(gait_recording(stretch) for stretch in kept), tuple(problems))
+
+
+def _validated(split: SplitNames) -> SplitNames:
+    """Hold out persons, or whole trials of the only person."""
+    if len({_person(name) for name in split.train}) > 1:
+        return with_validation(split, group=_person)
+    trials = tuple(dict.fromkeys(_trial(name) for name in reversed(split.train)))
+    chosen = held_out(trials)
+    return SplitNames(
+        train=tuple(name for name in split.train if _trial(name) not in chosen),
+        validation=tuple(name for name in split.train if _trial(name) in chosen),
+        test=split.test,
+    )
+
+
+def _person(name: str) -> str:
+    return name.split()[0]
+
+
+def _trial(name: str) -> str:
+    return name.split()[1]
 
 
 def read_stretches(data_root: Path | None) -> tuple[list[Stretch], list[DataError]]:

@@ -18,7 +18,9 @@ from softloc_core.tasks.base import (
     SourceInfo,
     SplitNames,
     array_key,
+    as_named,
     checked_split,
+    group_folds,
     training_folds,
 )
 from softloc_core.tasks.golf.annotations import ANNOTATION_FILE, Swing, read_swings
@@ -70,7 +72,13 @@ class GolfDbSource:
     info = SourceInfo(
         name="golfdb",
         description="GolfDB's annotated golf swings, with per-frame features of its videos",
-        splits={"videos": N_FOLDS, "published": N_FOLDS, "train_cv": N_TRAINING_FOLDS},
+        splits={
+            "videos_validated": N_FOLDS,
+            "videos": N_FOLDS,
+            "published": N_FOLDS,
+            "published_validated": N_FOLDS,
+            "train_cv": N_TRAINING_FOLDS,
+        },
         needs_data_root=True,
         licence="CC BY-NC 4.0",
         homepage="https://github.com/wmcnally/golfdb",
@@ -84,21 +92,26 @@ class GolfDbSource:
         * `train_cv`: three folds over the training videos of the first fold of `videos`, whose test clips are
           never used.
 
+        `videos_validated` and `published_validated` also validate on every fifth training video, and so do
+        the folds of `train_cv`.
+
         Raises:
             DataError: The files cannot be used, or a part of the split is empty.
         """
         root, clips, problems = _clips(data_root)
         if problems:
             raise problems[0]
-        if request.split == "published":
-            split = _split_of(clips, {clip.name for clip in clips if clip.swing.split == request.fold + 1})
-        elif request.split == "videos":
-            split = _split_of(clips, _names_of_videos(clips, request.fold, N_FOLDS))
+        video = {clip.name: clip.swing.video for clip in clips}
+        names = tuple(video)
+        if request.split == "train_cv":
+            kept = group_folds(names, fold=0, n_folds=N_FOLDS, group=video.__getitem__).train
+            split = training_folds(kept, fold=request.fold, n_folds=N_TRAINING_FOLDS, group=video.__getitem__)
+            return checked_split(request, split, root)
+        if request.split.startswith("published"):
+            split = _published(clips, number=request.fold + 1)
         else:
-            test = _names_of_videos(clips, 0, N_FOLDS)
-            kept = [clip for clip in clips if clip.name not in test]
-            split = _split_of(kept, _names_of_videos(kept, request.fold, N_TRAINING_FOLDS))
-        return checked_split(request, split, root)
+            split = group_folds(names, fold=request.fold, n_folds=N_FOLDS, group=video.__getitem__)
+        return checked_split(request, as_named(request, split, group=video.__getitem__), root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
@@ -152,20 +165,12 @@ def _clip_problems(
     return []
 
 
-def _names_of_videos(clips: list[_Clip], fold: int, n_folds: int) -> set[str]:
-    """Return the clips of every n-th video, with videos in the order of their first clips."""
-    videos = tuple(dict.fromkeys(clip.swing.video for clip in clips))
-    chosen = set(training_folds(videos, fold=fold, n_folds=n_folds).test)
-    return {clip.name for clip in clips if clip.swing.video in chosen}
-
-
-def _split_of(clips: list[_Clip], test: set[str]) -> SplitNames:
-    """Return a split that tests on the named clips and trains on the others."""
-    names = [clip.name for clip in clips]
+def _published(clips: list[_Clip], *, number: int) -> SplitNames:
+    """Return GolfDB's split with this number, which tests on its clips and trains on all others."""
     return SplitNames(
-        train=tuple(name for name in names if name not in test),
+        train=tuple(clip.name for clip in clips if clip.swing.split != number),
         validation=(),
-        test=tuple(name for name in names if name in test),
+        test=tuple(clip.name for clip in clips if clip.swing.split == number),
     )
 
 

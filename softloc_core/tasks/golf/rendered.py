@@ -39,7 +39,11 @@ _PLANE_TILT = np.deg2rad(35.0)
 class RenderedGolfSource(RenderedSource[SignalRecording]):
     """Swings of a stylised golfer tracked by a camera: 60 clips for training and 40 for testing."""
 
-    info = rendered_info("rendered golf swings, a different golfer and camera in each clip", "new_golfers")
+    info = rendered_info(
+        "rendered golf swings, a different golfer and camera in each clip",
+        "new_golfers_validated",
+        "new_golfers",
+    )
     names = numbered_names(train=60, test=40)
 
     def recording(self, name: str, seed: int) -> SignalRecording:

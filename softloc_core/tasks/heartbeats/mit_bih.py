@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from softloc_core.errors import DataError
 from softloc_core.tasks.base import (
     DataRequest,
     Scan,
     SignalRecording,
     SourceInfo,
     SplitNames,
+    as_named,
     checked_split,
     scan_of,
     training_folds,
@@ -43,7 +43,7 @@ class MitBihSource:
     info = SourceInfo(
         name="mit_bih",
         description="MIT-BIH Arrhythmia Database: half-hour electrocardiograms, every beat annotated",
-        splits={"by_record": 1, "by_record_validated": 1, "inter_patient": 1, "train_cv": N_TRAINING_FOLDS},
+        splits={"by_record_validated": 1, "by_record": 1, "inter_patient": 1, "train_cv": N_TRAINING_FOLDS},
         needs_data_root=True,
         licence="ODC-By 1.0",
         homepage="https://physionet.org/content/mitdb/1.0.0/",
@@ -53,24 +53,20 @@ class MitBihSource:
         """Return the records for training, validation and testing.
 
         * `by_record`: persons in the order of their records, alternately for testing and for training.
-        * `by_record_validated`: the same, with every fourth training person for validation.
+        * `by_record_validated`: the same, with every fourth training person for validation, or the last one
+          of fewer than four.
         * `inter_patient`: the sets of de Chazal et al., "Automatic classification of heartbeats using ECG
           morphology and heartbeat interval features", IEEE Trans. Biomed. Eng. 51(7), 2004. Deliberate
           difference: their sets share one person (records 201 and 202), so record 202 is left out here.
-        * `train_cv`: cross-validation within the training records of `by_record`.
+        * `train_cv`: cross-validation within the training persons of `by_record`. One in five persons of the
+          other folds validates.
 
         Raises:
             ConfigError: `data_root` is None.
             DataError: There are too few records for the split.
         """
         names = tuple(record_files(data_root))
-        split = checked_split(request, _split(request, names), data_root)
-        if request.split == "by_record_validated" and not split.validation:
-            raise DataError(
-                f"the split {request.split} needs {2 * _VALIDATION_EVERY} records to validate on one, "
-                f"but got {len(names)} in {data_root}"
-            )
-        return split
+        return checked_split(request, _split(request, names), data_root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int
@@ -90,11 +86,8 @@ def _split(request: DataRequest, names: tuple[str, ...]) -> SplitNames:
     persons = tuple(dict.fromkeys(person_of(name) for name in names))
     train, test = (_records_of(persons[start::2], names) for start in (1, 0))
     if request.split == "train_cv":
-        return training_folds(train, fold=request.fold, n_folds=N_TRAINING_FOLDS)
-    if request.split == "by_record":
-        return SplitNames(train, (), test)
-    validation = _records_of(persons[1::2][_VALIDATION_EVERY - 1 :: _VALIDATION_EVERY], names)
-    return SplitNames(tuple(name for name in train if name not in validation), validation, test)
+        return training_folds(train, fold=request.fold, n_folds=N_TRAINING_FOLDS, group=person_of)
+    return as_named(request, SplitNames(train, (), test), group=person_of, every=_VALIDATION_EVERY)
 
 
 def _records_of(persons: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from softloc_core.tasks.base import (
     checked_split,
     named_events,
     scan_of,
+    training_folds,
 )
 from softloc_core.tasks.piano.keys import HIGHEST_MIDI, KEY_NAMES, LOWEST_MIDI, key_name
 
@@ -75,10 +76,13 @@ class MaestroSource:
         parts = {part: tuple(n for n, p in performances.items() if p.part == part) for part in PARTS}
         split = SplitNames(parts["train"], parts["validation"], parts["test"])
         if request.split == "train_cv":
-            compositions = sorted({performances[name].composition for name in parts["train"]})
-            scored = compositions[request.fold :: N_TRAINING_FOLDS]
-            test = tuple(name for name in parts["train"] if performances[name].composition in scored)
-            split = SplitNames(tuple(name for name in parts["train"] if name not in test), (), test)
+            by_composition = sorted(parts["train"], key=lambda name: performances[name].composition)
+            split = training_folds(
+                by_composition,
+                fold=request.fold,
+                n_folds=N_TRAINING_FOLDS,
+                group=lambda name: performances[name].composition,
+            )
         return checked_split(request, split, data_root)
 
     def scan(self, data_root: Path | None, *, names: Iterable[str] | None, seed: int) -> Scan[AudioRecording]:

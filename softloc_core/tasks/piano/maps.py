@@ -21,6 +21,7 @@ from softloc_core.tasks.base import (
     SplitNames,
     TimedClass,
     checked_split,
+    held_out,
     read_lines,
     validate_event_time,
 )
@@ -113,7 +114,7 @@ class MapsSource(FolderSource):
     info = SourceInfo(
         name="maps",
         description="MAPS, whole pieces: synthesised pianos for training, a Disklavier for testing",
-        splits={"disklavier": 1, "disklavier_validated": 1, "train_cv": N_TRAINING_FOLDS},
+        splits={"disklavier_validated": 1, "disklavier": 1, "train_cv": N_TRAINING_FOLDS},
         needs_data_root=True,
         licence="CC BY-NC-SA 2.0, as generally stated",
         homepage="https://adasp.telecom-paris.fr/resources/2010-07-08-maps-database/",
@@ -124,21 +125,26 @@ class MapsSource(FolderSource):
         """Return a split by instrument whose training part shares no piece with the other parts.
 
         `disklavier` trains on synthesised pianos and tests on recordings of a Disklavier.
-        `disklavier_validated` also reserves one synthesised instrument (AkPnStgb) for validation. `train_cv`
-        is a cross-validation over the synthesised instruments. Pieces of the test and validation parts are
-        never used for training, on any instrument.
+        `disklavier_validated` also reserves one synthesised instrument for validation: AkPnStgb, or in a copy
+        without it the last one that is there. `train_cv` is a cross-validation over the synthesised
+        instruments, one of which validates. Pieces of the test and validation parts are never used for
+        training, on any instrument.
 
         Source: Hawthorne et al., "Onsets and frames", 2018, whose protocol (`disklavier`) the papers follow.
         """
         names = self.complete_names(data_root)
         in_folds = request.split == "train_cv"
         scored = SYNTHESISED[request.fold :: N_TRAINING_FOLDS] if in_folds else DISKLAVIER
-        validating = (VALIDATION,) if request.split == "disklavier_validated" else ()
+        found = {_instrument(name) for name in names} - set(scored)
+        others = tuple(instrument for instrument in SYNTHESISED if instrument in found)
+        validating = () if request.split == "disklavier" else held_out(others)
+        if request.split == "disklavier_validated" and VALIDATION in others:
+            validating = (VALIDATION,)
         test = tuple(name for name in names if _instrument(name) in scored)
         validation = tuple(name for name in names if _instrument(name) in validating)
-        held_out = {_piece(name) for name in (*test, *validation)}
-        trained = set(SYNTHESISED) - {*scored, *validating}
-        train = tuple(n for n in names if _instrument(n) in trained and _piece(n) not in held_out)
+        kept_out = {_piece(name) for name in (*test, *validation)}
+        trained = set(others) - set(validating)
+        train = tuple(n for n in names if _instrument(n) in trained and _piece(n) not in kept_out)
         split = SplitNames(train=train, validation=validation, test=test)
         return checked_split(request, split, data_root)
 

@@ -25,11 +25,13 @@ from softloc_core.tasks.base import (
     collect,
 )
 
-__all__ = ["N_PEOPLE", "STEP_S", "PuffMarkerSource", "breath_recording", "leave_one_out"]
+__all__ = ["N_PEOPLE", "SPLITS", "STEP_S", "PuffMarkerSource", "breath_recording", "leave_one_out"]
 
 STEP_S = 1.0
 """Nominal seconds per breath. Only the order of breaths is used, not their true duration."""
 N_PEOPLE = 6
+SPLITS = dict.fromkeys(("leave_one_out_validated", "leave_one_out", "train_cv"), N_PEOPLE)
+"""Number of folds of each split."""
 _N_COLUMNS = 39
 # The first column is a time stamp and the second is not used.
 _FIRST_FEATURE = 2
@@ -55,14 +57,14 @@ class PuffMarkerSource:
     info = SourceInfo(
         name="puffmarker",
         description="puffMarker, features of the breaths of six smokers",
-        splits={"leave_one_out": N_PEOPLE, "train_cv": N_PEOPLE},
+        splits=SPLITS,
         needs_data_root=True,
         licence="not published, ask its owners",
         homepage="https://pmc.ncbi.nlm.nih.gov/articles/PMC4631252",
     )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Return a fold of `leave_one_out` or `train_cv`; see `leave_one_out`."""
+        """Return a fold over the people; see `leave_one_out`."""
         scan = self.scan(data_root, names=None, seed=0)
         if scan.problems:
             raise scan.problems[0]
@@ -91,19 +93,21 @@ def leave_one_out(people: dict[str, list[str]], request: DataRequest) -> SplitNa
 
     Args:
         people: Names of the recordings of each person.
-        request: The split and the fold. `leave_one_out` tests on the person that the fold selects. `train_cv`
-            serves to choose the settings of the same fold of `leave_one_out`: it leaves that person out and
-            tests on the next one.
+        request: The split and the fold. `leave_one_out` tests on the person that the fold selects.
+            `leave_one_out_validated` also validates on the next person. `train_cv` serves to choose the
+            settings of the same fold: it leaves that person out, tests on the next one and validates on the
+            one after that.
     """
     order = list(people)
-    left_out = order[request.fold : request.fold + 1]
-    if request.split == "train_cv":
-        tested = [order[(request.fold + 1) % len(order)]] if left_out else []
-        trained = [person for person in order if person not in (*left_out, *tested)]
-    else:
-        tested, trained = left_out, [person for person in order if person not in left_out]
-    train, test = (tuple(name for person in part for name in people[person]) for part in (trained, tested))
-    return SplitNames(train=train, validation=(), test=test)
+    turn = [*order[request.fold :], *order[: request.fold]] if request.fold < len(order) else []
+    skipped = turn[:1] if request.split == "train_cv" else []
+    turn = turn[len(skipped) :]
+    tested, validating = turn[:1], [] if request.split == "leave_one_out" else turn[1:2]
+    trained = [person for person in order if person not in (*skipped, *tested, *validating)]
+    train, validation, test = (
+        tuple(name for person in part for name in people[person]) for part in (trained, validating, tested)
+    )
+    return SplitNames(train, validation, test)
 
 
 def breath_recording(

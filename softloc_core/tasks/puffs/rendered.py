@@ -16,7 +16,7 @@ from softloc_core.tasks.base import (
     SplitNames,
     generator_of,
 )
-from softloc_core.tasks.puffs.puff_marker import N_PEOPLE, breath_recording, leave_one_out
+from softloc_core.tasks.puffs.puff_marker import N_PEOPLE, SPLITS, breath_recording, leave_one_out
 
 __all__ = ["RenderedPuffsSource"]
 
@@ -38,7 +38,7 @@ class RenderedPuffsSource(RenderedSource[SignalRecording]):
     info = SourceInfo(
         name="synthetic",
         description="rendered features of the breaths of six smokers",
-        splits={"leave_one_out": N_PEOPLE, "train_cv": N_PEOPLE},
+        splits=SPLITS,
         needs_data_root=False,
     )
 
@@ -48,7 +48,7 @@ class RenderedPuffsSource(RenderedSource[SignalRecording]):
         return tuple(name for sessions in _PEOPLE.values() for name in sessions)
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Return a fold of `leave_one_out` or `train_cv`; see `leave_one_out`."""
+        """Return a fold over the people; see `leave_one_out`."""
         return leave_one_out(_PEOPLE, request)
 
     def recording(self, name: str, seed: int) -> SignalRecording:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from softloc_core.tasks.base import (
     SourceInfo,
     SplitNames,
     array_key,
+    as_named,
     checked_split,
     plain_features,
     scan_of,
@@ -75,6 +76,7 @@ class FoldersSource:
         rate_hz: float,
         block_frames: int,
         homepage: str,
+        person: Callable[[str], str],
     ) -> None:
         """Describe the data set.
 
@@ -86,12 +88,18 @@ class FoldersSource:
             rate_hz: Frame rate of features and annotations in Hz.
             block_frames: Number of frames that are averaged into one.
             homepage: Where to get the data.
+            person: Returns the person in a video with this name.
         """
+        self._person = person
         self._n_folds, self._rate_hz, self._block_frames = n_folds, rate_hz, block_frames
         self.info = SourceInfo(
             name=name,
             description=f"{title}, per-frame features and class names in folders",
-            splits={"published": n_folds, "train_cv": N_TRAINING_FOLDS},
+            splits={
+                "published_validated": n_folds,
+                "published": n_folds,
+                "train_cv": N_TRAINING_FOLDS,
+            },
             needs_data_root=True,
             licence="see the homepage of its owner",
             homepage=homepage,
@@ -99,9 +107,13 @@ class FoldersSource:
         )
 
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
-        """Return a published split, or a fold of `train_cv` over the training videos of the first one."""
+        """Return a published split, or a fold of `train_cv` over the training videos of the first one.
+
+        `published_validated` validates on every fifth training person, or the last one of fewer than five.
+        `train_cv` divides videos, not persons, and validates on every fifth video.
+        """
         root = _root(data_root)
-        number = request.fold + 1 if request.split == "published" else 1
+        number = 1 if request.split == "train_cv" else request.fold + 1
         train = _bundle(root / "splits" / f"train.split{number}.bundle")
         if request.split == "train_cv":
             found = training_folds(train, fold=request.fold, n_folds=N_TRAINING_FOLDS)
@@ -109,7 +121,7 @@ class FoldersSource:
             bundle = root / "splits" / f"test.split{number}.bundle"
             others = sorted(path.stem for path in (root / "groundTruth").glob("*.txt"))
             test = _bundle(bundle) if bundle.is_file() else tuple(n for n in others if n not in train)
-            found = SplitNames(train, (), test)
+            found = as_named(request, SplitNames(train, (), test), group=self._person)
             if both := sorted(set(train) & set(test)):
                 raise DataError(
                     f"a video must not be used for both training and test, but got {both[0]} in {bundle}"

@@ -51,6 +51,7 @@ class RenderedSegmentationSource(RenderedSource[SignalRecording]):
 
     info = rendered_info(
         "rendered cooking videos, class scores for each frame",
+        "new_videos_validated",
         "new_videos",
         channel_names=RENDERED_NAMES,
     )

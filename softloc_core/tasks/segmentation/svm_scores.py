@@ -20,6 +20,7 @@ from softloc_core.tasks.base import (
     SourceInfo,
     SplitNames,
     array_key,
+    as_named,
     checked_split,
     collect,
     plain_features,
@@ -73,7 +74,7 @@ class SvmScoresSource:
         self.info = SourceInfo(
             name=name,
             description=f"50 Salads ({granularity}), per-frame class scores of a video classifier",
-            splits={"published": N_FOLDS, "train_cv": N_TRAINING_FOLDS},
+            splits={"published_validated": N_FOLDS, "published": N_FOLDS, "train_cv": N_TRAINING_FOLDS},
             needs_data_root=True,
             licence="MIT (scores); CC BY-NC-SA 4.0 (data set, as generally stated)",
             homepage="https://github.com/colincsl/TemporalConvolutionalNetworks",
@@ -83,23 +84,25 @@ class SvmScoresSource:
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
         """Return a published split, which tests on one file, or a fold of `train_cv`.
 
-        `train_cv` is a cross-validation over the training files of the first published split.
+        `published_validated` validates on the last of the training files. `train_cv` is a cross-validation
+        over the training files of the first published split; the last of the other files validates.
+        Whole files are held out, because the files do not say which videos show the same person.
         """
         root, files = self._files(data_root)
-        first = f"split_{request.fold + 1 if request.split == 'published' else 1}"
+        first = f"split_{1 if request.split == 'train_cv' else request.fold + 1}"
         if first not in files:
             raise DataError(
                 f"fold {request.fold} of {request.split} needs {first}.mat, but got none in {root}"
             )
         rest = tuple(name for name in files if name != first)
-        parts = SplitNames(rest, (), (first,))
+        parts = as_named(request, SplitNames(rest, (), (first,)))
         if request.split == "train_cv":
             parts = training_folds(rest, fold=request.fold, n_folds=N_TRAINING_FOLDS)
-        train, test = (
+        train, validation, test = (
             tuple(name for file in part for name in self._names(files[file]))
-            for part in (parts.train, parts.test)
+            for part in (parts.train, parts.validation, parts.test)
         )
-        return checked_split(request, SplitNames(train, (), test), root)
+        return checked_split(request, SplitNames(train, validation, test), root)
 
     def scan(
         self, data_root: Path | None, *, names: Iterable[str] | None, seed: int

@@ -85,6 +85,7 @@ class SegmentationTask(SignalTask):
                     rate_hz=30.0,
                     block_frames=30,
                     homepage=_HOMEPAGE,
+                    person=lambda video: video.rpartition("-")[0] or video,
                 ),
                 FoldersSource(
                     "gtea",
@@ -94,6 +95,7 @@ class SegmentationTask(SignalTask):
                     rate_hz=15.0,
                     block_frames=5,
                     homepage=_HOMEPAGE,
+                    person=lambda video: video.partition("_")[0],
                 ),
                 RenderedSegmentationSource(),
             )

@@ -19,6 +19,7 @@ from softloc_core.trial import TrialConfig
 __all__ = [
     "check_counts",
     "check_defaults",
+    "check_parts",
     "check_protocol",
     "check_recordings",
     "check_scores",
@@ -90,17 +91,27 @@ def short_config(task: Task, source: str, **fields: object) -> TrialConfig:
 
 
 def check_splits(task: SourceTask[Any], source: str) -> None:
-    """Check that the parts of every split are disjoint and that its folds score no recording twice."""
+    """Check the parts of every split and that its folds score no recording twice."""
     for split, n_folds in task.sources[source].splits.items():
         scored: list[str] = []
         for fold in range(n_folds):
-            names = task.source(source).split(request_of(task, source, split=split, fold=fold), None)
-            assert names.train and names.test
-            parts = (*names.train, *names.validation, *names.test)
-            assert len(set(parts)) == len(parts)
-            scored += names.test
+            scored += check_parts(task, source, split=split, fold=fold).test
         if n_folds > 1:
             assert len(set(scored)) == len(scored)
+
+
+def check_parts(
+    task: SourceTask[Any], source: str, *, split: str, fold: int = 0, data_root: Path | None = None
+) -> SplitNames:
+    """Check that the parts of a split are disjoint. The default split and `train_cv` must validate."""
+    request = request_of(task, source, split=split, fold=fold)
+    names = task.source(source).split(request, data_root)
+    assert names.train and names.test
+    if split in ("train_cv", task.sources[source].default_split):
+        assert names.validation
+    parts = (*names.train, *names.validation, *names.test)
+    assert len(set(parts)) == len(parts)
+    return names
 
 
 def check_recordings(data: TaskData) -> None:

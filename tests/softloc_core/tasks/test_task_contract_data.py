@@ -10,8 +10,10 @@ import pytest
 from softloc_core.label_noise import misaligned
 from softloc_core.tasks import TASKS, TaskData
 from softloc_core.trial import TrialResult, run_trial
+from tests.recorded_data import FOLDERS, recorded
 from tests.softloc_core.tasks.contract import (
     check_counts,
+    check_parts,
     check_recordings,
     check_scores,
     check_splits,
@@ -37,6 +39,16 @@ def _few(name: str, source: str) -> TaskData:
 @EVERY_SOURCE
 def test_splits_are_disjoint_and_folds_score_each_recording_once(name: str, source: str) -> None:
     check_splits(TASKS.get(name), source)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("source", FOLDERS)
+def test_recorded_sources_have_validation_recordings(source: str) -> None:
+    (task,) = (task for task in TASKS.tasks.values() if source in task.sources)
+    root = recorded(FOLDERS[source])
+    for split in (task.sources[source].default_split, "train_cv"):
+        if split in task.sources[source].splits:
+            check_parts(task, source, split=split, data_root=root)
 
 
 @EVERY_SOURCE

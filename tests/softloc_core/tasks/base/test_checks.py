@@ -15,12 +15,12 @@ DRUMS = TASKS.get("drums")
 
 
 def test_recordings_and_events_are_counted(write_mdb: Callable[..., Path]) -> None:
-    report = check_source(DRUMS, "mdb", data_root=write_mdb("Rock", "Punk"))
+    report = check_source(DRUMS, "mdb", data_root=write_mdb("Rock", "Disco", "Punk"))
     assert (report.task, report.source, report.problems) == ("drums", "mdb", ())
-    assert [recording.name for recording in report.recordings] == ["Punk", "Rock"]
+    assert [recording.name for recording in report.recordings] == ["Disco", "Punk", "Rock"]
     assert report.recordings[0].n_events == {"HH": 1, "KD": 1, "SD": 1}
-    assert report.n_events == {"HH": 2, "KD": 2, "SD": 2}
-    assert report.duration_s == 4.0
+    assert report.n_events == {"HH": 3, "KD": 3, "SD": 3}
+    assert report.duration_s == 6.0
 
 
 def test_all_problems_are_reported_at_once(write_mdb: Callable[..., Path]) -> None:
@@ -42,6 +42,8 @@ def test_all_problems_are_reported_at_once(write_mdb: Callable[..., Path]) -> No
 def test_an_impossible_split_is_a_problem(write_mdb: Callable[..., Path]) -> None:
     (problem,) = check_source(DRUMS, "mdb", data_root=write_mdb("Rock")).problems
     assert "must contain at least 1 test track" in problem
+    (problem,) = check_source(DRUMS, "mdb", data_root=write_mdb("Rock", "Punk")).problems
+    assert "the split mirex2017_validated needs a recording to validate, but got none of 2 rec" in problem
 
 
 def test_a_missing_folder_is_a_problem(tmp_path: Path) -> None:

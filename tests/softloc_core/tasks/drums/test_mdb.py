@@ -64,8 +64,9 @@ def test_folds_of_training_tracks_never_include_test_tracks(write_mdb: WriteMdb,
     root = write_mdb("80sRock", "Britpop", "Reggae", "Rock", "Punk")
     folds = [_names(_load(root, tmp_path, split="train_cv", fold=fold)) for fold in range(3)]
     assert sorted(name for _, _, test in folds for name in test) == ["80sRock", "Britpop", "Reggae", "Rock"]
-    for train, _, test in folds:
-        assert sorted(train + test) == ["80sRock", "Britpop", "Reggae", "Rock"]
+    for train, validation, test in folds:
+        assert len(validation) == 1
+        assert sorted(train + validation + test) == ["80sRock", "Britpop", "Reggae", "Rock"]
 
 
 def test_a_second_load_computes_no_features(
@@ -190,7 +191,9 @@ def test_missing_roots_and_parts_are_rejected(write_mdb: WriteMdb, tmp_path: Pat
 def test_unknown_sources_splits_and_folds_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"`data` must be one of mdb.*, but got bells"):
         _load(None, tmp_path, source="bells")
-    with pytest.raises(ConfigError, match="`split` must be one of mirex2017, train_cv, but got random"):
+    with pytest.raises(
+        ConfigError, match="`split` must be one of mirex2017_validated, mirex2017, train_cv, but got random"
+    ):
         _load(None, tmp_path, split="random")
     with pytest.raises(ConfigError, match="`fold` of the split train_cv must be 0 to 2, but got 3"):
         _load(None, tmp_path, split="train_cv", fold=3)

@@ -84,6 +84,29 @@ def test_splits_separate_persons_and_select_systems(root, split):
     assert not persons[0] & persons[1] and persons[0] | persons[1] == {"HA_001", "HA_002", "HA_003"}
 
 
+def test_other_persons_validate_with_contacts_of_the_training_system(root):
+    for person in ("004", "005", "006"):
+        write_person(root, person, trial())
+    parts = MobgapSource().split(request("indip_to_stereophoto_validated"), root)
+    of_part = [{name.split()[0] for name in part} for part in (parts.train, parts.validation, parts.test)]
+    assert of_part == [{"HA_002", "HA_004"}, {"HA_006"}, {"HA_001", "HA_003", "HA_005"}]
+    assert all(" indip " in name for name in (*parts.train, *parts.validation))
+
+
+def test_whole_trials_of_the_only_training_person_validate(tmp_path):
+    write_person(tmp_path, "001", trial(), trial(), trial())
+    write_person(tmp_path, "002", trial())
+    parts = MobgapSource().split(request("indip_validated", fold=1), tmp_path)
+    trials = [{name.split()[1] for name in part} for part in (parts.train, parts.validation)]
+    assert [sorted(part) for part in trials] == [
+        ["TimeMeasure1.Test5.Trial2", "TimeMeasure1.Test5.Trial3"],
+        ["TimeMeasure1.Test5.Trial1"],
+    ]
+    assert len(parts.validation) == 2
+    with pytest.raises(DataError, match="split indip_validated needs a recording to validate, but got none"):
+        MobgapSource().split(request("indip_validated"), tmp_path)
+
+
 def test_the_gait_task_loads_the_source(root, tmp_path):
     data = TASKS.get("gait").load(request("indip_to_stereophoto"), data_root=root, cache_dir=tmp_path)
     assert data.train[0].features.shape == (171, 6) and data.hop_s == pytest.approx(0.01)

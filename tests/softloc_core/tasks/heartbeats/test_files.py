@@ -9,7 +9,7 @@ import pytest
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.tasks import TASKS, DataRequest
-from softloc_core.tasks.heartbeats.files import read_record, record_files
+from softloc_core.tasks.heartbeats.files import person_of, read_record, record_files
 from softloc_core.tasks.heartbeats.mit_bih import MitBihSource
 
 N_SAMPLES = 720
@@ -154,6 +154,9 @@ def test_splits_keep_persons_together_and_folds_never_include_test_records(tmp_p
     folds = [source.split(request("train_cv", fold), tmp_path) for fold in (0, 1)]
     assert all(set(fold.all) == set(by_record.train) for fold in folds)
     assert not set(folds[0].test) & set(folds[1].test)
+    for fold in folds:
+        persons = [{person_of(name) for name in part} for part in (fold.train, fold.validation, fold.test)]
+        assert all(persons) and len(set.union(*persons)) == sum(map(len, persons))
     between = source.split(request("inter_patient"), tmp_path)
     assert between.train == ("101", "108", "109", "201", "203", "205")
     assert between.test == ("100", "105", "121", "200")
@@ -162,7 +165,8 @@ def test_splits_keep_persons_together_and_folds_never_include_test_records(tmp_p
 def test_too_few_records_for_a_split_are_rejected(tmp_path):
     for name in ("101", "108"):
         write_npz(tmp_path, name)
-    with pytest.raises(DataError, match="needs 8 records to validate on one, but got 2 in"):
+    wanted = "fold 0 of the split by_record_validated needs a recording to validate, but got none of 2"
+    with pytest.raises(DataError, match=wanted):
         MitBihSource().split(request("by_record_validated"), tmp_path)
     with pytest.raises(DataError, match="fold 0 of the split inter_patient needs a recording to test"):
         MitBihSource().split(request("inter_patient"), tmp_path)
@@ -174,4 +178,4 @@ def test_the_check_reports_every_bad_record(tmp_path):
     write_npz(tmp_path, "102", pvc_sample=np.array([3]))
     report = TASKS.get("heartbeats").check("mit_bih", data_root=tmp_path)
     assert [recording.name for recording in report.recordings] == ["100"]
-    assert len(report.problems) == 2
+    assert len(report.problems) == 3 and "needs a recording to validate" in report.problems[-1]

@@ -69,12 +69,21 @@ def test_one_instrument_and_its_pieces_are_for_validation(write_maps: WriteMaps,
     assert _load(root, tmp_path).validation == ()
 
 
+def test_the_last_instrument_validates_in_a_copy_without_the_usual_one(
+    write_maps: WriteMaps, tmp_path: Path
+) -> None:
+    root = write_maps("a_AkPnBcht", "b_AkPnBsdf", "c_SptkBGAm", "d_ENSTDkAm")
+    data = _load(root, tmp_path, split="disklavier_validated")
+    assert [r.name for r in data.validation] == ["c_SptkBGAm"] and len(data.train) == 2
+
+
 def test_training_folds_leave_out_instruments_and_their_pieces(write_maps: WriteMaps, tmp_path: Path) -> None:
     root = write_maps("a_AkPnBcht", "b_AkPnBsdf", "a_AkPnBsdf", "c_AkPnCGdD", "e_AkPnStgb", "d_ENSTDkAm")
     folds = [_names(_load(root, tmp_path, split="train_cv", fold=fold)) for fold in range(3)]
-    assert folds[0] == (["b_AkPnBsdf", "c_AkPnCGdD"], ["a_AkPnBcht", "e_AkPnStgb"])
-    assert folds[1] == (["c_AkPnCGdD", "e_AkPnStgb"], ["a_AkPnBsdf", "b_AkPnBsdf"])
-    assert folds[2] == (["a_AkPnBcht", "a_AkPnBsdf", "b_AkPnBsdf", "e_AkPnStgb"], ["c_AkPnCGdD"])
+    # The last instrument of the other folds validates: AkPnCGdD, AkPnStgb and AkPnStgb.
+    assert folds[0] == (["b_AkPnBsdf"], ["a_AkPnBcht", "e_AkPnStgb"])
+    assert folds[1] == (["c_AkPnCGdD"], ["a_AkPnBsdf", "b_AkPnBsdf"])
+    assert folds[2] == (["a_AkPnBcht", "a_AkPnBsdf", "b_AkPnBsdf"], ["c_AkPnCGdD"])
 
 
 def test_labels_of_the_papers_keys_are_scored_against_all_notes(

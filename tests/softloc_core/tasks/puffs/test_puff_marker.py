@@ -65,9 +65,18 @@ def test_each_person_is_left_out_once(root):
 def test_training_folds_never_include_the_test_person(root):
     for fold in range(6):
         data = load(root, split="train_cv", fold=fold)
-        groups = {r.group for r in (*data.train, *data.test)}
+        groups = {r.group for r in (*data.train, *data.validation, *data.test)}
         assert f"user_{USERS[fold]}" not in groups and len(groups) == 5
         assert {r.group for r in data.test} == {f"user_{USERS[(fold + 1) % 6]}"}
+
+
+@pytest.mark.parametrize(("split", "skipped"), [("leave_one_out_validated", 0), ("train_cv", 1)])
+def test_another_person_validates(root, split, skipped):
+    for fold in range(6):
+        data = load(root, split=split, fold=fold)
+        people = [{r.group for r in part} for part in (data.test, data.validation, data.train)]
+        assert people[:2] == [{f"user_{USERS[(fold + skipped + k) % 6]}"} for k in (0, 1)]
+        assert len(people[2]) == 4 - skipped and not people[2] & (people[0] | people[1])
 
 
 def test_fewer_people_have_fewer_folds(tmp_path):
