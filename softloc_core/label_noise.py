@@ -64,12 +64,14 @@ class Noise:
         description: One line that also says what the scale means.
         unit_shift: Function that returns the shift of each event at scale 1.
         options: Options of this kind, in addition to `COMMON_OPTIONS`.
+        version: Raise this number whenever the labels change. It enters the identity of trials.
     """
 
     name: str
     description: str
     unit_shift: UnitShift
     options: Mapping[str, Option] = field(default_factory=dict)
+    version: int = 1
 
 
 COMMON_OPTIONS: Mapping[str, Option] = {
@@ -242,7 +244,7 @@ def misaligned(
         noise: One of `NOISES`.
         scale_s: Scale of the misalignment in seconds, >= 0; 0 moves nothing.
         seed: The study's seed.
-        replicate: Number of the repetition.
+        replicate: Number of the draw: the repetition, or a negative number for a draw that repetitions share.
         recording: Name of the recording.
         options: Options of the noise, including `COMMON_OPTIONS`.
 

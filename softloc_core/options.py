@@ -24,6 +24,8 @@ class Option:
         low: Smallest allowed number, inclusive; None for no limit.
         high: Largest allowed number, inclusive; None for no limit.
         choices: Allowed values of an option that is text.
+        added: Whether trials were stored before the option was. At its default it does not enter the identity
+            of a trial.
     """
 
     default: OptionValue
@@ -31,6 +33,7 @@ class Option:
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    added: bool = False
 
     def validate(self, key: str, value: Any) -> OptionValue:
         """Return the value if it is allowed; numbers are converted to float.

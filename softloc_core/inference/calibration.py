@@ -1,93 +1,162 @@
-"""Calibration of a detector's time offset on recordings held out of training."""
+"""From event probabilities to events, by a fixed decoder or one calibrated on validation recordings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
+from softloc_core.decoding import AnyDecoder, decode, decode_with_each
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
-from softloc_core.metrics import matched_errors
+from softloc_core.inference.offsets import calibrated_offset_s
+from softloc_core.metrics import Scores
+from softloc_core.tasks import Recording, TaskData
 
-if TYPE_CHECKING:
-    from softloc_core.options import OptionValue
-    from softloc_core.tasks import TaskData
+__all__ = ["CalibratedDecoder", "DecodingRule", "Predictions", "ScoreEvents", "calibrated", "events_of"]
 
-__all__ = ["calibrated_offset_s", "require_validation"]
+Predictions = Mapping[str, NDArray[np.float16]]
+"""Event probabilities of recordings, [channel, frame] by name; see `stored_prob`."""
+ScoreEvents = Callable[[Sequence[Recording], Mapping[str, EventList], float], Scores]
+"""Returns the task's scores of recordings, given their estimated events and a tolerance in seconds."""
 
-_WINDOW_S = 0.25
-_REFINEMENTS = 3
+# Tolerances at which a calibration scores a decoder, in tolerances of the trial.
+_TOLERANCES = (1.0, 2.0, 4.0)
+# Digits of the score that count. Decoders that are closer are equally good, and the simplest is chosen.
+_DIGITS = 3
 
 
-def calibrated_offset_s(
-    pairs: Iterable[tuple[EventList, EventList]], *, tolerance_s: float, window_s: float = _WINDOW_S
-) -> float:
-    """Return the offset in seconds that must be added to estimated times to align them with the reference.
+@dataclass(frozen=True, kw_only=True)
+class DecodingRule:
+    """How a trial finds its decoder and its time offset.
 
-    The first estimate is the shift that brings most pairs of a reference and an estimated event within the
-    tolerance. It is refined by the mean residual of the events that match after the shift. This finds a bias
-    beyond the tolerance as well, where hardly any events match. Only events of the same class are compared;
-    all classes share one offset.
+    Attributes:
+        decoders: The decoders to choose from, the simplest first. One decoder is fixed.
+        offset_s: Constant time offset in seconds, added to every event.
+        calibrate_offset: Whether to measure the remaining offset on the validation recordings.
+        only_if_better: Whether a measured offset is used only if it improves the score there.
+        tolerance_s: Largest accepted time difference in scoring, in seconds, > 0.
+    """
+
+    decoders: tuple[AnyDecoder, ...]
+    offset_s: float
+    calibrate_offset: bool
+    only_if_better: bool
+    tolerance_s: float
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether validation recordings are needed."""
+        return len(self.decoders) > 1 or self.calibrate_offset
+
+    def require_validation(self, data: TaskData) -> None:
+        """Raise if a calibration is requested without validation recordings.
+
+        Raises:
+            ConfigError: The split has no validation recordings.
+        """
+        if self.needs_validation and not data.validation:
+            what = "decoding: calibrated" if len(self.decoders) > 1 else "decoding_options: calibrate_offset"
+            raise ConfigError(
+                f"`{what}` needs a split with validation recordings, but got one of {data.task} on "
+                f"{data.source} with {len(data.train)} training, no validation and {len(data.test)} test "
+                "recordings: name another split, or a fixed decoding such as auto"
+            )
+
+
+@dataclass(frozen=True)
+class CalibratedDecoder:
+    """A decoder and the time offset in seconds that is added to its events."""
+
+    decoder: AnyDecoder
+    offset_s: float
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """The parameters as measures of a trial: `offset_s`, and each of the decoder as `decoder_NAME`."""
+        of_decoder = {
+            f"decoder_{item.name}": getattr(self.decoder, item.name) for item in fields(self.decoder)
+        }
+        return {"offset_s": self.offset_s, **of_decoder}
+
+
+def calibrated(
+    rule: DecodingRule, recordings: Sequence[Recording], predictions: Predictions, score: ScoreEvents
+) -> CalibratedDecoder:
+    """Choose a decoder and a time offset on validation recordings.
+
+    The decoder with the best mean score over the trial's tolerance, twice and four times it is chosen. The
+    two wider ones keep the choice steady where the labels of the validation recordings are themselves
+    misaligned by more than the tolerance. Ties, to three digits, go to the simplest decoder. Then the offset
+    is measured.
 
     Args:
-        pairs: (reference, estimated) of each recording.
-        tolerance_s: Largest accepted time difference in scoring, in seconds, > 0.
-        window_s: Largest shift considered, in seconds. A shift of more than half the time between two events
-            of a class cannot be distinguished from one missed and one spurious event.
-
-    Returns:
-        The offset in seconds, or 0 if no estimated event is within the window of a reference event.
+        rule: The decoders to choose from.
+        recordings: Validation recordings, with the labels to compare with as `reference`.
+        predictions: Event probabilities of the recordings.
+        score: Scores estimated events.
     """
-    lists = [
-        (reference.channel_time_s(channel), estimated.channel_time_s(channel))
-        for reference, estimated in pairs
-        for channel in np.unique(reference.channel)
-    ]
-    near_s = [_differences(reference_s, estimated_s, window_s=window_s) for reference_s, estimated_s in lists]
-    offset_s = _fullest(np.sort(np.concatenate([np.empty(0), *near_s])), width_s=2 * tolerance_s)
-    for _ in range(_REFINEMENTS):
-        error_s = np.concatenate(
-            [np.empty(0), *(matched_errors(r, e + offset_s, tolerance_s=tolerance_s) for r, e in lists)]
+    best = rule.decoders[0]
+    if len(rule.decoders) > 1:
+        found = [
+            decode_with_each(
+                predictions[recording.name].astype(np.float64),
+                rule.decoders,
+                grid=recording.grid,
+                duration_s=recording.reference.duration_s,
+            )
+            for recording in recordings
+        ]
+        names = [recording.name for recording in recordings]
+        scores = [
+            _mean_score(recordings, dict(zip(names, events, strict=True)), rule, score)
+            for events in zip(*found, strict=True)
+        ]
+        best = rule.decoders[int(np.argmax(np.round(scores, _DIGITS)))]
+    return CalibratedDecoder(best, _total_offset_s(rule, best, recordings, predictions, score))
+
+
+def _mean_score(
+    recordings: Sequence[Recording], events: Mapping[str, EventList], rule: DecodingRule, score: ScoreEvents
+) -> float:
+    """Return the mean F1 over the tolerances; F1 without any event is 0."""
+    f1 = [score(recordings, events, factor * rule.tolerance_s).f1 for factor in _TOLERANCES]
+    return float(np.mean(np.nan_to_num(f1)))
+
+
+def _total_offset_s(
+    rule: DecodingRule,
+    decoder: AnyDecoder,
+    recordings: Sequence[Recording],
+    predictions: Predictions,
+    score: ScoreEvents,
+) -> float:
+    """Return the constant offset in seconds plus the measured one, if there is one."""
+    if not rule.calibrate_offset:
+        return rule.offset_s
+    events = events_of(CalibratedDecoder(decoder, rule.offset_s), recordings, predictions)
+    pairs = [(recording.reference, events[recording.name]) for recording in recordings]
+    offset_s = rule.offset_s + calibrated_offset_s(pairs, tolerance_s=rule.tolerance_s)
+    if not rule.only_if_better:
+        return offset_s
+    moved = events_of(CalibratedDecoder(decoder, offset_s), recordings, predictions)
+    before, after = (_mean_score(recordings, found, rule, score) for found in (events, moved))
+    return offset_s if round(after, _DIGITS) > round(before, _DIGITS) else rule.offset_s
+
+
+def events_of(
+    chosen: CalibratedDecoder, recordings: Sequence[Recording], predictions: Predictions
+) -> dict[str, EventList]:
+    """Return the events of each recording by its name."""
+    return {
+        recording.name: decode(
+            predictions[recording.name].astype(np.float64),
+            chosen.decoder,
+            grid=recording.grid,
+            duration_s=recording.reference.duration_s,
+            offset_s=chosen.offset_s,
         )
-        offset_s -= float(error_s.mean()) if len(error_s) else 0.0
-    return offset_s
-
-
-def require_validation(options: Mapping[str, OptionValue], data: TaskData) -> None:
-    """Raise if a calibration is requested without validation recordings.
-
-    Raises:
-        ConfigError: The options request a calibration, and the split has no validation recordings.
-    """
-    if options.get("calibrate_offset") and not data.validation:
-        raise ConfigError(
-            "`decoding_options: calibrate_offset` needs a split with validation recordings, but got one of "
-            f"{data.task} on {data.source} with {len(data.train)} training, no validation and "
-            f"{len(data.test)} test recordings"
-        )
-
-
-def _differences(
-    reference_s: NDArray[np.float64], estimated_s: NDArray[np.float64], *, window_s: float
-) -> NDArray[np.float64]:
-    """Return reference minus estimated time in seconds of every pair within the window."""
-    first = np.searchsorted(reference_s, estimated_s - window_s, side="left")
-    last = np.searchsorted(reference_s, estimated_s + window_s, side="right")
-    pairs = [reference_s[a:b] - time_s for a, b, time_s in zip(first, last, estimated_s, strict=True)]
-    return np.concatenate([np.empty(0), *pairs])
-
-
-def _fullest(difference_s: NDArray[np.float64], *, width_s: float) -> float:
-    """Return the median difference in the fullest window of this width; on ties, the one closest to 0."""
-    if not len(difference_s):
-        return 0.0
-    last = np.searchsorted(difference_s, difference_s + width_s, side="right")
-    n_within = last - np.arange(len(difference_s))
-    medians = [
-        float(np.median(difference_s[start : last[start]]))
-        for start in np.flatnonzero(n_within == n_within.max())
-    ]
-    return min(medians, key=abs)
+        for recording in recordings
+    }

@@ -1,9 +1,9 @@
-"""The detector: it turns a trained network's output into the events of recordings."""
+"""The detector: it runs a trained network on recordings and returns their event probabilities."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,31 +12,29 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from softloc_core.decoding import AnyDecoder, FrameClass, LocalMass, OneEach, decode
+from softloc_core.decoding import AnyDecoder, FrameClass, LocalMass, OneEach
 from softloc_core.errors import ConfigError
-from softloc_core.events import EventList, whole_frames
-from softloc_core.inference.calibration import calibrated_offset_s
+from softloc_core.events import whole_frames
 from softloc_core.inference.ensemble import Ensemble
+from softloc_core.inference.predictions import stored_prob
 from softloc_core.inference.voting import reassembled
-from softloc_core.tasks import Recording, TaskData
+from softloc_core.tasks import Recording
 
-__all__ = ["Detector", "estimated_events"]
+__all__ = ["Detector"]
 
 _EXCERPTS_AT_ONCE = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Detector:
-    """Decoder, ensemble and time offset of a trial.
+    """Network, ensemble and excerpts of a trial: from features to event probabilities.
 
     Attributes:
-        decoder: Decoder that turns probabilities into events.
+        decoder: Decoder of each version of a recording if versions vote. It also says whether the versions of
+            an event share its mass or its height.
         ensemble: Versions of a recording, and how they are combined.
         excerpt_s: Length of a training excerpt in seconds.
         hop_s: Seconds between frames.
-        offset_s: Time offset in seconds, added to every event.
-        calibrate_offset: Whether to measure the remaining offset on the validation recordings.
-        tolerance_s: Largest accepted time difference in scoring, in seconds.
 
     Raises:
         ConfigError: The decoder yields no single events to vote on, the bandwidth is below one frame, or the
@@ -47,9 +45,6 @@ class Detector:
     ensemble: Ensemble
     excerpt_s: float
     hop_s: float
-    offset_s: float
-    calibrate_offset: bool
-    tolerance_s: float
 
     def __post_init__(self) -> None:
         if self.ensemble.votes:
@@ -147,45 +142,15 @@ class Detector:
         assert not isinstance(self.decoder, FrameClass)  # __post_init__ rejects it
         return self.decoder(event_prob, hop_s=self.hop_s)
 
-    def events(
-        self,
-        network: nn.Module,
-        recordings: Sequence[Recording],
-        *,
-        device: torch.device,
-        offset_s: float,
-    ) -> dict[str, EventList]:
-        """Return the events of each recording by its name, shifted by an offset in seconds."""
+    def predictions(
+        self, network: nn.Module, recordings: Sequence[Recording], *, device: torch.device
+    ) -> dict[str, NDArray[np.float16]]:
+        """Return the event probabilities of each recording by its name, as they are stored and decoded."""
+        network.eval()
         return {
-            recording.name: decode(
-                self.event_prob(network, recording, device=device),
-                self.decoder,
-                grid=recording.grid,
-                duration_s=recording.reference.duration_s,
-                offset_s=offset_s,
-            )
+            recording.name: stored_prob(self.event_prob(network, recording, device=device))
             for recording in recordings
         }
-
-
-def estimated_events(
-    detector: Detector, network: nn.Module, data: TaskData, *, device: torch.device
-) -> tuple[dict[str, EventList], Mapping[str, float]]:
-    """Return the events of each test recording by its name, and measures of the detector.
-
-    The only measure is `offset_s`, the total offset in seconds, if the offset is calibrated.
-    """
-    network.eval()
-    offset_s = detector.offset_s
-    if not detector.calibrate_offset:
-        return detector.events(network, data.test, device=device, offset_s=offset_s), {}
-    events = detector.events(network, data.validation, device=device, offset_s=offset_s)
-    offset_s += calibrated_offset_s(
-        ((recording.reference, events[recording.name]) for recording in data.validation),
-        tolerance_s=detector.tolerance_s,
-    )
-    events = detector.events(network, data.test, device=device, offset_s=offset_s)
-    return events, {"offset_s": offset_s}
 
 
 @torch.no_grad()

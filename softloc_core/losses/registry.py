@@ -46,7 +46,7 @@ __all__ = [
     "unregister_loss",
 ]
 
-Prediction = Literal["point", "frame", "smeared"]
+Prediction = Literal["point", "frame", "smeared", "extended"]
 """Kinds of network output; see `LossEntry`."""
 
 
@@ -58,13 +58,15 @@ class LossEntry:
         name: Name in study files.
         description: One line about the loss.
         prediction: Output of a trained network: `point` (an event is one frame near 1, or a few frames that
-            sum to 1), `frame` (each frame is classified) or `smeared` (an event is a bump with a peak).
+            sum to 1), `frame` (each frame is classified), `smeared` (an event is a bump with a peak) or
+            `extended` (an event is the beginning of a plateau).
         build: Function that returns the loss as a module. It is called with the keyword arguments
             `softness_frames`, `alpha`, `measure`, `n_steps` and `options`; see `make_loss`.
         options: Options that a study may set, by name.
         uses_softness: Whether the softness has an effect.
         uses_alpha: Whether alpha has an effect.
         uses_measure: Whether the measure has an effect.
+        version: Raise this number whenever the loss gives other results. It enters the identity of trials.
     """
 
     name: str
@@ -75,6 +77,7 @@ class LossEntry:
     uses_softness: bool = False
     uses_alpha: bool = False
     uses_measure: bool = False
+    version: int = 1
 
 
 class TermLoss(nn.Module):
@@ -114,7 +117,9 @@ _COMBINATION = {
 _LEARN_SCALE = {"learn_scale": Option(False, "whether to learn the noise scale, starting from the softness")}
 _EXCLUSIVE = {
     "exclusive": Option(
-        False, "whether classes exclude each other: -log p of the labelled class, for softmax networks"
+        False,
+        "whether classes exclude each other: -log p of the labelled class, for softmax networks",
+        added=True,
     )
 }
 _EVENT_WEIGHT = {"event_weight": Option(1.0, "weight of frames with an event", low=1e-3, high=1e3)}
@@ -218,7 +223,7 @@ _REGISTERED: dict[str, LossEntry] = {
         LossEntry(
             "soft_localization",
             "distance between smoothed prediction and smoothed label",
-            "smeared",
+            "point",
             _soft_localization,
             options=_BALANCED | _BOUNDARY,
             uses_softness=True,
@@ -258,7 +263,7 @@ _REGISTERED: dict[str, LossEntry] = {
         LossEntry(
             "extended",
             "cross entropy against events extended in time",
-            "smeared",
+            "extended",
             _extended,
             options=_FRAME_MEAN | _EVENT_WEIGHT | _EXTENSION,
             uses_softness=True,

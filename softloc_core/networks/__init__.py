@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Protocol
 
 from torch import nn
@@ -43,6 +44,7 @@ __all__ = [
     "SwingNet",
     "SwingNetHead",
     "VggWindows",
+    "network_version",
 ]
 
 
@@ -59,3 +61,14 @@ class NetworkBuilder(Protocol):
                 eq. 15).
         """
         ...
+
+
+def network_version(builder: NetworkBuilder) -> int:
+    """Return the version of a builder's network: its attribute `version`, or 1 if it has none.
+
+    Raise the attribute of a network's class whenever the network gives other results. It enters the identity
+    of trials.
+    """
+    while isinstance(builder, partial):
+        builder = builder.func
+    return int(getattr(builder, "version", 1))

@@ -10,19 +10,25 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from softloc_core.errors import ConfigError
-from softloc_core.losses import Schedule
+from softloc_core.losses import LOSSES, Schedule
 from softloc_core.tasks import DataRequest
+from softloc_core.trial.versions import part_versions
 
-__all__ = ["OPTION_FIELDS", "Options", "TrialConfig", "trial_id"]
+__all__ = ["OPTION_FIELDS", "VALIDATION_LABELS", "Options", "TrialConfig", "setting_id", "trial_id"]
 
 Options = tuple[tuple[str, bool | int | float | str], ...]
 """Options by name, sorted."""
+VALIDATION_LABELS = ("misaligned", "clean")
+"""Labels that validation recordings may have."""
 OPTION_FIELDS = ("loss_options", "noise_options", "decoding_options", "ensemble_options")
 """The fields of `TrialConfig` that hold options."""
 
-# Fields added later, with the value at which they change nothing. At that value a field does not enter the
-# identity, so that the identities of earlier trials remain valid.
+# Fields added later, with the value at which a trial is what it was before. At that value a field does not
+# enter the identity, so that the identities of earlier trials remain valid.
 _NEUTRAL: Mapping[str, Any] = {
+    "noise_draw": 0,
+    "validation_labels": "clean",
+    "threads": 1,
     "decoding_options": {},
     "rate_variation": 0.0,
     "rate_centre": 1.0,
@@ -54,6 +60,10 @@ class TrialConfig:
         noise: Name of a registered kind of label misalignment.
         noise_options: Options of the noise, sorted by name.
         label_noise_s: Scale of the label misalignment in seconds, >= 0.
+        noise_draw: Number of the draw of label noise, >= 0. At 0 the replicate determines the draw, so that
+            all design points share it. Another number is a draw of its own, which replicates share.
+        validation_labels: Labels of the validation recordings, for calibration and early stopping:
+            `misaligned` like those of training, or `clean`.
         iterations: Number of optimiser steps, >= 1.
         batch_size: Number of excerpts per step, >= 1.
         excerpt_s: Length of an excerpt in seconds, > 0.
@@ -74,15 +84,18 @@ class TrialConfig:
         stacking: Share of the training excerpts that are the sum of two, in [0, 1].
         initial_empty_prob: Probability of no event that an untrained network assigns to an excerpt, in
             (0, 1); it determines the output bias (LoCo paper, eq. 15).
-        decoding: Name of a decoding preset, or `auto` for the preset that suits the loss.
-        decoding_options: Attributes of the decoder to set, sorted by name. `offset_s` is added to every time.
-            With `calibrate_offset`, the remaining offset is measured on the validation recordings and added
-            as well.
+        decoding: `calibrated` for parameters chosen on the validation recordings, by the same procedure for
+            every loss; the name of a fixed decoder; or `auto` for the fixed decoder that suits the loss.
+        decoding_options: Attributes of the decoder to set, sorted by name. Calibration does not vary them.
+            `offset_s` is added to every time. With `calibrate_offset`, the remaining offset is measured on
+            the validation recordings and added as well.
         ensemble_options: Options of inference, sorted by name: versions of a recording at other rates that
             vote, and excerpts or whole recordings as input; see `softloc_core.inference.ensemble`.
         tolerance_s: Largest accepted time difference in scoring, inclusive, in seconds, > 0.
         seed: The study's seed; label noise depends only on the seed, the replicate and the recording.
         replicate: Number of the repetition, from 0.
+        threads: Number of threads that train and score the network, >= 1. The order of sums, and so the last
+            digits of the weights, depend on it.
 
     Raises:
         ConfigError: A value is out of range.
@@ -102,6 +115,8 @@ class TrialConfig:
     noise: str
     noise_options: Options
     label_noise_s: float
+    noise_draw: int
+    validation_labels: str
     iterations: int
     batch_size: int
     excerpt_s: float
@@ -123,15 +138,16 @@ class TrialConfig:
     tolerance_s: float
     seed: int
     replicate: int
+    threads: int
 
     def __post_init__(self) -> None:
         for name in _AT_LEAST_0:
             _require(self, name, getattr(self, name) >= 0, "at least 0")
         for name in ("excerpt_s", "learning_rate", "gradient_clip", "tolerance_s", "rate_centre"):
             _require(self, name, getattr(self, name) > 0, "above 0")
-        for name in ("iterations", "batch_size"):
+        for name in ("iterations", "batch_size", "threads"):
             _require(self, name, getattr(self, name) >= 1, "at least 1")
-        for name in ("fold", "seed", "replicate"):
+        for name in ("fold", "seed", "replicate", "noise_draw"):
             _require(self, name, getattr(self, name) >= 0, "at least 0")
         for name in ("label_noise_s", "excerpt_s", "learning_rate", "weight_decay", "tolerance_s"):
             _require(self, name, math.isfinite(getattr(self, name)), "finite")
@@ -141,6 +157,12 @@ class TrialConfig:
         below = self.rate_variation < self.rate_centre
         _require(self, "rate_variation", below, f"below rate_centre, {self.rate_centre:g}")
         _require(self, "weight_averaging", 0 <= self.weight_averaging < 1, "in [0, 1)")
+        _require(
+            self,
+            "validation_labels",
+            self.validation_labels in VALIDATION_LABELS,
+            f"one of {', '.join(VALIDATION_LABELS)}",
+        )
         _require(
             self, "initial_empty_prob", 0 < self.initial_empty_prob < 1, "between 0 and 1, both excluded"
         )
@@ -152,6 +174,11 @@ class TrialConfig:
         for name in OPTION_FIELDS:
             spec[name] = dict(sorted(spec[name]))
         return spec
+
+    @property
+    def label_draw(self) -> int:
+        """The number that stands for the draw of label noise: the replicate, or minus `noise_draw`."""
+        return -self.noise_draw if self.noise_draw else self.replicate
 
     def data_request(self) -> DataRequest:
         """Return the request for the trial's data; trials with equal requests can share the loaded data."""
@@ -171,18 +198,51 @@ def _require(config: TrialConfig, name: str, holds: bool, rule: str) -> None:
         raise ConfigError(f"`{name}` must be {rule}, but got {getattr(config, name)}")
 
 
-def trial_id(config: TrialConfig, *, data_fingerprint: str) -> str:
-    """Return the identity of a trial: 16 hexadecimal digits of a hash of its configuration and its data.
+def setting_id(config: TrialConfig, *, data_fingerprint: str) -> str:
+    """Return the hash of a trial's configuration and data, as 16 hexadecimal digits.
 
-    Numbers enter as the shortest exact representation of a float, so that 1 and 1.0 are the same value.
+    It seeds the trial's weights and batches. Numbers enter as the shortest exact representation of a float,
+    so that 1 and 1.0 are the same value; whole numbers that no float equals enter as they are. Options and
+    fields that were added later do not enter at the value that leaves a trial as it was.
     """
-    spec = {
+    return _hash({"config": _identifying(config), "data": data_fingerprint})
+
+
+def trial_id(config: TrialConfig, *, data_fingerprint: str) -> str:
+    """Return the identity of a trial: 16 hexadecimal digits of a hash of its setting and its parts' versions.
+
+    Parts of version 1 do not enter, so the identity of a trial whose parts never changed is its `setting_id`.
+
+    Raises:
+        ConfigError: The task, the loss or the kind of noise is not registered.
+    """
+    versions = part_versions(task=config.task, network=config.network, loss=config.loss, noise=config.noise)
+    later = {part: number for part, number in versions.items() if number > 1}
+    content = {"config": _identifying(config), "data": data_fingerprint}
+    return _hash({**content, "versions": later} if later else content)
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    """Return the first 16 hexadecimal digits of the SHA-256 of plain values."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _identifying(config: TrialConfig) -> dict[str, Any]:
+    """Return the part of a configuration that identifies a trial, in canonical form."""
+    spec = config.spec()
+    added = {
+        "loss_options": LOSSES[config.loss].options if config.loss in LOSSES else {},
+        "noise_options": {},
+    }
+    for name, known in added.items():
+        later = {key: option.default for key, option in known.items() if option.added}
+        spec[name] = {key: value for key, value in spec[name].items() if later.get(key) != value}
+    return {
         name: _canonical(value)
-        for name, value in config.spec().items()
+        for name, value in spec.items()
         if name not in _NEUTRAL or value != _NEUTRAL[name]
     }
-    text = json.dumps({"config": spec, "data": data_fingerprint}, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _canonical(value: Any) -> Any:
@@ -191,4 +251,6 @@ def _canonical(value: Any) -> Any:
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, bool) or not isinstance(value, int | float):
         return value
+    if isinstance(value, int) and int(float(value)) != value:
+        return str(value)
     return repr(float(value))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
-from softloc_core.decoding import decoder_for
-from softloc_core.events import EventList, seconds_to_frames
-from softloc_core.inference import Detector, ensemble_for, estimated_events, require_validation
-from softloc_core.losses import get_loss
+from softloc_core.events import EventList
+from softloc_core.inference import Detector, Predictions, ensemble_for
 from softloc_core.metrics import Scores
-from softloc_core.tasks import TASKS, TaskData
+from softloc_core.tasks import Recording, TaskData
 from softloc_core.training import HistoryPoint
-from softloc_core.trial.config import OPTION_FIELDS, Options, TrialConfig, trial_id
-from softloc_core.trial.training import TrialTraining, scored_part, trial_augmentation
+from softloc_core.trial.config import OPTION_FIELDS, Options, TrialConfig, setting_id, trial_id
+from softloc_core.trial.scoring import ScoredEvents, decoding_rule, score_predictions, trial_decoder
+from softloc_core.trial.training import TrialTraining, labelled, scored_part, trial_augmentation
+from softloc_core.trial.versions import part_versions
 
 __all__ = [
     "OPTION_FIELDS",
@@ -27,6 +28,7 @@ __all__ = [
     "TrialResult",
     "TrialRun",
     "run_trial",
+    "setting_id",
     "trial_augmentation",
     "trial_detector",
     "trial_id",
@@ -41,11 +43,14 @@ class TrialResult:
         config: Configuration of the trial.
         trial_id: Identity of the trial.
         data_fingerprint: Hash of the data.
-        scores: Scores on the test recordings.
+        scores: Scores on the test recordings; for its measures see `ScoredEvents`.
         events: Estimated events of each test recording, by its name.
         history: Training curve.
         train_s: Wall-clock seconds of training.
         device: Name of the torch device on which the trial ran.
+        validation: Scores on the validation recordings against their labels; None if there are none.
+        predictions: Event probabilities of the validation and the test recordings, by part and name.
+        versions: Version of each part that decides the result, by name.
     """
 
     config: TrialConfig
@@ -56,6 +61,9 @@ class TrialResult:
     history: tuple[HistoryPoint, ...]
     train_s: float
     device: str
+    validation: Scores | None = None
+    predictions: Mapping[str, Predictions] = field(default_factory=dict, repr=False)
+    versions: Mapping[str, int] = field(default_factory=dict)
 
 
 class TrialRun:
@@ -66,11 +74,14 @@ class TrialRun:
 
     def __init__(self, config: TrialConfig, data: TaskData, *, device: str = "cpu") -> None:
         """Set up the trial; for the arguments see `run_trial`."""
-        require_validation(dict(config.decoding_options), data)
+        decoding_rule(config, hop_s=data.hop_s).require_validation(data)
         self._detector = trial_detector(config, hop_s=data.hop_s)
         self._config, self._data, self._device = config, data, device
-        self._identity = trial_id(config, data_fingerprint=data.fingerprint)
-        self._training = TrialTraining(config, data, identity=self._identity, device=device)
+        setting = setting_id(config, data_fingerprint=data.fingerprint)
+        with threads(config.threads):
+            self._training = TrialTraining(config, data, identity=setting, device=device)
+        labels = self._training.validation_labels
+        self._validated = replace(data, validation=labelled(data.validation, labels))
 
     @property
     def iterations_done(self) -> int:
@@ -83,29 +94,39 @@ class TrialRun:
         Raises:
             TrainingError: The loss is no longer finite.
         """
-        self._training.advance(until, at_most_s=at_most_s)
+        with threads(self._config.threads):
+            self._training.advance(until, at_most_s=at_most_s)
 
     def scores(self, on: str) -> Scores:
         """Score the network in its current state.
 
         Args:
-            on: Recordings to score: `validation`, `test`, or `training`, which is scored against the
-                misaligned labels used in training.
+            on: Recordings to score: `test`, `validation`, or `training`. The latter two are scored against
+                the labels that the trial has of them, which are misaligned unless `validation_labels` is
+                `clean`.
         """
-        return self._scored(scored_part(self._data, on, labels=self._training.labels))[0]
+        data = scored_part(self._validated, on, labels=self._training.labels)
+        return self._scored(data, self._predictions("validation"), self._predicted(data.test)).scores
 
     def result(self) -> TrialResult:
         """Return the trial's result after the iterations done so far."""
-        scores, events = self._scored(self._data)
+        config = self._config
+        predictions = {part: self._predictions(part) for part in ("validation", "test")}
+        scored = self._scored(self._validated, predictions["validation"], predictions["test"])
         return TrialResult(
-            config=self._config,
-            trial_id=self._identity,
+            config=config,
+            trial_id=trial_id(config, data_fingerprint=self._data.fingerprint),
             data_fingerprint=self._data.fingerprint,
-            scores=scores,
-            events=events,
+            scores=scored.scores,
+            events=scored.events,
             history=self._training.history,
             train_s=self._training.train_s,
             device=self._device,
+            validation=scored.validation,
+            predictions=predictions,
+            versions=part_versions(
+                task=config.task, network=config.network, loss=config.loss, noise=config.noise
+            ),
         )
 
     def state(self) -> dict[str, Any]:
@@ -124,23 +145,41 @@ class TrialRun:
         state = self._training.scored_network.state_dict()
         return {name: value.detach().cpu().clone() for name, value in state.items()}
 
-    def _scored(self, data: TaskData) -> tuple[Scores, dict[str, EventList]]:
-        """Return scores and events of the test recordings of the data."""
-        config = self._config
-        with self._training.frozen_network() as network:
-            device = torch.device(self._device)
-            events, measures = estimated_events(self._detector, network, data, device=device)
-        scores = TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s)
-        return replace(scores, measures={**scores.measures, **measures}), events
+    def _predictions(self, part: str) -> Predictions:
+        """Return the event probabilities of the `validation` or `test` recordings."""
+        return self._predicted(self._data.validation if part == "validation" else self._data.test)
+
+    def _predicted(self, recordings: Sequence[Recording]) -> Predictions:
+        """Return the event probabilities of recordings by the network in its current state."""
+        device = torch.device(self._device)
+        with threads(self._config.threads), self._training.frozen_network() as network:
+            return self._detector.predictions(network, recordings, device=device)
+
+    def _scored(self, data: TaskData, validation: Predictions, test: Predictions) -> ScoredEvents:
+        """Decode and score event probabilities; `data.test` are the recordings that are scored."""
+        return score_predictions(self._config, data, validation=validation, test=test)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Set torch's number of threads, and restore it afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> TrialResult:
     """Train one network on misaligned labels and score it on the test recordings.
 
-    This is a pure function: on the same machine and device, the same configuration and data produce the same
-    result, bit for bit. Label noise depends only on the seed, the replicate and the recording, so that trials
-    are compared on exactly the same misaligned labels. Weights, batches and dropout are seeded by the trial's
-    identity, so that the random errors of different trials are independent.
+    This is a pure function: on the same device of the same model, with the same versions of the libraries,
+    the same configuration and data produce the same result, bit for bit. On another processor or library the
+    last digits of sums differ, and after hundreds of steps so may scores. Label noise depends only on the
+    seed, its draw and the recording, so that trials are compared on exactly the same misaligned labels.
+    Weights, batches and dropout are seeded by the trial's setting, so that the random errors of different
+    trials are independent.
 
     Args:
         config: Configuration of the trial.
@@ -149,7 +188,7 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
 
     Raises:
         ConfigError: A name is not registered, an option is not allowed, the task's recordings do not allow
-            the augmentation or ensemble, or the offset is to be calibrated without validation recordings.
+            the augmentation or ensemble, or the decoding is to be calibrated without validation recordings.
         TrainingError: The loss is no longer finite.
     """
     run = TrialRun(config, data, device=device)
@@ -158,7 +197,7 @@ def run_trial(config: TrialConfig, data: TaskData, *, device: str = "cpu") -> Tr
 
 
 def trial_detector(config: TrialConfig, *, hop_s: float) -> Detector:
-    """Return the detector that turns the output of a trial's network into events.
+    """Return the detector that runs a trial's network on recordings.
 
     Args:
         config: Configuration of the trial.
@@ -168,20 +207,9 @@ def trial_detector(config: TrialConfig, *, hop_s: float) -> Detector:
         ConfigError: The loss, the decoding or an option is unknown, or options are out of range or
             incompatible.
     """
-    options = dict(config.decoding_options)
-    decoder = decoder_for(
-        config.decoding,
-        prediction=get_loss(config.loss).prediction,
-        softness_frames=seconds_to_frames(config.softness_s, hop_s=hop_s),
-        auto=TASKS.get(config.task).auto_decoding,
-        options=options,
-    )
     return Detector(
-        decoder=decoder,
+        decoder=trial_decoder(config, hop_s=hop_s),
         ensemble=ensemble_for(dict(config.ensemble_options)),
         excerpt_s=config.excerpt_s,
         hop_s=hop_s,
-        offset_s=float(options.get("offset_s", 0.0)),
-        calibrate_offset=bool(options.get("calibrate_offset", False)),
-        tolerance_s=config.tolerance_s,
     )

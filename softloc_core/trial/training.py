@@ -28,7 +28,14 @@ from softloc_core.training import (
 )
 from softloc_core.trial.config import TrialConfig
 
-__all__ = ["SCORED_PARTS", "TrialTraining", "scored_part", "trial_augmentation"]
+__all__ = [
+    "SCORED_PARTS",
+    "TrialTraining",
+    "labelled",
+    "scored_part",
+    "trial_augmentation",
+    "validation_labels",
+]
 
 SCORED_PARTS = ("validation", "training", "test")
 """Sets of recordings on which a trial in progress can be scored."""
@@ -42,6 +49,8 @@ class TrialTraining:
 
     Attributes:
         labels: Misaligned labels of each training recording.
+        validation_labels: Labels of each validation recording, misaligned unless the configuration says
+            clean.
         train_s: Wall-clock seconds of training over all parts, including the set-up.
     """
 
@@ -59,6 +68,7 @@ class TrialTraining:
         """
         began_s = time.perf_counter()
         self.labels = [_noisy_label(config, recording) for recording in data.train]
+        self.validation_labels = validation_labels(config, data.validation)
         self._device = torch.device(device)
         seed = int(identity, 16) % 2**63
         with torch.random.fork_rng(devices=self._cuda_devices):
@@ -144,9 +154,20 @@ def scored_part(data: TaskData, part: str, *, labels: Sequence[EventList]) -> Ta
             better is available.
     """
     if part == "training":
-        pairs = zip(data.train, labels, strict=True)
-        return replace(data, test=tuple(replace(recording, reference=label) for recording, label in pairs))
+        return replace(data, test=labelled(data.train, labels))
     return replace(data, test=data.validation if part == "validation" else data.test)
+
+
+def labelled(recordings: Sequence[Recording], labels: Sequence[EventList]) -> tuple[Recording, ...]:
+    """Return the recordings with labels in place of their reference events."""
+    return tuple(recording.with_reference(label) for recording, label in zip(recordings, labels, strict=True))
+
+
+def validation_labels(config: TrialConfig, recordings: Sequence[Recording]) -> list[EventList]:
+    """Return the labels that a trial has of its validation recordings."""
+    if config.validation_labels == "clean":
+        return [recording.reference for recording in recordings]
+    return [_noisy_label(config, recording) for recording in recordings]
 
 
 def trial_augmentation(config: TrialConfig) -> tuple[Augmentation, FeatureSum | None]:
@@ -168,7 +189,7 @@ def _noisy_label(config: TrialConfig, recording: Recording) -> EventList:
         noise=config.noise,
         scale_s=config.label_noise_s,
         seed=config.seed,
-        replicate=config.replicate,
+        replicate=config.label_draw,
         recording=recording.name,
         options=dict(config.noise_options),
     )

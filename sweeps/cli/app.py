@@ -76,6 +76,12 @@ def run(
     max_failures: Annotated[
         int | None, typer.Option(metavar="N", help="Start no new trials after N trials have failed.")
     ] = None,
+    mix: Annotated[
+        bool, typer.Option("--mix", help="Keep stored trials of other code beside new ones.")
+    ] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Set stored trials of other code aside, and run them again.")
+    ] = False,
 ) -> None:
     """Run a study, or resume it: only missing trials run.
 
@@ -95,6 +101,8 @@ def run(
         mlflow=mlflow,
         tracking_uri=tracking_uri,
         budget=Budget(max_hours=max_hours, max_trials=max_trials, max_failures=max_failures),
+        mix=mix,
+        rerun=rerun,
         draw=plot_study,
     )
     study = choice.load()

@@ -7,6 +7,7 @@ from .registry import (
     LEARNING as LEARNING,
     MULTI_OBJECTIVE as MULTI_OBJECTIVE,
     ONE_OBJECTIVE as ONE_OBJECTIVE,
+    SPREAD_DESIGNS as SPREAD_DESIGNS,
     make_design as make_design,
 )
 from .space import (

@@ -17,6 +17,7 @@ __all__ = [
     "LEARNING",
     "MULTI_OBJECTIVE",
     "ONE_OBJECTIVE",
+    "SPREAD_DESIGNS",
     "make_design",
 ]
 
@@ -64,6 +65,10 @@ ONE_OBJECTIVE = ("adaptive", "cmaes")
 """The designs that learn from one objective only."""
 LEARNING = (*ONE_OBJECTIVE, *MULTI_OBJECTIVE)
 """The designs whose later points depend on earlier results."""
+
+
+SPREAD_DESIGNS = ("random", "sobol", "latin_hypercube", "adaptive")
+"""The designs that spread points over the space, each with its own draw of label noise by default."""
 
 
 def make_design(

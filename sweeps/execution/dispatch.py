@@ -28,7 +28,7 @@ from sweeps.execution.ray.session import ray_session
 from sweeps.execution.run import Run
 from sweeps.execution.schedulers import make_scheduler
 from sweeps.execution.trainable import Job, TrialTrainable, WorkerSettings
-from sweeps.storage import Provenance, TrialRecord, failed_record, source_provenance
+from sweeps.storage import Provenance, TrialRecord, failed_record, source_code, source_provenance
 
 __all__ = ["dispatch"]
 
@@ -45,20 +45,20 @@ def dispatch(run: Run) -> None:
     threads = max(1, int(run.study.resources.cpus))
     cpus, gpus = run.options.cpus or available_cpus(), available_gpus()
     with ray_session(address=run.options.address, cpus=cpus, gpus=gpus, threads=threads) as tune_folder:
-        _tuner(run, _worker_settings(run, threads=threads), folder=tune_folder).fit()
+        _tuner(run, _worker_settings(run), folder=tune_folder).fit()
 
 
-def _worker_settings(run: Run, *, threads: int) -> WorkerSettings:
+def _worker_settings(run: Run) -> WorkerSettings:
     """Put the data into Ray's object store, and return what every worker needs."""
     study = run.study
     return WorkerSettings(
         run_trial=run.options.run_trial,
         data={request: ray.put(_in_memory(loaded)) for request, loaded in run.planner.data.items()},
-        provenance=Provenance(study.name, *source_provenance()),
-        threads=threads,
+        provenance=Provenance(study.name, *source_provenance(), source_code()),
         device=trial_device(study.resources),
         time_limit_s=None if study.time_limit is None else study.time_limit.seconds(),
         pause_plan=run.pause_plan,
+        keep_probabilities=study.keep_probabilities,
     )
 
 

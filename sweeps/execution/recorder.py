@@ -120,7 +120,7 @@ class Recorder:
                 self._store.folder.write(_log_name(record), record.log.encode())
             if record.weights:
                 self._store.folder.write(weights_name(record.trial_id), record.weights)
-            self._store.write(record.row, events=record.events, history=record.history)
+            self._store.write(record.row, record.tables)
         except OSError as error:
             self._problem = redacted(str(error)).splitlines()[0]
             logger.warning("storing %s: %s", record.trial_id, error)

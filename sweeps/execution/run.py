@@ -35,6 +35,8 @@ class RunOptions:
         mlflow: Whether the results are written to MLflow as well.
         tracking_uri: Address of an MLflow server, or None for a database in the study's folder.
         budget: The most that this run may spend.
+        mix: Whether to keep stored trials of other code beside new ones.
+        rerun: Whether to run stored trials of other code again. The stored ones are set aside.
         run_trial: Runs a trial from start to end.
         begin_trial: Starts a trial that pauses (to be stopped early, checkpointed, or to store its weights).
         draw: Draws the figures of a study's folder, and returns their paths and a text; None draws nothing.
@@ -48,6 +50,8 @@ class RunOptions:
     mlflow: bool = True
     tracking_uri: str | None = None
     budget: Budget = UNLIMITED
+    mix: bool = False
+    rerun: bool = False
     run_trial: RunTrial = run_trial
     begin_trial: BeginTrial = TrialRun
     draw: Callable[[StudyFolder], tuple[list[Path], str]] | None = None
@@ -62,7 +66,7 @@ class Run:
         options: How it is run.
         planner: Its planner, with its data.
         store: Its stored trials.
-        stored: The trials that were stored when the run started, by identity.
+        stored: The trials that were stored when the run started, by `setting_id`.
         source: The trials to run.
         pause_plan: Why and when its trials pause, or None if each trial runs from start to end.
         checkpoints: Its checkpoints, or None if it saves none.

@@ -17,6 +17,8 @@ from sweeps.mlflow_view import open_mlflow_thread, validate_tracking_uri
 from sweeps.planning import (
     BudgetedSource,
     Planner,
+    accepted_trials,
+    as_begun,
     checked_planner,
     is_final,
     load_data,
@@ -50,13 +52,14 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
     Raises:
         UserError: The study, its data or its folder cannot be used; nothing was started.
     """
+    folder = study_folder(study, out=options.out)
+    validate_same_study(study, folder)
+    study = as_begun(study, folder)
     data = load_data(study, data_root=options.data_root, cache_dir=options.cache_dir)
     planner = checked_planner(study, data)
     _validate_resources(study, options)
     if options.tracking_uri is not None:
         validate_tracking_uri(options.tracking_uri)
-    folder = study_folder(study, out=options.out)
-    validate_same_study(study, folder)
     folder.require_writable()
     with study_lock(folder), driver_log(folder):
         return _execute(_start(planner, options, folder, progress or ProgressLine(Counts(0))))
@@ -65,7 +68,7 @@ def run_study(study: Study, options: RunOptions, *, progress: ProgressLine | Non
 def _start(planner: Planner, options: RunOptions, folder: StudyFolder, progress: ProgressLine) -> Run:
     """Read what is stored, write what describes the study, and open everything that the run needs."""
     study, store = planner.study, TrialStore(folder)
-    stored = store.load()
+    stored = accepted_trials(store, mix=options.mix, rerun=options.rerun, say=progress.say)
     source = BudgetedSource(trial_source(planner, stored, folder, say=progress.say), options.budget)
     progress.counts = Counts(
         source.n_designed,
@@ -74,7 +77,7 @@ def _start(planner: Planner, options: RunOptions, folder: StudyFolder, progress:
         at_most=options.budget.max_trials,
     )
     checkpoints = Checkpoints(folder, Origin(*source_provenance(), trial_device(study.resources)))
-    checkpoints.drop_of(identity for identity, trial in stored.items() if is_final(trial, study))
+    checkpoints.drop_of(trial.trial_id for trial in stored.values() if is_final(trial, study))
     saved = checkpoints if study.checkpoint is not None else None
     for name in store.set_aside:
         progress.say(f"a damaged file was set aside, and its trial runs again: {folder.path(name)}")

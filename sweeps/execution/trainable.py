@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import ray
-import torch
 from ray import tune
 
 from softloc_core.tasks import DataRequest, TaskData
@@ -28,6 +27,8 @@ from sweeps.storage import (
     failed_record,
     not_finite,
     pack,
+    probabilities_are_small,
+    processor_name,
 )
 
 __all__ = ["Job", "TrialTrainable", "WorkerSettings"]
@@ -69,19 +70,25 @@ class WorkerSettings:
         run_trial: Runs a trial from start to end.
         data: Reference to the data of each request.
         provenance: Values that are the same in every row.
-        threads: Number of torch threads of a trial, >= 1.
         device: `cpu` or `cuda`.
         time_limit_s: Longest time that a trial may take in seconds, or None.
         pause_plan: Why and when trials pause, or None if each is one call of `run_trial`.
+        keep_probabilities: Whether to store event probabilities: `yes`, `no`, or `auto` if they are small.
     """
 
     run_trial: RunTrial
     data: Mapping[DataRequest, ray.ObjectRef[TaskData]]
     provenance: Provenance
-    threads: int
     device: str
     time_limit_s: float | None
     pause_plan: PausePlan | None = None
+    keep_probabilities: str = "auto"
+
+    def keeps_probabilities(self, data: TaskData) -> bool:
+        """Whether a trial on this data stores its event probabilities."""
+        return self.keep_probabilities == "yes" or (
+            self.keep_probabilities == "auto" and probabilities_are_small(data)
+        )
 
     @property
     def origin(self) -> Origin:
@@ -101,7 +108,6 @@ class TrialTrainable(tune.Trainable):
         assert settings is not None  # passed through tune.with_parameters
         self._settings = settings
         self._data: dict[DataRequest, TaskData] = {}
-        torch.set_num_threads(settings.threads)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -171,7 +177,10 @@ class TrialTrainable(tune.Trainable):
             channel_names=data.channel_names,
             host=socket.gethostname(),
             started_at=self._started_at,
+            processor=processor_name(self._settings.device),
+            hop_s=data.hop_s,
             reached=reached,
+            keep_probabilities=self._settings.keeps_probabilities(data),
         )
 
     def _failure(self, error: Exception, started_at: datetime) -> TrialRecord:

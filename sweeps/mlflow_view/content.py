@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,19 +97,27 @@ def metrics_of(row: Row, history: Sequence[Row]) -> list[tuple[str, float, int]]
     ]
 
 
-def recording_scores(row: Row, events: Sequence[Row], references: Sequence[Row]) -> str:
-    """Return the scores of each test recording and class at the trial's tolerance, as CSV.
+def recording_scores(row: Row, references: Sequence[Row], tables: Mapping[str, Sequence[Row]]) -> str:
+    """Return the scores of each test recording and class by the task's own rule, as CSV.
+
+    Trials that were stored without their counts are matched here, event by event at the trial's tolerance.
 
     Args:
         row: The trial's row of `trials`, of which `tolerance_s` is used.
-        events: The trial's rows of `events`.
         references: The rows of `references` for its data.
+        tables: The trial's rows of `scores` and `events`.
 
     Returns:
         Columns recording, channel, f1, precision, recall, n_reference, n_estimated and n_matched. There is
         one line for each recording (channel `all`), and one for each of its classes that has events. A score
         is empty if it is undefined because there are no events.
     """
+    if counted := tables.get("scores"):
+        found = {(one["recording"], one["channel"]): one for one in counted}
+        names = ("n_reference", "n_estimated", "n_matched")
+        counts = np.array([[found[key][name] for name in names] for key in sorted(found)])
+        return _scores_csv(sorted(found), counts, sorted({recording for recording, _ in found}))
+    events = tables.get("events", ())
     keys = sorted({(one["recording"], one["channel"]) for one in (*events, *references) if one["channel"]})
     number = {key: position for position, key in enumerate(keys)}
     sides = [[one for one in side if one["channel"]] for side in (references, events)]

@@ -146,7 +146,7 @@ class MlflowThread:
         if isinstance(item, StudyPicture):
             self._do(lambda: writer.show(item))
         else:
-            self._do(lambda: writer.write(item.row, events=item.events, history=item.history))
+            self._do(lambda: writer.write(item.row, item.tables))
 
     def _open(self) -> None:
         """Connect, and write the stored trials that MLflow lacks."""

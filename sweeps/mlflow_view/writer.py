@@ -80,13 +80,12 @@ class MlflowWriter:
         self._parent_id = self._parent(study)
         self._runs = self._children()
 
-    def write(self, row: Row, *, events: Sequence[Row], history: Sequence[Row]) -> None:
+    def write(self, row: Row, tables: Mapping[str, Sequence[Row]]) -> None:
         """Write the run of one trial: files, parameters, metrics, training curve, tags and status.
 
         Args:
             row: The trial's row of `trials`.
-            events: Its rows of `events`.
-            history: Its rows of `history`.
+            tables: Its rows of `events`, `history` and `scores`, by table.
         """
         from mlflow.entities import Metric, Param, RunTag
 
@@ -96,12 +95,15 @@ class MlflowWriter:
         run_id = known.run_id if known else self._create(row)
         if row["status"] != "failed" and known and known.status == "FAILED":
             self._client.delete_tag(run_id, "error")
-        self._put_files(run_id, self._files(row, events))
+        self._put_files(run_id, self._files(row, tables))
         ended_ms = _ended_ms(row)
         tags = {**{key: row.get(key) for key in (*TAGS, "error")}, "view": _VIEW}
         self._client.log_batch(
             run_id,
-            metrics=[Metric(key, value, ended_ms, step) for key, value, step in metrics_of(row, history)],
+            metrics=[
+                Metric(key, value, ended_ms, step)
+                for key, value, step in metrics_of(row, tables.get("history", ()))
+            ],
             params=[Param(key, text_of(row.get(key))) for key in PARAMETERS],
             tags=[RunTag(key, text_of(value)) for key, value in tags.items() if value is not None],
         )
@@ -112,8 +114,8 @@ class MlflowWriter:
         """Write every stored trial whose run is missing or incomplete, and return how many."""
         lacking = [one for one in self._store.load().values() if self._lacks(one.trial_id, one.status)]
         for trial in lacking:
-            events, history = (self._store.rows(table, trial.trial_id) for table in ("events", "history"))
-            self.write(trial.row, events=events, history=history)
+            tables = ("events", "history", "scores")
+            self.write(trial.row, {table: self._store.rows(table, trial.trial_id) for table in tables})
         return len(lacking)
 
     def show(self, picture: StudyPicture) -> None:
@@ -143,7 +145,7 @@ class MlflowWriter:
             self._client.log_metric(self._parent_id, f"trials_{name}", count, timestamp=ended_ms)
         self._client.set_terminated(self._parent_id, status=status, end_time=ended_ms)
 
-    def _files(self, row: Row, events: Sequence[Row]) -> dict[str, bytes]:
+    def _files(self, row: Row, tables: Mapping[str, Sequence[Row]]) -> dict[str, bytes]:
         """Return a trial's files: study, environment, scores of each recording, and weights if kept."""
         files = self._definition_file()
         environment = environment_at(read_environments(self._store.folder), row["started_at"])
@@ -151,7 +153,7 @@ class MlflowWriter:
             files["environment.json"] = json.dumps(environment, indent=1).encode()
         references = self._references_of(row["data_fingerprint"])
         if row["status"] != "failed" and references:
-            files["recordings.csv"] = recording_scores(row, events, references).encode()
+            files["recordings.csv"] = recording_scores(row, references, tables).encode()
         if self._definition is not None and self._definition.keeps_weights:
             files |= kept_weights(self._store.folder, row)
         return files

@@ -6,7 +6,11 @@ from .data import (
     parse_data_roots as parse_data_roots,
     require_scored_recordings as require_scored_recordings,
 )
-from .identity import resolved_study as resolved_study, validate_same_study as validate_same_study
+from .identity import (
+    as_begun as as_begun,
+    resolved_study as resolved_study,
+    validate_same_study as validate_same_study,
+)
 from .planner import (
     PlannedTrial as PlannedTrial,
     Planner as Planner,
@@ -20,3 +24,4 @@ from .source import (
     known_trials as known_trials,
     trial_source as trial_source,
 )
+from .stored_code import accepted_trials as accepted_trials

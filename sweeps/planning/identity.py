@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -12,20 +13,47 @@ from softloc_core.errors import ConfigError
 from sweeps.designs import LEARNING
 from sweeps.planning.data import task_defaults
 from sweeps.storage import StudyFolder, read_definition
-from sweeps.study import FIELDS, Field, Study
+from sweeps.study import FIELDS, Field, Study, study_from_yaml
 
-__all__ = ["resolved_study", "validate_same_study"]
+__all__ = ["as_begun", "resolved_study", "validate_same_study"]
 
 # Keys that may change between two runs of the same study.
 _FREE_KEYS = ("trials", "description", "resources", "retries", "time_limit", "stop_early", "checkpoint",
-              "keep_weights")  # fmt: skip
+              "keep_weights", "keep_probabilities")  # fmt: skip
+
+
+# What fields were before study files in folders said how label noise is drawn.
+_BEFORE = {"decoding": "auto", "validation_labels": "clean"}
 
 
 def resolved_study(study: Study) -> str:
     """Return the text of a study file with every default written out, as the study's folder stores it."""
     spec = study.spec()
     spec["fixed"] = {**_defaults(study), **spec["fixed"]}
+    spec["noise_draw"] = "point" if study.draws_by_point else "common"
     return str(yaml.safe_dump(spec, sort_keys=False, allow_unicode=True))
+
+
+def as_begun(study: Study, folder: StudyFolder) -> Study:
+    """Return a study with the defaults of the day on which its folder was begun.
+
+    A folder's study file has every default written out. A study that is continued takes them from there, so
+    that a newer version with other defaults does not change it. Fields that are newer than the file get the
+    value that leaves a trial as it was.
+    """
+    definition = read_definition(folder)
+    if definition is None:
+        return study
+    begun = study_from_yaml(definition.content.decode(), name=definition.path)
+    given = {key.partition(".")[0] for key in (*study.fixed, *study.space)}
+    given |= {key.partition(".")[0] for point in study.points for key in point}
+    there = dict(begun.fixed) if begun.noise_draw is not None else {**_BEFORE, **begun.fixed}
+    fixed = {key: value for key, value in there.items() if key not in given}
+    return replace(
+        study,
+        fixed={**fixed, **study.fixed},
+        noise_draw=study.noise_draw or begun.noise_draw or "common",
+    )
 
 
 def _defaults(study: Study) -> dict[str, Any]:
@@ -82,6 +110,8 @@ def validate_same_study(study: Study, folder: StudyFolder) -> None:
         if key in free or key == "fixed":
             continue
         if key == "points" and _begins_with(value, there.get(key)):
+            continue
+        if key == "noise_draw" and value == there.get(key, "common"):
             continue
         if there.get(key) != value:
             raise _other_study(folder, key, there.get(key), value)

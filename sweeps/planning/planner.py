@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from softloc_core.errors import ConfigError
-from softloc_core.inference import require_validation
 from softloc_core.tasks import TASKS, DataRequest, TaskData
-from softloc_core.trial import TrialConfig, trial_id
+from softloc_core.trial import TrialConfig, decoding_rule, setting_id, trial_id
 from sweeps.designs import Design, GridDesign, Parameter, Point, active_part, make_design
 from sweeps.planning.config_values import canonical_values, names_of, set_option, validate_names
 from sweeps.planning.data import require_scored_recordings, task_defaults
@@ -40,12 +39,14 @@ class PlannedTrial:
 
     Attributes:
         trial_id: Its identity.
+        setting_id: The part of the identity that the versions of its parts do not change.
         config: Its configuration.
         point: The design point it belongs to, for designs that learn.
         values: Everything that is varied in it, by key: the point's values and those of `each`.
     """
 
     trial_id: str
+    setting_id: str
     config: TrialConfig
     point: Mapping[str, Any]
     values: Mapping[str, Any]
@@ -141,8 +142,12 @@ class TaskPlanner:
             n_objectives=len(study.objectives),
         )
 
-    def trials(self, point: Mapping[str, Any]) -> list[PlannedTrial]:
+    def trials(self, point: Mapping[str, Any], *, number: int) -> list[PlannedTrial]:
         """Return the trials of one design point: every crossed combination, every replicate.
+
+        Args:
+            point: The point's values.
+            number: Number of the point in the design, from 0. It determines the point's draw of label noise.
 
         Raises:
             ConfigError: A value that no trial can have.
@@ -151,9 +156,11 @@ class TaskPlanner:
         for values in itertools.product(*(parameter.values for parameter in self._crossed.values())):
             full = self._active({**point, **dict(zip(self._crossed, values, strict=True))})
             for replicate in range(self.study.replicates):
-                config = self.config(full, replicate=replicate)
-                identity = trial_id(config, data_fingerprint=self.data_of(config).fingerprint)
-                planned.append(PlannedTrial(identity, config, dict(point), full))
+                config = self.config(full, replicate=replicate, number=number)
+                fingerprint = self.data_of(config).fingerprint
+                identity = trial_id(config, data_fingerprint=fingerprint)
+                setting = setting_id(config, data_fingerprint=fingerprint)
+                planned.append(PlannedTrial(identity, setting, config, dict(point), full))
         return planned
 
     def all_trials(self) -> list[PlannedTrial]:
@@ -166,8 +173,10 @@ class TaskPlanner:
         if design.is_sequential:
             raise ValueError("the trials of a design that learns are not known in advance")
         planned: dict[str, PlannedTrial] = {}
-        while (point := design.ask()) is not None:
-            for trial in self.trials(point):
+        for number in itertools.count():
+            if (point := design.ask()) is None:
+                break
+            for trial in self.trials(point, number=number):
                 planned.setdefault(trial.trial_id, trial)
         return list(planned.values())
 
@@ -179,7 +188,7 @@ class TaskPlanner:
         for position in (0.0, 1.0 - 1e-9):
             ends = [(p.at(position),) if p.is_range else p.values for p in self._sampled.values()]
             for values in itertools.product(*ends):
-                self.trials(dict(zip(self._sampled, values, strict=True)))
+                self.trials(dict(zip(self._sampled, values, strict=True)), number=0)
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Return both ends of each varied range by key, durations in seconds."""
@@ -189,7 +198,7 @@ class TaskPlanner:
         """Return the data that a trial reads."""
         return self.data[config.data_request()]
 
-    def config(self, point: Mapping[str, Any], *, replicate: int) -> TrialConfig:
+    def config(self, point: Mapping[str, Any], *, replicate: int, number: int) -> TrialConfig:
         """Return the explicit configuration of a point.
 
         Fields that the loss does not use get one fixed value. Trials that differ only in such fields are
@@ -207,12 +216,14 @@ class TaskPlanner:
             if "." in key:
                 set_option(values, key, value)
         values |= {"task": study.task, "data": study.data, "seed": study.seed, "replicate": replicate}
+        values["noise_draw"] = number + 1 if study.draws_by_point else 0
+        values["threads"] = max(1, int(study.resources.cpus))
         try:
             config = TrialConfig(**canonical_values(values))
             if (names := names_of(config)) not in self._checked:
                 self._checked.add(names)
                 validate_names(config, hop_s=self._base.hop_s)
-            require_validation(dict(config.decoding_options), self.data_of(config))
+            decoding_rule(config, hop_s=self._base.hop_s).require_validation(self.data_of(config))
         except ConfigError as error:
             raise ConfigError(f"{error} in the study {study.name}") from error
         return config

@@ -85,11 +85,11 @@ class FixedSource:
     def __init__(self, planner: Planner, stored: Mapping[str, StoredTrial]) -> None:
         planned = planner.all_trials()
         final = {i: trial for i, trial in stored.items() if is_final(trial, planner.study)}
-        missing = [trial for trial in planned if trial.trial_id not in final]
-        self._queue = deque(sorted(missing, key=lambda trial: trial.trial_id in stored))
+        missing = [trial for trial in planned if trial.setting_id not in final]
+        self._queue = deque(sorted(missing, key=lambda trial: trial.setting_id in stored))
         self.n_designed = len(planned)
         self.n_kept = len(planned) - len(self._queue)
-        self.n_kept_stopped = _n_stopped(final, (trial.trial_id for trial in planned))
+        self.n_kept_stopped = _n_stopped(final, (trial.setting_id for trial in planned))
 
     @property
     def n_left(self) -> int:
@@ -131,6 +131,7 @@ class LearningSource:
         self._owner: dict[str, int] = {}
         self._waiting: dict[int, set[str]] = {}
         self._seen: set[str] = set()
+        self._settings: set[str] = set()
         self._points = _stored_points(folder)
         final = {i: trial for i, trial in stored.items() if is_final(trial, planner.study)}
         self._values = {i: value_of(trial.row, self._objectives) for i, trial in final.items()}
@@ -138,8 +139,8 @@ class LearningSource:
             self._add(number, point)
         self._asked = len(self._points)
         self.n_designed = planner.n_points * planner.runs_a_point
-        self.n_kept = sum(identity in self._values for identity in self._seen)
-        self.n_kept_stopped = _n_stopped(final, self._seen)
+        self.n_kept = sum(setting in self._values for setting in self._settings)
+        self.n_kept_stopped = _n_stopped(final, self._settings)
 
     @property
     def n_left(self) -> int:
@@ -197,9 +198,12 @@ class LearningSource:
 
     def _add(self, number: int, point: Point) -> None:
         """Queue the trials of a point that are not stored."""
-        trials = {trial.trial_id: trial for trial in self._planner.trials(point)}
-        self._open[number] = {identity: self._values.get(identity) for identity in trials}
-        missing = {i: t for i, t in trials.items() if i not in self._values and i not in self._seen}
+        trials = {trial.trial_id: trial for trial in self._planner.trials(point, number=number)}
+        self._open[number] = {i: self._values.get(trial.setting_id) for i, trial in trials.items()}
+        missing = {
+            i: t for i, t in trials.items() if t.setting_id not in self._values and i not in self._seen
+        }
+        self._settings |= {trial.setting_id for trial in trials.values()}
         self._seen |= set(trials)
         self._waiting[number] = set(missing)
         self._owner |= dict.fromkeys(missing, number)
@@ -221,9 +225,9 @@ def _stored_points(folder: StudyFolder) -> list[Point]:
     return points
 
 
-def _n_stopped(final: Mapping[str, StoredTrial], identities: Iterable[str]) -> int:
+def _n_stopped(final: Mapping[str, StoredTrial], settings: Iterable[str]) -> int:
     """Return how many of these trials were stopped early."""
-    return sum(i in final and final[i].status == "stopped" for i in identities)
+    return sum(one in final and final[one].status == "stopped" for one in settings)
 
 
 def trial_source(
@@ -237,7 +241,7 @@ def trial_source(
 
     Args:
         planner: The study's planner.
-        stored: The stored trials.
+        stored: The stored trials by `setting_id`.
         folder: Where a design that learns stores its points.
         say: Prints a message if the folder cannot be written.
     """
@@ -264,4 +268,5 @@ def known_trials(planner: Planner, folder: StudyFolder, *, at_once: int) -> list
         design = planner.design()
         batch = (design.ask() for _ in range(max(1, -(-at_once // planner.runs_a_point))))
         points = [point for point in batch if point is not None]
-    return list({trial.trial_id: trial for point in points for trial in planner.trials(point)}.values())
+    trials = (trial for number, point in enumerate(points) for trial in planner.trials(point, number=number))
+    return list({trial.trial_id: trial for trial in trials}.values())

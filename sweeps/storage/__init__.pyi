@@ -16,13 +16,19 @@ from .export import export_study as export_study
 from .folder import StudyFolder as StudyFolder, inside as inside
 from .lock import study_lock as study_lock
 from .log import driver_log as driver_log
-from .provenance import Provenance as Provenance, source_provenance as source_provenance
+from .provenance import (
+    Provenance as Provenance,
+    processor_name as processor_name,
+    source_code as source_code,
+    source_provenance as source_provenance,
+)
 from .records import (
     Reached as Reached,
     TrialRecord as TrialRecord,
     completed_record as completed_record,
     failed_record as failed_record,
     not_finite as not_finite,
+    probabilities_are_small as probabilities_are_small,
 )
 from .schema import TABLES as TABLES, Row as Row, columns_markdown as columns_markdown
 from .store import StoredTrial as StoredTrial, TrialStore as TrialStore

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import platform
 import subprocess
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["Provenance", "source_provenance"]
+import softloc_core
+
+__all__ = ["Provenance", "processor_name", "source_code", "source_provenance"]
 
 
 @dataclass(frozen=True)
@@ -19,11 +23,13 @@ class Provenance:
         study: The study's name.
         package_version: Version of softloc.
         git_commit: Commit of the source, with `-dirty` if it was changed; empty if unknown.
+        code: Hash of the source files that decide a result.
     """
 
     study: str
     package_version: str
     git_commit: str
+    code: str = ""
 
 
 @cache
@@ -41,6 +47,31 @@ def source_provenance() -> tuple[str, str]:
     if commit and _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".."):
         commit += "-dirty"
     return version, commit
+
+
+@cache
+def source_code() -> str:
+    """Return the first 16 hexadecimal digits of a hash of every source file of `softloc_core`."""
+    folder = Path(softloc_core.__file__).resolve().parent
+    content = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        content.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        content.update(path.read_bytes().replace(b"\r\n", b"\n") + b"\0")
+    return content.hexdigest()[:16]
+
+
+@cache
+def processor_name(device: str) -> str:
+    """Return the model of the processor, or of the GPU if the device is one; empty if unknown."""
+    if device.startswith("cuda"):
+        import torch
+
+        return str(torch.cuda.get_device_name(device))
+    if (cpuinfo := Path("/proc/cpuinfo")).is_file():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def _git(folder: Path, *arguments: str) -> str:

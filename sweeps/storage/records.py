@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from softloc_core.trial import OPTION_FIELDS, TrialConfig, TrialResult
+import numpy as np
+
+from softloc_core.tasks import TASKS, TaskData
+from softloc_core.trial import OPTION_FIELDS, TrialConfig, TrialResult, setting_id
 from sweeps.storage.provenance import Provenance
 from sweeps.storage.schema import SCHEMA_VERSION, Row
 
@@ -19,9 +22,13 @@ __all__ = [
     "completed_record",
     "failed_record",
     "not_finite",
+    "probabilities_are_small",
 ]
 
 Rows = tuple[Row, ...]
+# Measured on drums, with the least concentrated predictions; most take a tenth of it.
+_BYTES_PER_PROBABILITY = 0.7
+_SMALL_BYTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -30,15 +37,13 @@ class TrialRecord:
 
     Attributes:
         row: Its row of the trials table.
-        events: Its rows of the events table.
-        history: Its rows of the history table.
+        tables: Its rows of the other tables, by table.
         log: The traceback of a failed trial; empty otherwise.
         weights: Its weights as a file, if the study stores them; empty otherwise.
     """
 
     row: Row
-    events: Rows = ()
-    history: Rows = ()
+    tables: Mapping[str, Rows] = field(default_factory=dict, repr=False)
     log: str = field(default="", repr=False)
     weights: bytes = field(default=b"", repr=False)
 
@@ -80,7 +85,10 @@ def completed_record(
     channel_names: tuple[str, ...],
     host: str,
     started_at: datetime,
+    processor: str | None = None,
+    hop_s: float | None = None,
     reached: Reached | None = None,
+    keep_probabilities: bool = True,
 ) -> TrialRecord:
     """Return the rows of a trial that completed, or of a running one that may be stopped at this point."""
     scores = result.scores
@@ -101,13 +109,22 @@ def completed_record(
         "timing_mean_s": scores.timing_mean_s,
         "timing_sd_s": scores.timing_sd_s,
         "measures": dict(scores.measures),
+        "validation_f1": None if result.validation is None else result.validation.f1,
+        "hop_s": hop_s,
+        "versions": json.dumps(dict(result.versions), sort_keys=True),
+        "processor": processor,
         "train_s": result.train_s,
         "host": host,
         "device": result.device,
     }
-    return TrialRecord(
-        row, _event_rows(result, channel_names), _history_rows(result), weights=reached.weights
-    )
+    tables = {
+        "events": _event_rows(result, channel_names),
+        "history": _history_rows(result),
+        "scores": _score_rows(result, channel_names),
+    }
+    if keep_probabilities:
+        tables["probabilities"] = _probability_rows(result, channel_names)
+    return TrialRecord(row, tables, weights=reached.weights)
 
 
 def failed_record(
@@ -135,11 +152,17 @@ def _shared(
     spec = config.spec()
     for name in ("alpha", *OPTION_FIELDS):
         spec[name] = json.dumps(spec[name], sort_keys=True)
+    task = TASKS.get(config.task)
     return {
         **spec,
+        "score_name": task.score_name,
+        "time_unit": task.time_unit,
+        "versions": "{}",
         "study": provenance.study,
         "trial_id": trial_id,
+        "setting_id": setting_id(config, data_fingerprint=data_fingerprint),
         "data_fingerprint": data_fingerprint,
+        "code": provenance.code,
         "started_at": started_at.astimezone(UTC),
         "package_version": provenance.package_version,
         "git_commit": provenance.git_commit,
@@ -161,6 +184,46 @@ def _event_rows(result: TrialResult, channel_names: tuple[str, ...]) -> Rows:
     )
 
 
+def _score_rows(result: TrialResult, channel_names: tuple[str, ...]) -> Rows:
+    """Return the counts of each test recording and class that has any, or of a recording's first class."""
+    rows = []
+    for recording, counts in zip(result.events, result.scores.counts.tolist(), strict=False):
+        found = [(channel_names[index], one) for index, one in enumerate(counts) if any(one)]
+        for channel, (n_reference, n_estimated, n_matched) in found or [(channel_names[0], (0, 0, 0))]:
+            rows.append(
+                {
+                    "trial_id": result.trial_id,
+                    "recording": recording,
+                    "channel": channel,
+                    "n_reference": n_reference,
+                    "n_estimated": n_estimated,
+                    "n_matched": n_matched,
+                }
+            )
+    return tuple(rows)
+
+
+def _probability_rows(result: TrialResult, channel_names: tuple[str, ...]) -> Rows:
+    """Return the probabilities above 0 of each validation and test recording and class."""
+    rows = []
+    for part, recordings in result.predictions.items():
+        for recording, event_prob in recordings.items():
+            for channel, prob in zip(channel_names, event_prob, strict=True):
+                frame = np.flatnonzero(prob).astype(np.int32)
+                rows.append(
+                    {
+                        "trial_id": result.trial_id,
+                        "part": part,
+                        "recording": recording,
+                        "channel": channel,
+                        "n_frames": len(prob),
+                        "frame": frame,
+                        "probability": prob[frame],
+                    }
+                )
+    return tuple(rows)
+
+
 def _history_rows(result: TrialResult) -> Rows:
     """Return the rows of the training curve."""
     return tuple(
@@ -173,6 +236,12 @@ def _history_rows(result: TrialResult) -> Rows:
         }
         for point in result.history
     )
+
+
+def probabilities_are_small(data: TaskData) -> bool:
+    """Whether the event probabilities of a trial on this data take less than about 100 kB."""
+    frames = sum(len(recording.features) for recording in (*data.validation, *data.test))
+    return frames * len(data.channel_names) * _BYTES_PER_PROBABILITY < _SMALL_BYTES
 
 
 def not_finite(result: TrialResult) -> str | None:

@@ -1,9 +1,11 @@
-"""Every column that a study stores: its type, unit and meaning. This is schema version 3.
+"""Every column that a study stores: its type, unit and meaning. This is schema version 4.
 
-There are four tables, each a folder of Parquet parts. A trial's part of `trials` is written last, and means
+There are seven tables, each a folder of Parquet parts. A trial's part of `trials` is written last, and means
 that the trial is stored completely. Version 2 added `decoding_options` and `measures`. Version 3 added the
 augmentation by rates and stacking, `ensemble_options`, `iterations_done`, `reports` and the status `stopped`.
-Parts of older versions are read as if these columns were empty or had no effect.
+Version 4 added the draws of label noise, calibrated decoding, the versions of a trial's parts, what its score
+is called, and the tables `scores`, `probabilities` and `validation`. Parts of older versions are read as if
+these columns were empty or had no effect.
 """
 
 from __future__ import annotations
@@ -18,14 +20,24 @@ import pyarrow as pa
 from softloc_core.losses import LOSSES
 from softloc_core.trial import TrialConfig
 
-__all__ = ["ADDED", "SCHEMA_VERSION", "TABLES", "Column", "Role", "Row", "arrow_schema", "columns_markdown"]
+__all__ = [
+    "ADDED",
+    "SCHEMA_VERSION",
+    "TABLES",
+    "TRIAL_TABLES",
+    "Column",
+    "Role",
+    "Row",
+    "arrow_schema",
+    "columns_markdown",
+]
 
 Role = Literal["identity", "category", "number", "options", "setting", "result", "provenance"]
 
 # One row of a table, by column name.
 Row = Mapping[str, Any]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 ADDED: Mapping[str, Any] = {
     "decoding_options": "{}",
     "ensemble_options": "{}",
@@ -35,6 +47,17 @@ ADDED: Mapping[str, Any] = {
     "stacking": 0.0,
     "iterations_done": None,
     "reports": None,
+    "noise_draw": 0,
+    "validation_labels": "clean",
+    "threads": 1,
+    "versions": "{}",
+    "score_name": None,
+    "time_unit": None,
+    "hop_s": None,
+    "validation_f1": None,
+    "processor": None,
+    "setting_id": None,
+    "code": None,
 }
 """The value of each later column for trials that were stored before it was added."""
 
@@ -82,6 +105,8 @@ _CONFIG_MEANING: Mapping[str, str] = {
     "noise": "registered kind of label misalignment",
     "noise_options": "its own parameters, JSON",
     "label_noise_s": "scale of the label misalignment",
+    "noise_draw": "draw of the label noise; 0 means that the replicate determines it for all design points",
+    "validation_labels": "labels of the validation recordings: misaligned like those of training, or clean",
     "iterations": "optimiser steps",
     "batch_size": "excerpts a step",
     "excerpt_s": "length of an excerpt",
@@ -97,12 +122,13 @@ _CONFIG_MEANING: Mapping[str, str] = {
     "rate_share": "share of the excerpts whose rate is drawn",
     "stacking": "share of the excerpts that are the sum of two",
     "initial_empty_prob": "probability an untrained network gives to an excerpt without events",
-    "decoding": "decoding preset, or auto",
+    "decoding": "calibrated, auto, or a fixed decoder",
     "decoding_options": "attributes of the decoder that are set, JSON",
     "ensemble_options": "versions of a recording and how they agree, JSON",
     "tolerance_s": "largest accepted time difference in scoring, inclusive",
     "seed": "the study's seed",
     "replicate": "which repetition, from 0",
+    "threads": "threads that trained and scored the network",
 }
 
 
@@ -113,7 +139,18 @@ def _unit(name: str) -> str:
 
 # Settings that are neither groups nor axes by default.
 _PLAIN_SETTINGS = frozenset(
-    {"split", "fold", "learning_rate_schedule", "weight_averaging", "tolerance_s", "seed", "replicate"}
+    {
+        "split",
+        "fold",
+        "learning_rate_schedule",
+        "weight_averaging",
+        "tolerance_s",
+        "seed",
+        "replicate",
+        "noise_draw",
+        "validation_labels",
+        "threads",
+    }
 )
 _ROLES: Mapping[str, Role] = {
     "str": "category",
@@ -138,7 +175,15 @@ _TRIALS = (
         "trial_id",
         _TEXT,
         "",
-        "identity: hash of the configuration and the data's fingerprint",
+        "identity: hash of the configuration, the data's fingerprint and the versions of the parts",
+        role="identity",
+    ),
+    Column(
+        "setting_id",
+        _TEXT,
+        "",
+        "hash of the configuration and the data's fingerprint; empty means that it equals trial_id",
+        nullable=True,
         role="identity",
     ),
     Column("status", _TEXT, "", "completed, stopped (early, by the study's rule) or failed"),
@@ -153,7 +198,7 @@ _TRIALS = (
         "scores that early stopping judged the trial by, by iteration, larger being better, JSON",
         nullable=True,
     ),
-    Column("f1", _NUMBER, "", "F1, pooled over test recordings and classes", nullable=True),
+    Column("f1", _NUMBER, "", "the task's score: F1 pooled over test recordings and classes", nullable=True),
     Column("precision", _NUMBER, "", "share of the estimated events that are matched", nullable=True),
     Column("recall", _NUMBER, "", "share of the reference events that are matched", nullable=True),
     Column("n_reference", _WHOLE, "events", "reference events", nullable=True),
@@ -165,11 +210,31 @@ _TRIALS = (
     ),
     Column("timing_sd_s", _NUMBER, "s", "its standard deviation (n - 1)", nullable=True),
     Column("measures", _BY_NAME, "", "further measures of the task, by name", nullable=True),
+    Column(
+        "validation_f1",
+        _NUMBER,
+        "",
+        "the task's score on the validation recordings against their labels, by the same decoder",
+        nullable=True,
+    ),
+    Column("score_name", _TEXT, "", "what f1 is in this task, as it stands on an axis", role="provenance"),
+    Column("time_unit", _TEXT, "", "unit of label noise and softness in this task", role="provenance"),
+    Column("hop_s", _NUMBER, "s", "time between two frames", nullable=True, role="provenance"),
     Column("train_s", _NUMBER, "s", "wall-clock time of training", nullable=True),
     Column("host", _TEXT, "", "machine that ran the trial", nullable=True, role="provenance"),
     Column("device", _TEXT, "", "device, as torch names it", nullable=True, role="provenance"),
+    Column("processor", _TEXT, "", "model of the processor or GPU", nullable=True, role="provenance"),
+    Column("versions", _TEXT, "", "version of each part that decides the result, JSON", role="provenance"),
     Column("started_at", pa.timestamp("us", tz="UTC"), "", "when the trial began", role="provenance"),
     Column("package_version", _TEXT, "", "version of softloc", role="provenance"),
+    Column(
+        "code",
+        _TEXT,
+        "",
+        "hash of the source files that decide a result",
+        nullable=True,
+        role="provenance",
+    ),
     Column(
         "git_commit",
         _TEXT,
@@ -195,6 +260,34 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("terms", _BY_NAME, "", "mean of each term of the loss, by name"),
         Column("alpha", _NUMBER, "", "weight of the count loss"),
     ),
+    "scores": (
+        Column("trial_id", _TEXT, "", "trial", role="identity"),
+        Column("recording", _TEXT, "", "test recording"),
+        Column("channel", _TEXT, "", "class"),
+        Column("n_reference", _WHOLE, "events", "reference events, by the task's own rule"),
+        Column("n_estimated", _WHOLE, "events", "estimated events"),
+        Column("n_matched", _WHOLE, "events", "matched pairs"),
+    ),
+    "probabilities": (
+        Column("trial_id", _TEXT, "", "trial", role="identity"),
+        Column("part", _TEXT, "", "test or validation"),
+        Column("recording", _TEXT, "", "recording of this part"),
+        Column("channel", _TEXT, "", "class"),
+        Column("n_frames", _WHOLE, "frames", "length of the recording"),
+        Column("frame", pa.list_(pa.int32()), "frames", "frames whose probability is not 0"),
+        Column("probability", pa.list_(pa.float16()), "", "probability of an event in each of these frames"),
+    ),
+    "validation": (
+        Column("data_fingerprint", _TEXT, "", "data the recording belongs to", role="identity"),
+        Column("recording", _TEXT, "", "validation recording; one without events has one row of kind label"),
+        Column(
+            "kind", _TEXT, "", "label: what trials are given before label noise; reference: the true event"
+        ),
+        Column("channel", _TEXT, "", "class", nullable=True),
+        Column("time_s", _NUMBER, "s", "time of the event", nullable=True),
+        Column("duration_s", _NUMBER, "s", "length of the recording"),
+        Column("tolerance_s", _NUMBER, "s", "the recording's own tolerance, if it has one", nullable=True),
+    ),
     "references": (
         Column("data_fingerprint", _TEXT, "", "data the recording belongs to", role="identity"),
         Column(
@@ -206,8 +299,11 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("channel", _TEXT, "", "class", nullable=True),
         Column("time_s", _NUMBER, "s", "reference time", nullable=True),
         Column("duration_s", _NUMBER, "s", "length of the recording"),
+        Column("tolerance_s", _NUMBER, "s", "the recording's own tolerance, if it has one", nullable=True),
     ),
 }
+TRIAL_TABLES = tuple(name for name, columns in TABLES.items() if columns[0].name == "trial_id")
+"""Tables with rows of single trials, besides `trials` itself."""
 
 
 def arrow_schema(table: str) -> pa.Schema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from softloc_core.errors import UserError
 from softloc_core.tasks import TaskData
 from sweeps.storage.folder import StudyFolder
-from sweeps.storage.schema import ADDED, SCHEMA_VERSION, Row, arrow_schema
+from sweeps.storage.schema import ADDED, SCHEMA_VERSION, TRIAL_TABLES, Row, arrow_schema
 
 __all__ = ["GATHERED", "MAX_REQUESTS", "NewerSchemaError", "StoredTrial", "TrialStore", "read_part"]
 
@@ -43,11 +43,16 @@ class StoredTrial:
     status: str
     row: Row
 
+    @property
+    def setting_id(self) -> str:
+        """The part of the identity that the versions of the trial's parts do not change."""
+        return str(self.row.get("setting_id") or self.trial_id)
+
 
 class TrialStore:
     """The trials of one study.
 
-    A trial's events and history are written before its row of `trials`, so a row means that the trial is
+    A trial's rows of other tables are written before its row of `trials`, so a row means that the trial is
     complete. Parts are named by the trial, so writing a trial again (after a failure) replaces its part.
 
     Attributes:
@@ -60,15 +65,15 @@ class TrialStore:
         self.set_aside: list[str] = []
         self._gathered: dict[str, list[Row]] = {}
 
-    def write(self, row: Row, *, events: Sequence[Row] = (), history: Sequence[Row] = ()) -> None:
-        """Store a trial.
+    def write(self, row: Row, tables: Mapping[str, Sequence[Row]] | None = None) -> None:
+        """Store a trial: its row of `trials`, and its rows of other tables by table.
 
         Raises:
             OSError: The disk is full or not available. The trial then counts as not stored.
         """
         name = f"{row['trial_id']}.parquet"
-        for table, rows in (("events", events), ("history", history)):
-            if rows:
+        for table in TRIAL_TABLES:
+            if rows := (tables or {}).get(table, ()):
                 self.folder.write(f"{table}/{name}", _part(table, rows))
             else:
                 # Left from an earlier run of the trial that was stopped or failed.
@@ -76,15 +81,16 @@ class TrialStore:
         self.folder.write(f"trials/{name}", _part("trials", [row]))
 
     def write_references(self, data: TaskData) -> None:
-        """Store the reference events of the test recordings, once for each fingerprint."""
-        name = f"references/{data.fingerprint[:32]}.parquet"
-        if self.folder.read(name) is None:
-            self.folder.write(name, _part("references", list(_reference_rows(data))))
+        """Store the events of the test and the validation recordings, once for each fingerprint."""
+        for table, rows in (("references", _reference_rows(data)), ("validation", _validation_rows(data))):
+            name = f"{table}/{data.fingerprint[:32]}.parquet"
+            if self.folder.read(name) is None and (found := list(rows)):
+                self.folder.write(name, _part(table, found))
 
     def load(self) -> dict[str, StoredTrial]:
         """Load all complete trials by identity, and set aside parts that cannot be read.
 
-        If the events or the history of a trial cannot be read, the trial is set aside with them and runs
+        If a trial's rows of another table cannot be read, the trial is set aside with them and runs
         again. A part with the name of another trial (a copy) is set aside too, because it would count twice.
 
         Raises:
@@ -94,7 +100,7 @@ class TrialStore:
         names = self._part_names("trials")
         with ThreadPoolExecutor(MAX_REQUESTS if self.folder.local is None else 1) as pool:
             rows = dict(zip(names, pool.map(self._read_row, names), strict=True))
-            for table in ("events", "history"):
+            for table in TRIAL_TABLES:
                 parts = [name for name in self._part_names(table) if rows.get(name) is not None]
                 damaged = pool.map(self._is_damaged, [f"{table}/{name}" for name in parts])
                 for name in itertools.compress(parts, damaged):
@@ -105,7 +111,7 @@ class TrialStore:
         return {row["trial_id"]: StoredTrial(row["trial_id"], row["status"], row) for row in complete}
 
     def rows(self, table: str, trial_id: str) -> list[Row]:
-        """Return a trial's rows of `events` or `history`; none if there are none or they cannot be read."""
+        """Return a trial's rows of a table; none if there are none or they cannot be read."""
         part = read_part(self.folder.read(f"{table}/{trial_id}.parquet"))
         if part is None:
             return [row for row in self._gathered_rows(table) if row["trial_id"] == trial_id]
@@ -121,6 +127,13 @@ class TrialStore:
         columns = arrow_schema(table)
         whole = [part.select(columns.names).cast(columns) for part in parts if part is not None]
         return _file(pa.concat_tables(whole)) if whole else None
+
+    def supersede(self, trial_id: str) -> None:
+        """Set a stored trial aside: its parts are renamed, so that nothing reads them and nothing is lost."""
+        for table in ("trials", *TRIAL_TABLES):
+            name = f"{table}/{trial_id}.parquet"
+            if self.folder.read(name) is not None:
+                self.folder.move(name, f"{name}.superseded")
 
     def _gathered_rows(self, table: str) -> list[Row]:
         """Return the rows of the part that an export wrote, read once; none if there is no such part."""
@@ -197,7 +210,17 @@ def _part(table: str, rows: Sequence[Row]) -> bytes:
 def _file(content: pa.Table) -> bytes:
     """Return a table as a Parquet file."""
     sink = pa.BufferOutputStream()
-    pq.write_table(content, sink, compression="zstd")
+    nested = {"frame": "DELTA_BINARY_PACKED", "probability": "BYTE_STREAM_SPLIT"}
+    encodings = {
+        f"{name}.list.element": encoding for name, encoding in nested.items() if name in content.column_names
+    }
+    pq.write_table(
+        content,
+        sink,
+        compression="zstd",
+        use_dictionary=[name for name in content.column_names if name not in nested],
+        column_encoding=encodings or None,
+    )
     result: bytes = sink.getvalue().to_pybytes()
     return result
 
@@ -225,9 +248,30 @@ def _reference_rows(data: TaskData) -> Iterable[Row]:
             "data_fingerprint": data.fingerprint,
             "recording": recording.name,
             "duration_s": recording.reference.duration_s,
+            "tolerance_s": recording.tolerance_s,
         }
         reference = recording.reference
         if len(reference) == 0:
             yield {**shared, "channel": None, "time_s": None}
         for time_s, channel in zip(reference.time_s, reference.channel, strict=True):
             yield {**shared, "channel": data.channel_names[int(channel)], "time_s": float(time_s)}
+
+
+def _validation_rows(data: TaskData) -> Iterable[Row]:
+    """Yield the validation recordings' labels before noise, and their true events where these differ."""
+    for recording in data.validation:
+        shared = {
+            "data_fingerprint": data.fingerprint,
+            "recording": recording.name,
+            "duration_s": recording.reference.duration_s,
+            "tolerance_s": recording.tolerance_s,
+        }
+        kinds = {"label": recording.label}
+        if recording.reference != recording.label:
+            kinds["reference"] = recording.reference
+        for kind, events in kinds.items():
+            if len(events) == 0:
+                yield {**shared, "kind": kind, "channel": None, "time_s": None}
+            for time_s, channel in zip(events.time_s, events.channel, strict=True):
+                name = data.channel_names[int(channel)]
+                yield {**shared, "kind": kind, "channel": name, "time_s": float(time_s)}

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from softloc_core.errors import ConfigError
-from sweeps.designs import Parameter
+from sweeps.designs import SPREAD_DESIGNS, Parameter
 from sweeps.study.checkpoint_rule import CheckpointRule
 from sweeps.study.early_stopping import EarlyStopping
 from sweeps.study.fields import write_value
@@ -47,6 +47,8 @@ class Study:
         space: Varied fields by key. A dotted key varies one option of a field.
         points: The points of an explicit design, each with its fields by key.
         objectives: The metrics to optimize, from which a learning design learns.
+        noise_draw: Which trials share a draw of label noise: `common` for all design points, `point` for the
+            trials of one design point; None for the default of the design.
         fixed: Fixed fields by key. A point may override them. Fields given by neither have the task's
             defaults.
         design_options: Options of the design, see `DESIGN_OPTIONS`.
@@ -56,6 +58,7 @@ class Study:
         stop_early: The rule that stops trials before their end, or None.
         checkpoint: How often running trials are saved, or None.
         keep_weights: Whether to store the weights of completed trials.
+        keep_probabilities: Whether to store event probabilities: `yes`, `no`, or `auto` if they are small.
         places: Where each key was written, for error messages.
     """
 
@@ -69,6 +72,7 @@ class Study:
     space: Mapping[str, Parameter] = field(default_factory=dict)
     points: tuple[Mapping[str, Any], ...] = ()
     objectives: tuple[Objective, ...] = (F1,)
+    noise_draw: str | None = None
     fixed: Mapping[str, Any] = field(default_factory=dict)
     design_options: Mapping[str, Any] = field(default_factory=dict)
     resources: Resources = field(default_factory=Resources)
@@ -77,6 +81,7 @@ class Study:
     stop_early: EarlyStopping | None = None
     checkpoint: CheckpointRule | None = None
     keep_weights: bool = False
+    keep_probabilities: str = "auto"
     places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -89,6 +94,11 @@ class Study:
     def data(self) -> str:
         """The data source of a study with a single task."""
         return self.sources[self.task]
+
+    @property
+    def draws_by_point(self) -> bool:
+        """Whether each design point has its own draw of label noise."""
+        return (self.noise_draw or ("point" if self.design in SPREAD_DESIGNS else "common")) == "point"
 
     def parts(self) -> tuple[Study, ...]:
         """Return one study for each task, each with an equal share of the trials.
@@ -114,6 +124,8 @@ class Study:
         spec |= {"task": self.task if is_one else list(self.sources)}
         spec |= {"data": self.data if is_one else dict(self.sources)}
         spec |= {"design": self.design, "seed": self.seed, "replicates": self.replicates}
+        if self.noise_draw is not None:
+            spec["noise_draw"] = self.noise_draw
         if self.trials is not None:
             spec["trials"] = self.trials
         spec["space"] = {key: parameter.spec(write_value) for key, parameter in self.space.items()}
@@ -132,7 +144,11 @@ class Study:
             spec["stop_early"] = self.stop_early.spec()
         if self.checkpoint is not None:
             spec["checkpoint"] = self.checkpoint.spec()
-        return spec | ({"keep_weights": True} if self.keep_weights else {})
+        if self.keep_weights:
+            spec["keep_weights"] = True
+        if self.keep_probabilities != "auto":
+            spec["keep_probabilities"] = self.keep_probabilities
+        return spec
 
     def values(self, key: str) -> list[tuple[Any, str]]:
         """Return every value that the study gives to a field, each with the key where it is written."""

@@ -15,8 +15,8 @@ from sweeps.study.units import Duration, parse_duration
 
 __all__ = ["FIELDS", "Field", "nearest", "parse_field", "unknown_key", "write_value"]
 
-# Fields given at the top level of a study file, or set by the design.
-_ELSEWHERE = ("task", "data", "seed", "replicate")
+# Fields given at the top level of a study file, or set by the design or by other keys.
+_ELSEWHERE = ("task", "data", "seed", "replicate", "noise_draw", "threads")
 
 
 @dataclass(frozen=True)

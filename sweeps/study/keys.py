@@ -30,6 +30,7 @@ __all__ = [
     "text",
     "time_limit",
     "value_of_key",
+    "yes_no_auto",
 ]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -140,6 +141,15 @@ def boolean(located: Located) -> bool:
     if type(located.value) is not bool:
         raise located.error("must be true or false")
     return located.value
+
+
+def yes_no_auto(located: Located | None) -> str:
+    """Return `yes`, `no` or `auto`, the default; YAML reads the first two as true and false."""
+    if located is None or located.value == "auto":
+        return "auto"
+    if type(located.value) is not bool and located.value not in ("yes", "no"):
+        raise located.error("must be true, false or auto")
+    return "yes" if located.value in (True, "yes") else "no"
 
 
 def design_options(located: Located | None, design: str) -> dict[str, Any]:

@@ -21,10 +21,11 @@ from sweeps.study.rules import validate_together
 
 __all__ = ["KEYS", "load_study", "shipped_studies", "study_from_yaml"]
 
+NOISE_DRAWS = ("common", "point")
 KEYS = (
     "name", "description", "task", "data", "trials", "design", "seed", "replicates", "space", "points",
-    "objectives", "fixed", "focus", "stop", "design_options", "resources", "time_limit", "retries",
-    "stop_early", "checkpoint", "keep_weights",
+    "objectives", "noise_draw", "fixed", "focus", "stop", "design_options", "resources", "time_limit",
+    "retries", "stop_early", "checkpoint", "keep_weights", "keep_probabilities",
 )  # fmt: skip
 
 
@@ -114,6 +115,7 @@ def _study(root: Located, *, file: str) -> Study:
         space=keys.space(given.get("space")),
         points=() if points is None else parse_points(points, study_file=file, parse=keys.value_of_key),
         objectives=parse_objectives(given.get("objectives")),
+        noise_draw=keys.one_of(given["noise_draw"], NOISE_DRAWS) if "noise_draw" in given else None,
         fixed=keys.fixed(given.get("fixed")),
         design_options=keys.design_options(given.get("design_options"), str(given["design"].value))
         | keys.focus_and_stop(given, str(given["design"].value)),
@@ -123,6 +125,7 @@ def _study(root: Located, *, file: str) -> Study:
         stop_early=parse_early_stopping(given.get("stop_early")),
         checkpoint=parse_checkpoint_rule(given.get("checkpoint")),
         keep_weights=keys.boolean(given["keep_weights"]) if "keep_weights" in given else False,
+        keep_probabilities=keys.yes_no_auto(given.get("keep_probabilities")),
         places=_places(root),
     )
 

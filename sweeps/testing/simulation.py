@@ -49,8 +49,9 @@ class SimulatedTask:
         return {
             "features": "none", "network": network, "loss": "softloc", "loss_options": (),
             "measure": "squared", "softness_s": 0.1, "alpha": Constant(0.5), "noise": "normal",
-            "noise_options": (), "label_noise_s": 0.0, "iterations": 2, "batch_size": 1, "excerpt_s": 0.5,
-            "learning_rate": 1e-3, "learning_rate_schedule": "constant", "weight_averaging": 0.0,
+            "noise_options": (), "label_noise_s": 0.0, "validation_labels": "misaligned", "iterations": 2,
+            "batch_size": 1, "excerpt_s": 0.5, "learning_rate": 1e-3,
+            "learning_rate_schedule": "constant", "weight_averaging": 0.0,
             "weight_decay": 0.0, "gradient_clip": 1.0, "gain_db": 0.0, "band_gain_db": 0.0,
             "rate_variation": 0.0, "rate_centre": 1.0, "rate_share": 1.0, "stacking": 0.0,
             "initial_empty_prob": 0.8, "decoding": "auto", "decoding_options": (), "ensemble_options": (),

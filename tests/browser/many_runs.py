@@ -56,7 +56,7 @@ def fill(folder: Path, n_trials: int) -> float:
             host="here",
             started_at=started_at + timedelta(seconds=number),
         )
-        writer.write(record.row, events=record.events, history=record.history)
+        writer.write(record.row, record.tables)
     took_s = (time.perf_counter() - started) / len(trials)
     writer.finish(picture=StudyPicture(len(trials), {}, f"{len(trials)} trials"), files=[], status="FINISHED")
     return took_s

@@ -38,6 +38,8 @@ def config():
         noise="normal",
         noise_options=(),
         label_noise_s=0.0,
+        noise_draw=0,
+        validation_labels="misaligned",
         excerpt_s=1.0,
         rate_variation=0.0,
         rate_centre=1.0,
@@ -50,5 +52,6 @@ def config():
         tolerance_s=0.05,
         seed=0,
         replicate=0,
+        threads=1,
         **TRAINING,
     )

@@ -86,7 +86,9 @@ def test_auto_depends_on_the_kind_of_output():
 
 
 def test_an_unknown_decoder_raises_and_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"`decoding` must be one of auto, local_mass, .* but got argmax"):
+    with pytest.raises(
+        ConfigError, match=r"`decoding` must be one of calibrated, auto, local_mass, .* but got argmax"
+    ):
         decoder_for("argmax", prediction="point", softness_frames=0)
 
 

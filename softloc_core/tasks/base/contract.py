@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,10 @@ class Recording:
     def grid(self) -> FrameGrid:
         """The frame grid of the recording."""
         return FrameGrid(hop_s=self.hop_s, n_frames=len(self.features))
+
+    def with_reference(self, reference: EventList) -> Self:
+        """Return the recording with other events in place of its reference, to be scored against them."""
+        return replace(self, reference=reference)
 
 
 @dataclass(frozen=True, eq=False)

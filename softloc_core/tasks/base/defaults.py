@@ -17,6 +17,7 @@ COMMON_DEFAULTS: Mapping[str, Any] = {
     "noise": "normal",
     "noise_options": (),
     "label_noise_s": 0.0,
+    "validation_labels": "misaligned",
     # training
     "learning_rate_schedule": "trapezoid",
     "weight_decay": 0.01,
@@ -29,7 +30,7 @@ COMMON_DEFAULTS: Mapping[str, Any] = {
     "stacking": 0.0,
     "initial_empty_prob": 0.8,
     # scoring
-    "decoding": "auto",
+    "decoding": "calibrated",
     "decoding_options": (),
     "ensemble_options": (),
 }

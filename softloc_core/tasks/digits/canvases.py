@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.errors import DataError
-from softloc_core.events import EventList
+from softloc_core.events import EventList, seconds_to_frames
 from softloc_core.tasks.base import Recording, array_key, generator_of
 from softloc_core.tasks.digits.curves import CURVES
 from softloc_core.tasks.digits.images import DigitImages
@@ -96,6 +97,18 @@ class PictureRecording(Recording):
 
     frame_px: NDArray[np.float64]
     event_px: NDArray[np.float64]
+
+    def places(self, step: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Interpolate positions along the curve at fractional steps, [step, (row, column)] in pixels."""
+        known = np.arange(len(self.frame_px))
+        return np.stack([np.interp(step, known, axis) for axis in self.frame_px.T], axis=1)
+
+    def with_reference(self, reference: EventList) -> Self:
+        """Return the picture with other events, whose positions follow from their times."""
+        if reference == self.reference:
+            return self
+        step = seconds_to_frames(reference.time_s, hop_s=self.hop_s)
+        return replace(self, reference=reference, event_px=self.places(step))
 
 
 def draw_canvas(name: str, images: DigitImages, *, seed: int) -> Canvas:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
 from softloc_core.losses import Ramp
@@ -87,14 +85,8 @@ class DigitTask(SourceTask[Canvas]):
             reference, estimated = recording.reference, events[recording.name]
             true = Objects(reference.channel, recording.event_px, reference.time_s / HOP_S)
             step = estimated.time_s / HOP_S
-            pairs.append((true, Objects(estimated.channel, _places(step, recording), step)))
+            pairs.append((true, Objects(estimated.channel, recording.places(step), step)))
         return score_pictures(pairs, channel_names=data.channel_names, reach_px=FIELD_PX / 2)
-
-
-def _places(step: np.ndarray[Any, np.dtype[np.float64]], recording: PictureRecording) -> Any:
-    """Interpolate positions along the curve at fractional steps, [step, (row, column)] in pixels."""
-    known = np.arange(len(recording.frame_px))
-    return np.stack([np.interp(step, known, axis) for axis in recording.frame_px.T], axis=1)
 
 
 class _CanvasReader(RecordingReader[Canvas]):

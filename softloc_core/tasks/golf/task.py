@@ -74,7 +74,7 @@ class GolfTask(SignalTask):
         "paper": SwingNetHead,
         "paper_causal": partial(SwingNetHead, bidirectional=False),
     }
-    auto_decoding: Mapping[str, str] = {"point": "one_each", "frame": "one_each", "smeared": "one_each"}
+    auto_decoding: Mapping[str, str] = dict.fromkeys(("point", "frame", "smeared", "extended"), "one_each")
     shared_defaults = _DEFAULTS
     network_defaults = _NETWORK_DEFAULTS
 

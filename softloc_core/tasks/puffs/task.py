@@ -72,6 +72,7 @@ class PuffTask(SignalTask):
         "point": "threshold_paper_puffs",
         "frame": "threshold",
         "smeared": "peak_picking",
+        "extended": "rising_edge",
     }
     shared_defaults = _DEFAULTS
     network_defaults = _NETWORK_DEFAULTS

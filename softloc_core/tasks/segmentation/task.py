@@ -68,7 +68,7 @@ class SegmentationTask(SignalTask):
     score_name = "F1@10"
     time_unit = "s"
     networks: Mapping[str, NetworkBuilder] = {"compact": CompactTcn, "paper": EdTcn}
-    auto_decoding: Mapping[str, str] = dict.fromkeys(("point", "frame", "smeared"), "frame_class")
+    auto_decoding: Mapping[str, str] = dict.fromkeys(("point", "frame", "smeared", "extended"), "frame_class")
     shared_defaults = _DEFAULTS
     network_defaults = _NETWORK_DEFAULTS
 

@@ -11,10 +11,12 @@ from hypothesis import given, settings, strategies as st
 from softloc_core.decoding import FrameClass, LocalMass, OneEach, PeakPicking, decode
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
-from softloc_core.inference.detector import Detector, estimated_events
+from softloc_core.inference.calibration import CalibratedDecoder, DecodingRule, calibrated, events_of
+from softloc_core.inference.detector import Detector
 from softloc_core.inference.ensemble import ENSEMBLE_OPTIONS, Ensemble, ensemble_for
 from softloc_core.inference.voting import VOTES
-from softloc_core.tasks import Recording, TaskData
+from softloc_core.metrics import score_events
+from softloc_core.tasks import Recording
 from softloc_core.trial.run import run_trial
 from tests.softloc_core.tiny_data import HOP_S, tiny_recording
 
@@ -28,9 +30,6 @@ def make_detector(decoder=None, *, excerpt_s=1.0, hop_s=HOP_S, **options) -> Det
         ensemble=ensemble_for(options),
         excerpt_s=excerpt_s,
         hop_s=hop_s,
-        offset_s=0.0,
-        calibrate_offset=False,
-        tolerance_s=0.05,
     )
 
 
@@ -49,9 +48,14 @@ def lit_recording(*frames, n_frames=400, channels=1, wide=1) -> Recording:
     return Recording("lit", "lit", features, HOP_S, events, events)
 
 
+def score(recordings, events, tolerance_s):
+    pairs = [(recording.reference, events[recording.name]) for recording in recordings]
+    return score_events(pairs, channel_names=("a",), tolerance_s=tolerance_s)
+
+
 def detected_s(detector, recording):
-    events = detector.events(Lights(), [recording], device=CPU, offset_s=0.0)
-    return events[recording.name].time_s
+    predictions = detector.predictions(Lights(), [recording], device=CPU)
+    return events_of(CalibratedDecoder(detector.decoder, 0.0), [recording], predictions)["lit"].time_s
 
 
 def test_one_plain_version_is_the_network_on_the_whole_recording():
@@ -211,10 +215,18 @@ def test_every_option_is_an_attribute_of_the_ensemble():
 def test_the_offset_is_calibrated_with_the_ensemble():
     recording = lit_recording(50, 150, 250, 350)
     late = replace(recording, reference=recording.reference.moved(recording.reference.time_s - 0.03))
-    data = TaskData("tiny", "here", ("a",), HOP_S, (late,), (late,), (late,), "x")
-    detector = replace(make_detector(rates=3, spread=0.1, combine="mean"), calibrate_offset=True)
-    events, measures = estimated_events(detector, Lights(), data, device=CPU)
-    assert measures["offset_s"] == pytest.approx(-0.03, abs=0.006)
+    detector = make_detector(rates=3, spread=0.1, combine="mean")
+    rule = DecodingRule(
+        decoders=(detector.decoder,),
+        offset_s=0.0,
+        calibrate_offset=True,
+        only_if_better=False,
+        tolerance_s=0.05,
+    )
+    predictions = detector.predictions(Lights(), [late], device=CPU)
+    chosen = calibrated(rule, [late], predictions, score)
+    assert chosen.offset_s == pytest.approx(-0.03, abs=0.006)
+    events = events_of(chosen, [late], predictions)
     np.testing.assert_allclose(events["lit"].time_s, late.reference.time_s, atol=0.01)
 
 

@@ -31,6 +31,8 @@ def other_value(name, value):
         return CHANGED[name]
     if name == "initial_empty_prob":
         return 0.5
+    if name == "validation_labels":
+        return "clean"
     return value + "x" if isinstance(value, str) else value + 1 if name != "weight_averaging" else 0.5
 
 
@@ -64,6 +66,7 @@ def test_identities_of_different_softness_differ(first, second):
             "decoding_options": (),
             "ensemble_options": (),
             "rate_variation": 0.5,
+            "validation_labels": "clean",
             "initial_empty_prob": 0.5,
             "weight_averaging": 0.0,
         }

@@ -56,7 +56,7 @@ def store(tmp_path: Path, make_study: Callable[..., Study], empty_database: Path
             host="h",
             started_at=STARTED,
         )
-        store.write(record.row, events=record.events, history=record.history)
+        store.write(record.row, record.tables)
     failed = failed_record(
         bad.config,
         bad.trial_id,

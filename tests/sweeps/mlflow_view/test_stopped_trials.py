@@ -53,7 +53,7 @@ def reach(store: TrialStore, study: Study, iterations: int, *, number: int) -> s
         reached=Reached(iterations, {2: 0.25}),
     )
     store.write_references(data)
-    store.write(record.row, events=record.events, history=record.history)
+    store.write(record.row, record.tables)
     return record.trial_id
 
 

@@ -167,7 +167,7 @@ def test_trials_are_written_to_mlflow_while_the_study_runs(store: TrialStore) ->
     thread = MlflowThread(lambda: open_writer(store), warn=pytest.fail)
     for trial in store.load().values():
         events, history = (tuple(store.rows(table, trial.trial_id)) for table in ("events", "history"))
-        thread.record(TrialRecord(trial.row, events, history))
+        thread.record(TrialRecord(trial.row, {"events": events, "history": history}))
     thread.finish(files=[], status="FINISHED")
     assert thread.problem is None
     assert len(runs(store, "trial")) == 3

@@ -44,7 +44,7 @@ def study_folder(tmp_path: Path, make_study: Callable[..., Study]) -> Path:
             host="h",
             started_at=STARTED,
         )
-        store.write(record.row, events=record.events, history=record.history)
+        store.write(record.row, record.tables)
         store.write_references(data)
     return tmp_path / "study"
 

@@ -73,11 +73,11 @@ def test_a_study_in_a_bucket_is_written_and_read_back(out: str, records: list[Tr
     store = TrialStore(folder)
     assert store.load() == {}
     for record in records:
-        store.write(record.row, events=record.events, history=record.history)
-    store.write(records[0].row, events=records[0].events, history=records[0].history)
+        store.write(record.row, record.tables)
+    store.write(records[0].row, records[0].tables)
     loaded = TrialStore(folder).load()
     assert {i: trial.row["f1"] for i, trial in loaded.items()} == {r.trial_id: r.row["f1"] for r in records}
-    assert store.rows("events", records[0].trial_id) == list(records[0].events)
+    assert store.rows("events", records[0].trial_id) == list(records[0].tables["events"])
     # The analysis reads the same address.
     study = load_results(str(folder))
     assert sorted(study.completed["trial_id"]) == sorted(loaded)
@@ -87,7 +87,7 @@ def test_a_study_in_a_bucket_is_written_and_read_back(out: str, records: list[Tr
 def test_a_damaged_part_in_a_bucket_is_set_aside(out: str, records: list[TrialRecord]) -> None:
     store = TrialStore(StudyFolder(out))
     for record in records:
-        store.write(record.row, events=record.events, history=record.history)
+        store.write(record.row, record.tables)
     for table, record in (("trials", records[0]), ("events", records[1])):
         content = store.folder.read(f"{table}/{record.trial_id}.parquet")
         assert content is not None

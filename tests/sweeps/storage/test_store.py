@@ -51,7 +51,7 @@ def store(tmp_path: Path, records: list[TrialRecord]) -> TrialStore:
     """Return a store that holds these trials."""
     store = TrialStore(StudyFolder(tmp_path / "study"))
     for record in records:
-        store.write(record.row, events=record.events, history=record.history)
+        store.write(record.row, record.tables)
     return store
 
 
@@ -66,8 +66,8 @@ def test_a_trial_is_read_back_as_written(store: TrialStore, records: list[TrialR
     for record in records:
         row = loaded[record.trial_id].row
         assert {key: row[key] for key in record.row} == dict(record.row)
-        assert store.rows("events", record.trial_id) == list(record.events)
-        assert store.rows("history", record.trial_id) == list(record.history)
+        assert store.rows("events", record.trial_id) == list(record.tables["events"])
+        assert store.rows("history", record.trial_id) == list(record.tables["history"])
 
 
 def test_parts_carry_the_schema_with_units_and_meanings(
@@ -89,7 +89,7 @@ def test_every_field_of_a_trial_has_a_described_column() -> None:
 
 def test_writing_a_trial_again_changes_nothing(store: TrialStore, records: list[TrialRecord]) -> None:
     before = store.load()
-    store.write(records[0].row, events=records[0].events, history=records[0].history)
+    store.write(records[0].row, records[0].tables)
     assert store.load() == before
 
 
@@ -179,7 +179,7 @@ def test_events_are_written_before_the_row_that_commits_them(
     order: list[str] = []
     folder = StudyFolder(tmp_path / "ordered")
     monkeypatch.setattr(folder, "write", lambda name, content: order.append(name.split("/")[0]))
-    TrialStore(folder).write(records[0].row, events=records[0].events, history=records[0].history)
+    TrialStore(folder).write(records[0].row, records[0].tables)
     assert order == ["events", "history", "trials"]
 
 
@@ -252,7 +252,7 @@ def test_a_trial_with_damaged_events_or_history_counts_as_missing(
     assert set(store.load()) == {records[0].trial_id, records[2].trial_id}
     assert store.set_aside == [f"{table}/{path.name}.corrupt", f"trials/{path.name}.corrupt"]
     # After the trial runs again it is complete, and the set-aside parts remain.
-    store.write(records[1].row, events=records[1].events, history=records[1].history)
+    store.write(records[1].row, records[1].tables)
     assert len(TrialStore(store.folder).load()) == 3
     assert path.with_name(f"{path.name}.corrupt").exists()
 

@@ -1,10 +1,9 @@
-"""Decoding of event probabilities into events."""
+"""Decoders: what turns the event probabilities of one recording into events."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import Field, dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -12,29 +11,27 @@ from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
 from scipy.signal import find_peaks
 
-from softloc_core.errors import ConfigError
 from softloc_core.events import EventList, FrameGrid, seconds_to_frames, whole_frames
-from softloc_core.options import Option, OptionValue
+from softloc_core.options import Option
 
 __all__ = [
-    "AUTO_DECODING",
-    "DECODERS",
-    "SPARSE_DECODING",
     "AnyDecoder",
     "Decoder",
     "FrameClass",
     "LocalMass",
     "OneEach",
     "PeakPicking",
+    "RisingEdge",
     "Threshold",
     "decode",
-    "decoder_for",
-    "decoding_options",
+    "event_list",
 ]
 
 
 # Share by which a window's weights fall off towards its ends.
 _TILT = 0.01
+# Rounding that a sum of probabilities may have.
+_SLACK = 1e-9
 
 
 class Decoder(Protocol):
@@ -77,16 +74,31 @@ class LocalMass:
 
     def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
         """Return the events in frames, ascending."""
+        return self.selected(*self.ranked(event_prob, hop_s=hop_s))
+
+    def selected(self, frame: NDArray[np.float64], mass: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the events of at least this mass in frames, ascending, given events and their masses."""
+        return np.sort(frame[mass >= self.mass - _SLACK])
+
+    def ranked(
+        self, event_prob: NDArray[np.float64], *, hop_s: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the events in frames, by window, and the mass of each.
+
+        A larger `mass` finds a part of the same events. So one call yields the events of every larger mass.
+        """
         half = _half_width(self.window_s, hop_s=hop_s)
         padded = np.pad(event_prob, half)
         windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
         offset = np.arange(-half, half + 1)
         # Slightly more weight in the middle: events a window apart remain two maxima, not one plateau.
-        centred = windows @ (1 - _TILT * np.abs(offset) / (half + 1))
+        weight = 1 - _TILT * np.abs(offset) / (half + 1)
+        centred = np.convolve(padded, weight, mode="valid")
         peak = _peaks(centred, height=(1 - _TILT) * self.mass, distance=2 * half + 1)
         mass = windows[peak].sum(axis=1)
-        peak, mass = peak[mass >= self.mass - 1e-9], mass[mass >= self.mass - 1e-9]
-        return np.sort(peak + windows[peak] @ offset / mass)
+        enough = mass >= self.mass - _SLACK
+        peak, mass = peak[enough], mass[enough]
+        return peak + windows[peak] @ offset / mass, mass
 
 
 @dataclass(frozen=True)
@@ -162,6 +174,28 @@ class Threshold:
 
 
 @dataclass(frozen=True)
+class RisingEdge:
+    """Decoder that finds an event where the probability rises above a threshold; for extended events.
+
+    A network trained on events that last for some time predicts a plateau, and the event is its beginning.
+    Two events whose plateaus touch are found as one.
+
+    Attributes:
+        threshold: Probability that must be exceeded, in [0, 1).
+    """
+
+    threshold: float
+    options: ClassVar[Mapping[str, Option]] = {
+        "threshold": Option(0.5, "probability above which a frame is an event", low=0.0, high=1 - 1e-9),
+    }
+
+    def __call__(self, event_prob: NDArray[np.float64], *, hop_s: float) -> NDArray[np.float64]:
+        """Return the first frame of each run above the threshold, ascending."""
+        above = event_prob > self.threshold
+        return np.flatnonzero(np.diff(above, prepend=False) & above).astype(np.float64)
+
+
+@dataclass(frozen=True)
 class FrameClass:
     """Decoder that finds the starts of segments: runs of frames with the same most probable class.
 
@@ -209,95 +243,6 @@ def _peaks(values: NDArray[np.float64], *, height: float, distance: int) -> NDAr
     return np.asarray(peak - 1, dtype=np.int64)
 
 
-# The default mass is lower than the papers' 0.5: after a short training with strong label noise the mass of
-# an event is below one, and recall suffers long before precision does.
-DECODERS: Mapping[str, AnyDecoder] = {
-    "local_mass": LocalMass(mass=0.3, window_s=0.05),
-    "local_mass_paper_drums": LocalMass(mass=0.5, window_s=0.045),
-    "local_mass_paper_piano": LocalMass(mass=0.35, window_s=0.1),
-    "local_mass_150ms": LocalMass(mass=0.3, window_s=0.15),
-    "peak_picking": PeakPicking(relative_height=0.35, distance_s=0.05),
-    "peak_picking_150ms": PeakPicking(relative_height=0.35, distance_s=0.15),
-    "one_each": OneEach(),
-    "threshold": Threshold(threshold=0.5),
-    "threshold_paper_puffs": Threshold(threshold=0.2),
-    "frame_class": FrameClass(smoothing_s=0.0),
-}
-AUTO_DECODING: Mapping[str, str] = {
-    "point": "local_mass",
-    "frame": "local_mass",
-    "smeared": "peak_picking",
-}
-"""Decoder that `auto` selects for each kind of network output."""
-SPARSE_DECODING: Mapping[str, str] = {
-    "point": "local_mass_150ms",
-    "frame": "local_mass_150ms",
-    "smeared": "peak_picking_150ms",
-}
-"""The same for events of a class that are at least 0.3 s apart, such as heartbeats and steps.
-
-A network trained on misaligned labels may spread an event's mass over two waves of the signal 100 ms apart. A
-short window would decode them as two events, one on either side of the true event.
-"""
-
-# Options that a study may set in addition to the decoders' attributes.
-_OPTIONS: Mapping[str, Option] = {
-    "offset_s": Option(0.0, "seconds added to every decoded time", low=-10.0, high=10.0),
-    "calibrate_offset": Option(
-        False, "whether to measure the remaining offset on the validation recordings and add it"
-    ),
-}
-
-
-def decoder_for(
-    name: str,
-    *,
-    prediction: str,
-    softness_frames: float,
-    auto: Mapping[str, str] = AUTO_DECODING,
-    options: Mapping[str, OptionValue] | None = None,
-) -> AnyDecoder:
-    """Return the decoder with this name.
-
-    Args:
-        name: One of `DECODERS`, or `auto`.
-        prediction: Kind of output that the loss trains: `point`, `frame` or `smeared`.
-        softness_frames: Standard deviation of the label smoothing in frames, >= 0; it determines the height
-            of a single event's peak.
-        auto: Decoder that `auto` selects, by kind of output.
-        options: Attributes to replace. Attributes of other decoders are ignored, so that a study over losses
-            can set those of several decoders.
-
-    Raises:
-        ConfigError: The name is unknown, an option belongs to no decoder, or a value is out of range.
-    """
-    if name != "auto" and name not in DECODERS:
-        raise ConfigError(f"`decoding` must be one of auto, {', '.join(DECODERS)}, but got {name}")
-    decoder = DECODERS[auto[prediction] if name == "auto" else name]
-    if isinstance(decoder, PeakPicking) and prediction == "smeared":
-        height = min(1.0, 1 / (math.sqrt(2 * math.pi) * softness_frames)) if softness_frames > 0 else 1.0
-        decoder = replace(decoder, peak_height=height)
-    given = decoding_options(options or {})
-    own = {field.name for field in fields(decoder)}
-    return replace(decoder, **{key: value for key, value in given.items() if key in own})
-
-
-def decoding_options(given: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
-    """Return the given options after validation.
-
-    Raises:
-        ConfigError: An option belongs to no decoder, or a value is out of range.
-    """
-    known = {
-        **_OPTIONS,
-        **{key: option for decoder in DECODERS.values() for key, option in decoder.options.items()},
-    }
-    for key in given:
-        if key not in known:
-            raise ConfigError(f"`decoding_options` must be among {', '.join(known)}, but got {key}")
-    return {key: known[key].validate(f"decoding_options: {key}", value) for key, value in given.items()}
-
-
 def decode(
     event_prob: NDArray[np.float64],
     decoder: AnyDecoder,
@@ -319,6 +264,13 @@ def decode(
         frames = decoder.starts(event_prob, hop_s=grid.hop_s)
     else:
         frames = [decoder(channel, hop_s=grid.hop_s) for channel in event_prob]
+    return event_list(frames, grid=grid, duration_s=duration_s, offset_s=offset_s)
+
+
+def event_list(
+    frames: Sequence[NDArray[np.float64]], *, grid: FrameGrid, duration_s: float, offset_s: float = 0.0
+) -> EventList:
+    """Return events given in frames, [event] for each channel, as an event list; see `decode`."""
     times = [grid.to_seconds(frame) for frame in frames]
     channels = np.repeat(np.arange(len(times)), [len(time_s) for time_s in times])
     return EventList(np.clip(np.concatenate(times) + offset_s, 0, duration_s), channels, duration_s)

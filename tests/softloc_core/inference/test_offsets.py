@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 from softloc_core.decoding import decoding_options
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
-from softloc_core.inference.calibration import calibrated_offset_s
+from softloc_core.inference.offsets import calibrated_offset_s
 from softloc_core.trial.run import run_trial
 from tests.softloc_core.tiny_data import tiny_recording
 
@@ -81,7 +81,7 @@ def test_a_split_without_validation_raises_before_training(config, data):
         r"calibrate_offset` needs a split with validation recordings, but got one of tiny on rendered with 3"
     )
     with pytest.raises(ConfigError, match=message):
-        run_trial(with_options(replace(config, loss="no such"), calibrate_offset=True), data)
+        run_trial(with_options(replace(config, iterations=10**9), calibrate_offset=True), data)
 
 
 def test_whether_to_calibrate_is_true_or_false():
