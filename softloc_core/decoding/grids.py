@@ -16,7 +16,7 @@ from softloc_core.options import OptionValue
 
 __all__ = ["calibration_grid", "decode_with_each"]
 
-_MASSES = (0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
+_MASSES = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0, 1.5, 2.0, 3.0, 5.0)
 _THRESHOLDS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 # Durations in tolerances of the task.
 _WINDOWS = (1.0, 2.0, 3.0)
@@ -29,7 +29,7 @@ def calibration_grid(
     """Return the decoders of one kind to choose from, the simplest first.
 
     The simplest is the given decoder; the others follow by the distance of their parameters from it. The
-    grids are wide: 0.02 to 5 for the mass in a window, 1, 2 and 3 tolerances for the window, 0.02 to 0.8 for
+    grids are wide: 0.01 to 5 for the mass in a window, 1, 2 and 3 tolerances for the window, 0.02 to 0.8 for
     a threshold on frames, and 0 to 4 tolerances for the running mean over classes. A parameter that `options`
     sets is not varied.
 

@@ -202,9 +202,14 @@ def test_written_defaults_read_back_as_the_same_trials(make_study: MakeStudy) ->
 def test_all_fields_are_written_out(make_study: MakeStudy) -> None:
     from sweeps.study.fields import FIELDS
 
-    assert {field.config_name for field in FIELDS.values()} | {"task", "data", "seed", "replicate"} == {
-        field.name for field in fields(TrialConfig)
-    }
+    assert {field.config_name for field in FIELDS.values()} | {
+        "task",
+        "data",
+        "seed",
+        "replicate",
+        "noise_draw",
+        "threads",
+    } == {field.name for field in fields(TrialConfig)}
 
 
 def test_trials_without_augmentation_keep_their_old_identities(make_study: MakeStudy) -> None:
