@@ -16,6 +16,7 @@ from softloc_core.losses._kernels.autograd import keep_stored_gradients, stored_
 from softloc_core.losses.inputs import (
     at_least_float32,
     full_lengths,
+    only_possible,
     only_valid,
     require_same_shape,
     valid_frames,
@@ -30,18 +31,23 @@ __all__ = ["MarginalAlignmentLoss", "alignment_log_prob", "label_frames"]
 
 
 def label_frames(
-    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None
+    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None, mask: Tensor | None = None
 ) -> tuple[Int[Tensor, "*batch event"], Int[Tensor, "*batch"]]:
     """Return the frame of each event, in ascending order, and the number of events.
 
     A frame with several events is repeated. Rows with fewer events than the longest one are padded with the
     number of frames.
 
+    Args:
+        label: Events in each frame.
+        lengths: Number of valid frames, [batch] or one per sequence.
+        mask: True where a frame counts; must broadcast to the shape of the label.
+
     Raises:
         DataError: A label does not hold a whole number of events.
     """
-    n_events = label_count(label, lengths=lengths)
-    within = only_valid(label, valid_frames(label, lengths=lengths)).round().cumsum(dim=-1)
+    n_events = label_count(label, lengths=lengths, mask=mask)
+    within = only_valid(label, valid_frames(label, lengths=lengths, mask=mask)).round().cumsum(dim=-1)
     rank = torch.arange(1, max(1, int(n_events.max()) if n_events.numel() else 1) + 1, device=label.device)
     ranks = rank.to(within.dtype).expand(*within.shape[:-1], -1).contiguous()
     return torch.searchsorted(within.contiguous(), ranks), n_events
@@ -189,15 +195,26 @@ class MarginalAlignmentLoss(nn.Module):
         *,
         step: int = 0,
         lengths: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Return the loss; `step` is part of the common interface and has no effect.
+
+        Args:
+            event_logit: Log odds of an event in each frame.
+            label: Events in each frame.
+            step: Has no effect.
+            lengths: Number of valid frames, [batch] or one per sequence.
+            mask: True where a frame counts; must broadcast to the shape of the label. Labels within these
+                frames are copies of events within them.
 
         Raises:
             DataError: The inputs do not match; see `alignment_log_prob`.
         """
         require_same_shape(event_logit, label)
         event_logit = only_valid(at_least_float32(event_logit), valid_frames(event_logit, lengths=lengths))
-        frames, n_events = label_frames(label, lengths=lengths)
+        if mask is not None:
+            event_logit = only_possible(event_logit, lengths=lengths, mask=mask)
+        frames, n_events = label_frames(label, lengths=lengths, mask=mask)
         here = torch.arange(label.shape[-1], device=label.device)
         distance = (frames.unsqueeze(-1) - here).to(event_logit.dtype)
         log_density = (self.log_density or self._gaussian)(distance)

@@ -19,6 +19,7 @@ from softloc_core.losses.inputs import (
     at_least_float32,
     full_lengths,
     in_full_precision,
+    only_possible,
     only_valid,
     require_same_shape,
     valid_frames,
@@ -205,14 +206,19 @@ def count_pmf(event_prob: Float[Tensor, "*batch frame"], *, max_count: int) -> F
 
 
 def label_count(
-    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None
+    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None, mask: Tensor | None = None
 ) -> Int[Tensor, "*batch"]:
     """Return the number of events in the valid frames of each label.
+
+    Args:
+        label: Events in each frame.
+        lengths: Number of valid frames, [batch] or one per sequence.
+        mask: True where a frame counts; must broadcast to the shape of the label.
 
     Raises:
         DataError: The sum of a label is not a whole number, as after smoothing.
     """
-    total = only_valid(label, valid_frames(label, lengths=lengths)).sum(dim=-1)
+    total = only_valid(label, valid_frames(label, lengths=lengths, mask=mask)).sum(dim=-1)
     count = total.round()
     if torch.compiler.is_compiling() or not label.is_floating_point():
         return count.to(torch.int64)
@@ -230,6 +236,7 @@ def count_loss(
     label: Float[Tensor, "*batch frame"],
     *,
     lengths: Tensor | None = None,
+    mask: Tensor | None = None,
     reduction: str = "mean",
     check_finite: bool = True,
 ) -> Tensor:
@@ -239,19 +246,39 @@ def count_loss(
         event_logit: Log odds of an event in each frame.
         label: Events in each frame; only their number matters.
         lengths: Number of valid frames, [batch] or one per sequence.
+        mask: True where a frame counts; must broadcast to the shape of the label. The number of events within
+            these frames is compared with the number of labels there.
         reduction: One of `softloc_core.losses.REDUCTIONS`, of which the rule for the count loss is used.
         check_finite: Whether to raise if a logit is NaN.
 
     Raises:
-        DataError: See `poisson_binomial_log_prob` and `label_count`.
+        DataError: See `poisson_binomial_log_prob` and `label_count`; or there are more labels than frames
+            that count (not checked under `torch.compile`, where the loss is then infinite).
         ConfigError: The reduction is unknown.
 
     Source: LoCo paper, eq. 7; SoftLoc paper, eq. 3.
     """
     require_same_shape(event_logit, label)
-    count = label_count(label, lengths=lengths)
+    count = label_count(label, lengths=lengths, mask=mask)
+    if mask is not None:
+        event_logit = only_possible(event_logit, lengths=lengths, mask=mask)
+        _require_enough_frames(count, event_logit)
     log_prob = poisson_binomial_log_prob(event_logit, count, lengths=lengths, check_finite=check_finite)
     return reduce_counts(-log_prob, reduction=reduction)
+
+
+def _require_enough_frames(count: Tensor, event_logit: Tensor) -> None:
+    """Raise if a sequence has more labels than frames in which an event is possible."""
+    if torch.compiler.is_compiling():
+        return
+    n_frames = (event_logit.detach() > -math.inf).sum(dim=-1)
+    bad = count > n_frames
+    if bool(bad.any()):
+        where = tuple(bad.nonzero()[0].tolist())
+        raise DataError(
+            f"a count must be between 0 and the {int(n_frames[where])} frames of its sequence that count, "
+            f"but got {int(count[where])} in sequence {list(where)}"
+        )
 
 
 def initial_bias(empty_prob: float, n_frames: float) -> float:

@@ -137,3 +137,16 @@ def test_bad_settings_raise():
         DataError, match=r"`log_density` must have shape \[2, 'event', 5\], but got \[3, 1, 5\]"
     ):
         alignment_log_prob(torch.zeros(2, 5), torch.zeros(3, 1, 5), torch.tensor([1, 1]))
+
+
+def test_masked_frames_hold_neither_events_nor_labels():
+    generator = torch.Generator().manual_seed(0)
+    logit = torch.randn(9, dtype=torch.float64, generator=generator)
+    label = torch.tensor([1.0, 0, 0, 0, 1, 0, 0, 1, 0], dtype=torch.float64)
+    mask = torch.tensor([1, 1, 0, 1, 0, 1, 1, 1, 1], dtype=torch.bool)
+    frames, n_events = label_frames(label, mask=mask)
+    assert (frames.tolist(), int(n_events)) == ([0, 7], 2)
+    loss = MarginalAlignmentLoss(noise_frames=2.0)
+    log_density = loss._gaussian((frames[:, None] - torch.arange(9)).double())
+    expected = -enumerated(logit[mask], log_density[:, mask])
+    assert float(loss(logit, label, mask=mask)) == pytest.approx(expected, rel=1e-12)
