@@ -18,6 +18,9 @@ from softloc_core.networks import NetworkBuilder
 
 __all__ = ["DataRequest", "FeatureSum", "Recording", "SourceInfo", "Task", "TaskData", "TaskRegistry"]
 
+TIME_UNITS = ("ms", "s", "frames")
+"""Units in which a task may speak of durations."""
+
 FeatureSum = Callable[[Tensor, Tensor], Tensor]
 """Return the features of two superimposed recordings, [*, band], from the features of each."""
 
@@ -138,6 +141,10 @@ class Task(Protocol):
         description: Description in one line.
         channel_names: Name of each class, in channel order. A source may define others, see `SourceInfo`.
         tolerance_s: Default tolerance of the scores, in seconds.
+        score_name: What `Scores.f1` is in this task, as it is written on an axis, such as `F1` or `PCE`.
+        time_unit: Unit in which the task's field speaks of label noise and softness, one of `TIME_UNITS`.
+        version: Version of the task's results, from 1. It is raised by hand whenever the score, the rule of a
+            split or what is read changes results.
         rates_vary: Whether recordings may be played faster or slower to augment them. This requires that
             frames are equal steps of time.
         feature_sums: How to combine the features of two superimposed recordings, by front end. Features of
@@ -151,6 +158,9 @@ class Task(Protocol):
     description: str
     channel_names: tuple[str, ...]
     tolerance_s: float
+    score_name: str
+    time_unit: str
+    version: int
     rates_vary: bool
     feature_sums: Mapping[str, FeatureSum]
     sources: Mapping[str, SourceInfo]
@@ -201,10 +211,20 @@ class TaskRegistry:
         """Register a task and return it.
 
         Raises:
-            ConfigError: A task of that name is registered already.
+            ConfigError: A task of that name is registered already, its time unit is unknown, or its version
+                is less than 1.
         """
         if task.name in self.tasks:
             raise ConfigError(f"task names must be unique, but {task.name} is already registered")
+        if task.time_unit not in TIME_UNITS:
+            raise ConfigError(
+                f"`time_unit` of a task must be one of {', '.join(TIME_UNITS)}, but got {task.time_unit} in "
+                f"{task.name}"
+            )
+        if task.version < 1:
+            raise ConfigError(
+                f"`version` of a task must be at least 1, but got {task.version} in {task.name}"
+            )
         self.tasks[task.name] = task
         return task
 

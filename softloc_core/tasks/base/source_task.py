@@ -34,6 +34,10 @@ class SourceTask(Generic[Found]):
         description: Description in one line.
         channel_names: Name of each class, in channel order. A source may define others, see `SourceInfo`.
         tolerance_s: Default tolerance of the scores, in seconds.
+        score_name: What `Scores.f1` is in this task, as it is written on an axis.
+        time_unit: Unit in which the task's field speaks of label noise and softness, one of `TIME_UNITS`.
+        version: Version of the task's results, from 1. It is raised by hand whenever the score, the rule of a
+            split or what is read changes results.
         networks: Builders of the task's networks, by name. The first network is the default.
         auto_decoding: The decoder that `auto` selects, by what the loss makes a network predict.
         rates_vary: Whether recordings may be played faster or slower to augment them.
@@ -48,6 +52,9 @@ class SourceTask(Generic[Found]):
     description: str
     channel_names: tuple[str, ...]
     tolerance_s: float
+    score_name: str = "F1"
+    time_unit: str = "ms"
+    version: int = 1
     networks: Mapping[str, NetworkBuilder]
     auto_decoding: Mapping[str, str] = AUTO_DECODING
     rates_vary: bool = True

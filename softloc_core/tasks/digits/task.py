@@ -63,7 +63,8 @@ class DigitTask(SourceTask[Canvas]):
     description = "handwritten digits in pictures, learned from their counts"
     channel_names: tuple[str, ...] = tuple("0123456789")
     tolerance_s = HOP_S
-    rates_vary = False  # a step is a position in a picture
+    time_unit = "frames"  # a frame is a position in a picture
+    rates_vary = False
     networks: Mapping[str, NetworkBuilder] = {"compact": CompactWindows, "paper": VggWindows}
     shared_defaults = _DEFAULTS
     network_defaults = _NETWORK_DEFAULTS

@@ -67,6 +67,8 @@ class GolfTask(SignalTask):
     description = "eight events of a golf swing, each of which occurs once"
     channel_names: tuple[str, ...] = GOLF_CHANNELS
     tolerance_s = 1.001 * FRAME_S
+    score_name = "PCE"
+    time_unit = "frames"
     networks: Mapping[str, NetworkBuilder] = {
         "compact": CompactNetwork,
         "paper": SwingNetHead,

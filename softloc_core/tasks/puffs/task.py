@@ -62,7 +62,8 @@ class PuffTask(SignalTask):
     description = "breaths that are puffs of a cigarette, on the exact breath"
     channel_names: tuple[str, ...] = ("puff",)
     tolerance_s = 0.49 * STEP_S
-    rates_vary = False  # a frame is a breath
+    time_unit = "frames"  # a frame is a breath
+    rates_vary = False
     networks: Mapping[str, NetworkBuilder] = {
         "compact": partial(CompactNetwork, width=24, taps=3, n_convolutions=2, hidden=24),
         "paper": PuffLstm,

@@ -65,6 +65,8 @@ class SegmentationTask(SignalTask):
     description = "the action in each frame of a video"
     channel_names: tuple[str, ...] = MID_NAMES
     tolerance_s = 5.0
+    score_name = "F1@10"
+    time_unit = "s"
     networks: Mapping[str, NetworkBuilder] = {"compact": CompactTcn, "paper": EdTcn}
     auto_decoding: Mapping[str, str] = dict.fromkeys(("point", "frame", "smeared"), "frame_class")
     shared_defaults = _DEFAULTS

@@ -13,6 +13,7 @@ from softloc_core.decoding import AUTO_DECODING, DECODERS
 from softloc_core.events import EventList, SegmentList
 from softloc_core.tasks import DataRequest, Task, TaskData
 from softloc_core.tasks.base import SourceTask, SplitNames
+from softloc_core.tasks.base.contract import TIME_UNITS
 from softloc_core.trial import TrialConfig
 
 __all__ = [
@@ -35,6 +36,7 @@ NAMED_BY_THE_STUDY = {"data": "any", "split": "any", "loss": "softloc", "seed": 
 def check_protocol(task: Task) -> None:
     assert isinstance(task, Task)
     assert task.tolerance_s > 0 and task.channel_names and task.sources
+    assert task.score_name and task.time_unit in TIME_UNITS and task.version >= 1
     assert task.networks and set(task.auto_decoding) == set(AUTO_DECODING)
     assert set(task.auto_decoding.values()) <= set(DECODERS)
 

@@ -6,6 +6,7 @@ from softloc_core.errors import ConfigError
 from softloc_core.features import FRONT_ENDS
 from softloc_core.tasks import TASKS, Task
 from softloc_core.tasks.base import TaskRegistry
+from softloc_core.tasks.drums import DrumTask
 from tests.softloc_core.tasks.contract import check_defaults, check_protocol, check_sources
 
 EVERY_TASK = pytest.mark.parametrize("task", TASKS.tasks.values(), ids=TASKS.tasks)
@@ -36,6 +37,37 @@ def test_unknown_names_are_rejected() -> None:
         TASKS.get("bells")
     with pytest.raises(ConfigError, match=r"`network` must be one of compact, paper, .*, but got huge"):
         TASKS.get("drums").defaults("huge")
+
+
+def test_scores_and_durations_have_the_names_of_their_field() -> None:
+    named = {name: (task.score_name, task.time_unit) for name, task in TASKS.tasks.items()}
+    named.pop("simulated", None)
+    assert named == {
+        "drums": ("F1", "ms"),
+        "gait": ("F1", "ms"),
+        "golf": ("PCE", "frames"),
+        "heartbeats": ("F1", "ms"),
+        "piano": ("F1", "ms"),
+        "puffs": ("F1", "frames"),
+        "segmentation": ("F1@10", "s"),
+        "digits": ("F1", "frames"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "message"),
+    [
+        ("time_unit", "min", "`time_unit` of a task must be one of ms, s, frames, but got min in drums"),
+        ("version", 0, "`version` of a task must be at least 1, but got 0 in drums"),
+    ],
+)
+def test_a_task_with_an_unknown_unit_or_version_is_rejected(
+    attribute: str, value: object, message: str
+) -> None:
+    task = DrumTask()
+    setattr(task, attribute, value)
+    with pytest.raises(ConfigError, match=message):
+        TaskRegistry().register(task)
 
 
 def test_a_name_can_be_registered_once_until_it_is_unregistered() -> None:

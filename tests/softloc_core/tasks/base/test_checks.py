@@ -78,6 +78,7 @@ def test_what_cannot_be_checked_is_rejected() -> None:
         description: str = "a task without check"
         channel_names: tuple[str, ...] = ("X",)
         tolerance_s: float = 0.05
+        score_name, time_unit, version = "F1", "ms", 1
         sources, networks, auto_decoding = DRUMS.sources, DRUMS.networks, DRUMS.auto_decoding
 
         defaults = load = score = Task.load
