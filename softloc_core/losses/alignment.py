@@ -143,8 +143,9 @@ _alignment.register_autograd(
 class MarginalAlignmentLoss(nn.Module):
     """Negative log marginal likelihood of the labels under a misalignment model.
 
-    The loss has two limits. At a noise scale of 0 it is the sum of the frames' cross entropies; at an
-    infinite scale it is the count loss. After each call, `terms` holds the detached loss.
+    The loss has two limits. At a noise scale of 0 it is the sum of the frames' cross entropies, in which
+    several labels in one frame count as one. At an infinite scale it is the count loss. After each call,
+    `terms` holds the detached loss.
 
     Source: Adams and Marlin 2017. Deliberate difference: the Gaussian is normalised over whole frames,
     because labels are placed in frames. A learned scale therefore cannot gain unbounded likelihood by
@@ -212,6 +213,8 @@ class MarginalAlignmentLoss(nn.Module):
         """
         require_same_shape(event_logit, label)
         event_logit = only_valid(at_least_float32(event_logit), valid_frames(event_logit, lengths=lengths))
+        if self.log_scale is None and self.noise_frames == 0 and self.log_density is None:
+            label = label.clamp(max=1)
         if mask is not None:
             event_logit = only_possible(event_logit, lengths=lengths, mask=mask)
         frames, n_events = label_frames(label, lengths=lengths, mask=mask)

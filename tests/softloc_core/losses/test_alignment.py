@@ -121,9 +121,16 @@ def test_extreme_logits_stay_finite():
 
 def test_labels_without_a_placement_raise():
     label = torch.zeros(1, 2, 5)
+    label[0, 1, 2] = 6
+    with pytest.raises(DataError, match=r"but got 6 labels without one in sequence \[0, 1\]"):
+        MarginalAlignmentLoss(noise_frames=1.0)(torch.zeros(1, 2, 5), label)
+
+
+def test_without_noise_several_labels_in_one_frame_count_as_one():
+    logit, label = torch.randn(1, 2, 5, generator=torch.Generator().manual_seed(0)), torch.zeros(1, 2, 5)
     label[0, 1, 2] = 2
-    with pytest.raises(DataError, match=r"but got 2 labels without one in sequence \[0, 1\]"):
-        MarginalAlignmentLoss(noise_frames=0.0)(torch.zeros(1, 2, 5), label)
+    value = MarginalAlignmentLoss(noise_frames=0.0)(logit, label)
+    torch.testing.assert_close(value, cross_entropy_loss(logit, label, reduction="mean"))
 
 
 def test_bad_settings_raise():

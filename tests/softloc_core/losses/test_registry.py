@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from softloc_core.errors import ConfigError
-from softloc_core.losses import LOSSES, Ramp, extended_label, make_loss, resolve_options
+from softloc_core.losses import LOSSES, MEASURES, Ramp, extended_label, make_loss, resolve_options
 
 SCHEDULE = Ramp(low=0.2, high=0.9, start=0.2, stop=0.9)
 
@@ -140,6 +140,22 @@ def test_modules_and_entries_can_be_pickled_and_copied(name):
     for one in copies:
         assert torch.equal(one(logit, label, step=5), expected)
         assert one.terms.keys() == loss.terms.keys() and one.alpha == loss.alpha
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("softness_frames", [0.0, 0.5, 4.0])
+def test_several_labels_in_one_frame_train_every_loss(name, softness_frames, measure):
+    loss = make_loss(
+        name, softness_frames=softness_frames, alpha=SCHEDULE, measure=measure, n_steps=10, options={}
+    )
+    logit = torch.full((2, 3, 30), -6.0, dtype=torch.float64, requires_grad=True)
+    label = torch.zeros(2, 3, 30)
+    label[:, :, 7] = 2.0
+    value = loss(logit, label, step=5)
+    value.backward()
+    assert torch.isfinite(value) and torch.isfinite(logit.grad).all()
+    # Descent raises the low probability of an event in the crowded frames.
+    assert (logit.grad[:, :, 7] < 0).all()
 
 
 def test_repeating_the_batch_does_not_change_the_loss(name):
