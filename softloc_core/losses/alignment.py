@@ -12,7 +12,11 @@ from torch import Tensor, nn
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.losses._kernels.alignment_cpu import alignment_rows
-from softloc_core.losses._kernels.autograd import keep_stored_gradients, stored_gradient_backward
+from softloc_core.losses._kernels.autograd import (
+    keep_stored_gradients,
+    stored_gradient_backward,
+    with_derivatives,
+)
 from softloc_core.losses.inputs import (
     at_least_float32,
     full_lengths,
@@ -66,7 +70,8 @@ def alignment_log_prob(
     rise to the m-th label. One compiled pass in log space computes the value and the gradient, which is also
     a posterior. With respect to a frame's logit it is the probability of an event in that frame given the
     labels, minus the prior probability. With respect to a log density it is the probability that the
-    label's event is in that frame.
+    label's event is in that frame. Forward-mode differentiation and the transforms of `torch.func` work as
+    well, except under `torch.compile`.
 
     Args:
         event_logit: Log odds of an event in each frame.
@@ -80,6 +85,7 @@ def alignment_log_prob(
 
     Raises:
         DataError: The shapes do not match, or the labels of a sequence have no possible placement.
+        NotImplementedError: A second derivative is requested.
 
     Source: Adams and Marlin 2017 (marginal likelihood of the LR-M model), here for any network instead of a
     logistic regression. Deliberate difference: the model does not include missing or spurious labels.
@@ -91,9 +97,7 @@ def alignment_log_prob(
         )
     logit = at_least_float32(event_logit)
     density = log_density.to(logit.dtype)
-    wanted = torch.is_grad_enabled() and (logit.requires_grad or density.requires_grad)
-    log_prob: Tensor = _alignment(logit, density, n_events, full_lengths(logit, lengths), wanted)[0]
-    return log_prob
+    return with_derivatives(_alignment, logit, density, n_events, full_lengths(logit, lengths), n_gradients=2)
 
 
 @torch.library.custom_op(
@@ -111,7 +115,8 @@ def _alignment(
     events = np.ascontiguousarray(n_events.reshape(-1).cpu().numpy(), dtype=np.int64)
     n_frames = np.ascontiguousarray(lengths.reshape(-1).cpu().numpy())
     table, ahead = np.empty((rows.shape[-1] + 1, density.shape[1] + 1)), np.empty(density.shape[1] + 1)
-    log_prob, gradient, posterior = np.zeros(len(rows)), np.zeros_like(rows), np.zeros_like(density)
+    log_prob = np.zeros(len(rows))
+    gradient, posterior = (np.zeros_like(each) if wanted else each[:0] for each in (rows, density))
     alignment_rows(rows, density, events, n_frames, table, ahead, wanted, log_prob, gradient, posterior)
     value = torch.from_numpy(log_prob).to(logit).reshape(n_events.shape)
     impossible = torch.isneginf(value).nonzero()
@@ -121,6 +126,8 @@ def _alignment(
             f"labels must have a placement that keeps their order with one event per frame, "
             f"but got {int(n_events[tuple(where)])} labels without one in sequence {where}"
         )
+    if not wanted:
+        return value, logit.new_empty(0), log_density.new_empty(0)
     return (
         value,
         torch.from_numpy(gradient).to(logit.device).reshape(logit.shape),
@@ -132,7 +139,10 @@ def _alignment(
 def _(
     logit: Tensor, log_density: Tensor, n_events: Tensor, lengths: Tensor, wanted: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return logit.new_empty(n_events.shape), torch.empty_like(logit), torch.empty_like(log_density)
+    gradient, posterior = (
+        torch.empty_like(each) if wanted else each.new_empty(0) for each in (logit, log_density)
+    )
+    return logit.new_empty(n_events.shape), gradient, posterior
 
 
 _alignment.register_autograd(

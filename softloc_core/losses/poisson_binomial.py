@@ -13,7 +13,11 @@ from torch import Tensor
 
 from softloc_core.errors import DataError, UserError
 from softloc_core.losses._kernels import poisson_binomial_torch as _poisson_binomial_torch
-from softloc_core.losses._kernels.autograd import keep_stored_gradients, stored_gradient_backward
+from softloc_core.losses._kernels.autograd import (
+    keep_stored_gradients,
+    stored_gradient_backward,
+    with_derivatives,
+)
 from softloc_core.losses._kernels.poisson_binomial_cpu import N_LANES, log_prob_rows, thread_workspace
 from softloc_core.losses.inputs import (
     at_least_float32,
@@ -48,21 +52,25 @@ def poisson_binomial_log_prob(
     Each frame holds an event with probability sigmoid(event_logit), independently of the others. One compiled
     pass computes the value and the gradient in float64 for every input type, so that neither underflows. The
     gradient with respect to a frame's logit is the probability of an event in that frame *given the count*,
-    minus the probability without that knowledge.
+    minus the probability without that knowledge. Forward-mode differentiation and the transforms of
+    `torch.func` work as well, except under `torch.compile`.
 
     Args:
-        event_logit: Log odds of an event in each frame; any finite value, or minus infinity (no event).
+        event_logit: Log odds of an event in each frame; any number, or minus infinity (no event) or infinity
+            (certainly an event).
         count: Number of events, from 0 to the length.
         lengths: Number of valid frames of each sequence, all by default. Further frames are ignored and get
             no gradient. `lengths` may have fewer axes than `count`: [batch] goes with [batch, channel].
         check_finite: Whether to raise if a logit is NaN; otherwise the result of its sequence is NaN.
 
     Returns:
-        The log probability, at most 0, in the input's type (float32 for half precision).
+        The log probability, at most 0, in the input's type (float32 for half precision). If infinite logits
+        make the count impossible, it is minus infinity, and its gradient is zero.
 
     Raises:
         DataError: A count is below 0 or above the length, a length is out of range, or a logit is NaN; the
             message names the sequence.
+        NotImplementedError: A second derivative is requested.
 
     Source: LoCo paper, eq. 6 and 9. Deliberate difference: the released code recurses on probabilities in
     float32 and adds 1e-9 inside the logarithm, which hides underflow and stops the gradient. This function
@@ -77,18 +85,18 @@ def poisson_binomial_log_prob(
     if count.is_floating_point() or count.is_complex():
         raise DataError(f"`count` must hold integers, but got {count.dtype}")
     count = count.to(device=logit.device, dtype=torch.int64)
-    wanted = torch.is_grad_enabled() and logit.requires_grad
-    log_prob: Tensor = _count_log_prob(logit, count, full_lengths(logit, lengths), wanted, check_finite)[0]
-    return log_prob
+    return with_derivatives(
+        _count_log_prob, logit, count, full_lengths(logit, lengths), check_finite, n_gradients=1
+    )
 
 
 @torch.library.custom_op(
     "softloc::count_log_prob",
     mutates_args=(),
-    schema="(Tensor logit, Tensor count, Tensor lengths, bool wanted, bool check_finite) -> (Tensor, Tensor)",
+    schema="(Tensor logit, Tensor count, Tensor lengths, bool check_finite, bool wanted) -> (Tensor, Tensor)",
 )
 def _count_log_prob(
-    logit: Tensor, count: Tensor, lengths: Tensor, wanted: bool, check_finite: bool
+    logit: Tensor, count: Tensor, lengths: Tensor, check_finite: bool, wanted: bool
 ) -> tuple[Tensor, Tensor]:
     """Compute the value and, if wanted, the gradient; opaque to `torch.compile`."""
     bad = (count < 0) | (count > lengths)
@@ -111,7 +119,7 @@ def _count_log_prob(
 
 @_count_log_prob.register_fake
 def _(
-    logit: Tensor, count: Tensor, lengths: Tensor, wanted: bool, check_finite: bool
+    logit: Tensor, count: Tensor, lengths: Tensor, check_finite: bool, wanted: bool
 ) -> tuple[Tensor, Tensor]:
     return logit.new_empty(count.shape), torch.empty_like(logit) if wanted else logit.new_empty(0)
 
