@@ -82,7 +82,7 @@ COMMON_OPTIONS: Mapping[str, Option] = {
     ),
     "collision": Option(
         "keep",
-        "events of one class at one instant are all kept, or merged into one",
+        "labels of one class at one instant or in one frame are all kept, or merged into one",
         choices=("keep", "merge"),
     ),
     "missing_rate": Option(0.0, "probability that an event has no label", low=0.0, high=1.0),

@@ -12,10 +12,15 @@ from torch import Tensor, nn
 
 from softloc_core.errors import ConfigError, DataError
 from softloc_core.losses._kernels.alignment_cpu import alignment_rows
-from softloc_core.losses._kernels.autograd import keep_stored_gradients, stored_gradient_backward
+from softloc_core.losses._kernels.autograd import (
+    keep_stored_gradients,
+    stored_gradient_backward,
+    with_derivatives,
+)
 from softloc_core.losses.inputs import (
     at_least_float32,
     full_lengths,
+    only_possible,
     only_valid,
     require_same_shape,
     valid_frames,
@@ -30,18 +35,23 @@ __all__ = ["MarginalAlignmentLoss", "alignment_log_prob", "label_frames"]
 
 
 def label_frames(
-    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None
+    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None, mask: Tensor | None = None
 ) -> tuple[Int[Tensor, "*batch event"], Int[Tensor, "*batch"]]:
     """Return the frame of each event, in ascending order, and the number of events.
 
     A frame with several events is repeated. Rows with fewer events than the longest one are padded with the
     number of frames.
 
+    Args:
+        label: Events in each frame.
+        lengths: Number of valid frames, [batch] or one per sequence.
+        mask: True where a frame counts; must broadcast to the shape of the label.
+
     Raises:
         DataError: A label does not hold a whole number of events.
     """
-    n_events = label_count(label, lengths=lengths)
-    within = only_valid(label, valid_frames(label, lengths=lengths)).round().cumsum(dim=-1)
+    n_events = label_count(label, lengths=lengths, mask=mask)
+    within = only_valid(label, valid_frames(label, lengths=lengths, mask=mask)).round().cumsum(dim=-1)
     rank = torch.arange(1, max(1, int(n_events.max()) if n_events.numel() else 1) + 1, device=label.device)
     ranks = rank.to(within.dtype).expand(*within.shape[:-1], -1).contiguous()
     return torch.searchsorted(within.contiguous(), ranks), n_events
@@ -60,7 +70,8 @@ def alignment_log_prob(
     rise to the m-th label. One compiled pass in log space computes the value and the gradient, which is also
     a posterior. With respect to a frame's logit it is the probability of an event in that frame given the
     labels, minus the prior probability. With respect to a log density it is the probability that the
-    label's event is in that frame.
+    label's event is in that frame. Forward-mode differentiation and the transforms of `torch.func` work as
+    well, except under `torch.compile`.
 
     Args:
         event_logit: Log odds of an event in each frame.
@@ -74,6 +85,7 @@ def alignment_log_prob(
 
     Raises:
         DataError: The shapes do not match, or the labels of a sequence have no possible placement.
+        NotImplementedError: A second derivative is requested.
 
     Source: Adams and Marlin 2017 (marginal likelihood of the LR-M model), here for any network instead of a
     logistic regression. Deliberate difference: the model does not include missing or spurious labels.
@@ -85,9 +97,7 @@ def alignment_log_prob(
         )
     logit = at_least_float32(event_logit)
     density = log_density.to(logit.dtype)
-    wanted = torch.is_grad_enabled() and (logit.requires_grad or density.requires_grad)
-    log_prob: Tensor = _alignment(logit, density, n_events, full_lengths(logit, lengths), wanted)[0]
-    return log_prob
+    return with_derivatives(_alignment, logit, density, n_events, full_lengths(logit, lengths), n_gradients=2)
 
 
 @torch.library.custom_op(
@@ -105,7 +115,8 @@ def _alignment(
     events = np.ascontiguousarray(n_events.reshape(-1).cpu().numpy(), dtype=np.int64)
     n_frames = np.ascontiguousarray(lengths.reshape(-1).cpu().numpy())
     table, ahead = np.empty((rows.shape[-1] + 1, density.shape[1] + 1)), np.empty(density.shape[1] + 1)
-    log_prob, gradient, posterior = np.zeros(len(rows)), np.zeros_like(rows), np.zeros_like(density)
+    log_prob = np.zeros(len(rows))
+    gradient, posterior = (np.zeros_like(each) if wanted else each[:0] for each in (rows, density))
     alignment_rows(rows, density, events, n_frames, table, ahead, wanted, log_prob, gradient, posterior)
     value = torch.from_numpy(log_prob).to(logit).reshape(n_events.shape)
     impossible = torch.isneginf(value).nonzero()
@@ -115,6 +126,8 @@ def _alignment(
             f"labels must have a placement that keeps their order with one event per frame, "
             f"but got {int(n_events[tuple(where)])} labels without one in sequence {where}"
         )
+    if not wanted:
+        return value, logit.new_empty(0), log_density.new_empty(0)
     return (
         value,
         torch.from_numpy(gradient).to(logit.device).reshape(logit.shape),
@@ -126,7 +139,10 @@ def _alignment(
 def _(
     logit: Tensor, log_density: Tensor, n_events: Tensor, lengths: Tensor, wanted: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return logit.new_empty(n_events.shape), torch.empty_like(logit), torch.empty_like(log_density)
+    gradient, posterior = (
+        torch.empty_like(each) if wanted else each.new_empty(0) for each in (logit, log_density)
+    )
+    return logit.new_empty(n_events.shape), gradient, posterior
 
 
 _alignment.register_autograd(
@@ -137,8 +153,9 @@ _alignment.register_autograd(
 class MarginalAlignmentLoss(nn.Module):
     """Negative log marginal likelihood of the labels under a misalignment model.
 
-    The loss has two limits. At a noise scale of 0 it is the sum of the frames' cross entropies; at an
-    infinite scale it is the count loss. After each call, `terms` holds the detached loss.
+    The loss has two limits. At a noise scale of 0 it is the sum of the frames' cross entropies, in which
+    several labels in one frame count as one. At an infinite scale it is the count loss. After each call,
+    `terms` holds the detached loss.
 
     Source: Adams and Marlin 2017. Deliberate difference: the Gaussian is normalised over whole frames,
     because labels are placed in frames. A learned scale therefore cannot gain unbounded likelihood by
@@ -189,15 +206,28 @@ class MarginalAlignmentLoss(nn.Module):
         *,
         step: int = 0,
         lengths: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Return the loss; `step` is part of the common interface and has no effect.
+
+        Args:
+            event_logit: Log odds of an event in each frame.
+            label: Events in each frame.
+            step: Has no effect.
+            lengths: Number of valid frames, [batch] or one per sequence.
+            mask: True where a frame counts; must broadcast to the shape of the label. Labels within these
+                frames are copies of events within them.
 
         Raises:
             DataError: The inputs do not match; see `alignment_log_prob`.
         """
         require_same_shape(event_logit, label)
         event_logit = only_valid(at_least_float32(event_logit), valid_frames(event_logit, lengths=lengths))
-        frames, n_events = label_frames(label, lengths=lengths)
+        if self.log_scale is None and self.noise_frames == 0 and self.log_density is None:
+            label = label.clamp(max=1)
+        if mask is not None:
+            event_logit = only_possible(event_logit, lengths=lengths, mask=mask)
+        frames, n_events = label_frames(label, lengths=lengths, mask=mask)
         here = torch.arange(label.shape[-1], device=label.device)
         distance = (frames.unsqueeze(-1) - here).to(event_logit.dtype)
         log_density = (self.log_density or self._gaussian)(distance)

@@ -34,8 +34,11 @@ def _huber(prediction: Tensor, label: Tensor) -> Tensor:
 
 
 def _log(prediction: Tensor, label: Tensor) -> Tensor:
-    """Return -log(1 - |difference|), the cross entropy at softness 0 (SoftLoc paper, eq. 5)."""
-    rest = 1 - (prediction - label).abs()
+    """Return -log(1 - |difference|), the cross entropy at softness 0 (SoftLoc paper, eq. 5).
+
+    Several labels in one frame can exceed 1 at small softness, which no prediction reaches; they count as 1.
+    """
+    rest = 1 - (prediction - label.clamp(max=1)).abs()
     return -torch.log(rest.clamp(min=torch.finfo(rest.dtype).tiny))
 
 

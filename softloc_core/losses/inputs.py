@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec
@@ -18,6 +19,7 @@ __all__ = [
     "at_least_float32",
     "full_lengths",
     "in_full_precision",
+    "only_possible",
     "only_valid",
     "require_same_shape",
     "valid_frames",
@@ -107,6 +109,12 @@ def valid_frames(
 def only_valid(values: Tensor, valid: Tensor | None) -> Tensor:
     """Set frames that do not count to zero, so that whatever they held, even NaN, has no effect."""
     return values if valid is None else values.masked_fill(~valid, 0)
+
+
+def only_possible(event_logit: Tensor, *, lengths: Tensor | None, mask: Tensor) -> Tensor:
+    """Make events impossible in frames that do not count, so that they add nothing to a number of events."""
+    valid = valid_frames(event_logit, lengths=lengths, mask=mask)
+    return event_logit if valid is None else event_logit.masked_fill(~valid, -math.inf)
 
 
 def require_same_shape(prediction: Tensor, label: Tensor) -> None:

@@ -13,12 +13,17 @@ from torch import Tensor
 
 from softloc_core.errors import DataError, UserError
 from softloc_core.losses._kernels import poisson_binomial_torch as _poisson_binomial_torch
-from softloc_core.losses._kernels.autograd import keep_stored_gradients, stored_gradient_backward
+from softloc_core.losses._kernels.autograd import (
+    keep_stored_gradients,
+    stored_gradient_backward,
+    with_derivatives,
+)
 from softloc_core.losses._kernels.poisson_binomial_cpu import N_LANES, log_prob_rows, thread_workspace
 from softloc_core.losses.inputs import (
     at_least_float32,
     full_lengths,
     in_full_precision,
+    only_possible,
     only_valid,
     require_same_shape,
     valid_frames,
@@ -47,21 +52,25 @@ def poisson_binomial_log_prob(
     Each frame holds an event with probability sigmoid(event_logit), independently of the others. One compiled
     pass computes the value and the gradient in float64 for every input type, so that neither underflows. The
     gradient with respect to a frame's logit is the probability of an event in that frame *given the count*,
-    minus the probability without that knowledge.
+    minus the probability without that knowledge. Forward-mode differentiation and the transforms of
+    `torch.func` work as well, except under `torch.compile`.
 
     Args:
-        event_logit: Log odds of an event in each frame; any finite value, or minus infinity (no event).
+        event_logit: Log odds of an event in each frame; any number, or minus infinity (no event) or infinity
+            (certainly an event).
         count: Number of events, from 0 to the length.
         lengths: Number of valid frames of each sequence, all by default. Further frames are ignored and get
             no gradient. `lengths` may have fewer axes than `count`: [batch] goes with [batch, channel].
         check_finite: Whether to raise if a logit is NaN; otherwise the result of its sequence is NaN.
 
     Returns:
-        The log probability, at most 0, in the input's type (float32 for half precision).
+        The log probability, at most 0, in the input's type (float32 for half precision). If infinite logits
+        make the count impossible, it is minus infinity, and its gradient is zero.
 
     Raises:
         DataError: A count is below 0 or above the length, a length is out of range, or a logit is NaN; the
             message names the sequence.
+        NotImplementedError: A second derivative is requested.
 
     Source: LoCo paper, eq. 6 and 9. Deliberate difference: the released code recurses on probabilities in
     float32 and adds 1e-9 inside the logarithm, which hides underflow and stops the gradient. This function
@@ -76,18 +85,18 @@ def poisson_binomial_log_prob(
     if count.is_floating_point() or count.is_complex():
         raise DataError(f"`count` must hold integers, but got {count.dtype}")
     count = count.to(device=logit.device, dtype=torch.int64)
-    wanted = torch.is_grad_enabled() and logit.requires_grad
-    log_prob: Tensor = _count_log_prob(logit, count, full_lengths(logit, lengths), wanted, check_finite)[0]
-    return log_prob
+    return with_derivatives(
+        _count_log_prob, logit, count, full_lengths(logit, lengths), check_finite, n_gradients=1
+    )
 
 
 @torch.library.custom_op(
     "softloc::count_log_prob",
     mutates_args=(),
-    schema="(Tensor logit, Tensor count, Tensor lengths, bool wanted, bool check_finite) -> (Tensor, Tensor)",
+    schema="(Tensor logit, Tensor count, Tensor lengths, bool check_finite, bool wanted) -> (Tensor, Tensor)",
 )
 def _count_log_prob(
-    logit: Tensor, count: Tensor, lengths: Tensor, wanted: bool, check_finite: bool
+    logit: Tensor, count: Tensor, lengths: Tensor, check_finite: bool, wanted: bool
 ) -> tuple[Tensor, Tensor]:
     """Compute the value and, if wanted, the gradient; opaque to `torch.compile`."""
     bad = (count < 0) | (count > lengths)
@@ -110,7 +119,7 @@ def _count_log_prob(
 
 @_count_log_prob.register_fake
 def _(
-    logit: Tensor, count: Tensor, lengths: Tensor, wanted: bool, check_finite: bool
+    logit: Tensor, count: Tensor, lengths: Tensor, check_finite: bool, wanted: bool
 ) -> tuple[Tensor, Tensor]:
     return logit.new_empty(count.shape), torch.empty_like(logit) if wanted else logit.new_empty(0)
 
@@ -205,14 +214,19 @@ def count_pmf(event_prob: Float[Tensor, "*batch frame"], *, max_count: int) -> F
 
 
 def label_count(
-    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None
+    label: Float[Tensor, "*batch frame"], *, lengths: Tensor | None = None, mask: Tensor | None = None
 ) -> Int[Tensor, "*batch"]:
     """Return the number of events in the valid frames of each label.
+
+    Args:
+        label: Events in each frame.
+        lengths: Number of valid frames, [batch] or one per sequence.
+        mask: True where a frame counts; must broadcast to the shape of the label.
 
     Raises:
         DataError: The sum of a label is not a whole number, as after smoothing.
     """
-    total = only_valid(label, valid_frames(label, lengths=lengths)).sum(dim=-1)
+    total = only_valid(label, valid_frames(label, lengths=lengths, mask=mask)).sum(dim=-1)
     count = total.round()
     if torch.compiler.is_compiling() or not label.is_floating_point():
         return count.to(torch.int64)
@@ -230,6 +244,7 @@ def count_loss(
     label: Float[Tensor, "*batch frame"],
     *,
     lengths: Tensor | None = None,
+    mask: Tensor | None = None,
     reduction: str = "mean",
     check_finite: bool = True,
 ) -> Tensor:
@@ -239,19 +254,39 @@ def count_loss(
         event_logit: Log odds of an event in each frame.
         label: Events in each frame; only their number matters.
         lengths: Number of valid frames, [batch] or one per sequence.
+        mask: True where a frame counts; must broadcast to the shape of the label. The number of events within
+            these frames is compared with the number of labels there.
         reduction: One of `softloc_core.losses.REDUCTIONS`, of which the rule for the count loss is used.
         check_finite: Whether to raise if a logit is NaN.
 
     Raises:
-        DataError: See `poisson_binomial_log_prob` and `label_count`.
+        DataError: See `poisson_binomial_log_prob` and `label_count`; or there are more labels than frames
+            that count (not checked under `torch.compile`, where the loss is then infinite).
         ConfigError: The reduction is unknown.
 
     Source: LoCo paper, eq. 7; SoftLoc paper, eq. 3.
     """
     require_same_shape(event_logit, label)
-    count = label_count(label, lengths=lengths)
+    count = label_count(label, lengths=lengths, mask=mask)
+    if mask is not None:
+        event_logit = only_possible(event_logit, lengths=lengths, mask=mask)
+        _require_enough_frames(count, event_logit)
     log_prob = poisson_binomial_log_prob(event_logit, count, lengths=lengths, check_finite=check_finite)
     return reduce_counts(-log_prob, reduction=reduction)
+
+
+def _require_enough_frames(count: Tensor, event_logit: Tensor) -> None:
+    """Raise if a sequence has more labels than frames in which an event is possible."""
+    if torch.compiler.is_compiling():
+        return
+    n_frames = (event_logit.detach() > -math.inf).sum(dim=-1)
+    bad = count > n_frames
+    if bool(bad.any()):
+        where = tuple(bad.nonzero()[0].tolist())
+        raise DataError(
+            f"a count must be between 0 and the {int(n_frames[where])} frames of its sequence that count, "
+            f"but got {int(count[where])} in sequence {list(where)}"
+        )
 
 
 def initial_bias(empty_prob: float, n_frames: float) -> float:

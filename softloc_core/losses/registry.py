@@ -84,7 +84,10 @@ class TermLoss(nn.Module):
     """A loss with a single term and the interface of `SoftLocLoss`: each call sets `terms`."""
 
     def __init__(self, term: str, loss: Callable[..., Tensor], *, alpha: float = 0.0) -> None:
-        """Wrap `loss(event_logit, label, lengths=...)` and log its value under the name `term`."""
+        """Wrap `loss(event_logit, label, lengths=...)` and log its value under the name `term`.
+
+        The loss also receives `mask` in calls that have one. The module can be pickled if the loss can.
+        """
         super().__init__()
         self.term = term
         self.loss = loss
@@ -92,11 +95,19 @@ class TermLoss(nn.Module):
         self.terms: dict[str, Tensor] = {}
 
     def forward(
-        self, event_logit: Tensor, label: Tensor, *, step: int = 0, lengths: Tensor | None = None
+        self,
+        event_logit: Tensor,
+        label: Tensor,
+        *,
+        step: int = 0,
+        lengths: Tensor | None = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """Return the loss; `step` is part of the common interface and has no effect."""
-        event_logit = only_valid(at_least_float32(event_logit), valid_frames(event_logit, lengths=lengths))
-        value = self.loss(event_logit, label, lengths=lengths)
+        valid = valid_frames(event_logit, lengths=lengths, mask=mask)
+        event_logit = only_valid(at_least_float32(event_logit), valid)
+        masked = {} if mask is None else {"mask": mask}
+        value = self.loss(event_logit, label, lengths=lengths, **masked)
         self.terms = {self.term: value.detach()}
         return value
 
@@ -130,51 +141,49 @@ def plain_loss(term: str, loss: Callable[..., Tensor], *, alpha: float = 0.0) ->
 
     Args:
         term: Name under which the value is logged.
-        loss: Called as `loss(event_logit, label, lengths=..., **options)`; returns a scalar.
+        loss: Called as `loss(event_logit, label, lengths=..., **options)`, and with `mask` as well if the
+            module's call has one; returns a scalar.
         alpha: Weight of the count loss that the module reports, in [0, 1].
     """
+    return partial(_plain, term, loss, alpha)
 
-    def build(*, options: Mapping[str, Any], **_: Any) -> nn.Module:
-        return TermLoss(term, partial(loss, **options), alpha=alpha)
 
-    return build
+def _plain(
+    term: str, loss: Callable[..., Tensor], reported_alpha: float, *, options: Mapping[str, Any], **_: Any
+) -> nn.Module:
+    return TermLoss(term, partial(loss, **options), alpha=reported_alpha)
 
 
 def _extended(*, softness_frames: float, options: Mapping[str, Any], **_: Any) -> nn.Module:
     rest = dict(options)
     extension_frames = max(1, round(rest.pop("extension") * softness_frames))
+    return TermLoss("cross_entropy", partial(_extended_loss, extension_frames=extension_frames, **rest))
 
-    def loss(event_logit: Tensor, label: Tensor, *, lengths: Tensor | None) -> Tensor:
-        extended = extended_label(label, extension_frames=extension_frames)
-        return cross_entropy_loss(event_logit, extended, lengths=lengths, **rest)
 
-    return TermLoss("cross_entropy", loss)
+def _extended_loss(
+    event_logit: Tensor, label: Tensor, *, extension_frames: int, mask: Tensor | None = None, **rest: Any
+) -> Tensor:
+    """Extend the labels that count, and return the cross entropy."""
+    within = only_valid(label, valid_frames(label, lengths=None, mask=mask))
+    extended = extended_label(within, extension_frames=extension_frames)
+    return cross_entropy_loss(event_logit, extended, mask=mask, **rest)
 
 
 def _one_sided(*, softness_frames: float, options: Mapping[str, Any], **_: Any) -> nn.Module:
-    def loss(event_logit: Tensor, label: Tensor, *, lengths: Tensor | None) -> Tensor:
-        prob = torch.sigmoid(event_logit)
-        return one_sided_smoothing_loss(
-            prob, label, softness_frames=softness_frames, lengths=lengths, **options
-        )
+    loss = partial(one_sided_smoothing_loss, softness_frames=softness_frames, **options)
+    return TermLoss("one_sided", partial(_of_prob, loss))
 
-    return TermLoss("one_sided", loss)
+
+def _of_prob(loss: Callable[..., Tensor], event_logit: Tensor, label: Tensor, **rest: Any) -> Tensor:
+    """Return a loss of the event probability."""
+    return loss(torch.sigmoid(event_logit), label, **rest)
 
 
 def _soft_localization(
     *, softness_frames: float, measure: str, options: Mapping[str, Any], **_: Any
 ) -> nn.Module:
-    def loss(event_logit: Tensor, label: Tensor, *, lengths: Tensor | None) -> Tensor:
-        return soft_localization_loss(
-            torch.sigmoid(event_logit),
-            label,
-            softness_frames=softness_frames,
-            measure=measure,
-            lengths=lengths,
-            **options,
-        )
-
-    return TermLoss("soft_localization", loss)
+    loss = partial(soft_localization_loss, softness_frames=softness_frames, measure=measure, **options)
+    return TermLoss("soft_localization", partial(_of_prob, loss))
 
 
 def _softloc(
@@ -336,8 +345,9 @@ def make_loss(
 ) -> nn.Module:
     """Return the loss with this name as a module.
 
-    Its `forward(event_logit, label, *, step=0, lengths=None)` returns a scalar. After each call, `terms`
-    holds the detached terms by name and `alpha` the weight of the count loss.
+    Its `forward(event_logit, label, *, step=0, lengths=None, mask=None)` returns a scalar. `mask` is True
+    where a frame counts. After each call, `terms` holds the detached terms by name and `alpha` the weight of
+    the count loss. The module can be copied and pickled.
 
     Args:
         name: One of `LOSSES`.

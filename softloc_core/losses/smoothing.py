@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from softloc_core.errors import ConfigError
+from softloc_core.losses.matrix_cache import MatrixCache
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -18,6 +18,9 @@ __all__ = ["BOUNDARIES", "gaussian_matrix", "smooth"]
 
 BOUNDARIES = ("zero", "renormalised")
 """Rules for smoothed mass that leaves the sequence; see `smooth`."""
+
+# A matrix of 1000 frames in float32 has 4 MB; up to 8192 frames it is kept.
+_CACHE_BYTES = 2**28
 
 
 def smooth(
@@ -30,7 +33,7 @@ def smooth(
     """Convolve event processes with a unit-mass Gaussian along the frames.
 
     Up to a few thousand frames, a product with a precomputed matrix is faster than a convolution (see
-    benchmarks/README.md).
+    benchmarks/README.md). Matrices are kept for later calls, up to 256 MiB in all.
 
     Args:
         values: Event processes; frames that do not count must be zero.
@@ -96,11 +99,14 @@ def gaussian_matrix(
     return (torch.exp(-0.5 * (distance / softness_frames) ** 2) / mass).to(dtype=dtype, device=device)
 
 
-@lru_cache(maxsize=128)
+_CACHE = MatrixCache(_CACHE_BYTES)
+
+
 def _cached_matrix(n_frames: int, softness_frames: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Return `gaussian_matrix` from a cache; callers must not modify it.
 
     It is created outside inference mode, so that a matrix cached during scoring can also be used in training.
     """
+    key = (n_frames, softness_frames, dtype, device)
     with torch.inference_mode(False):
-        return gaussian_matrix(n_frames, softness_frames, dtype, device)
+        return _CACHE.get(key, lambda: gaussian_matrix(*key))

@@ -146,15 +146,16 @@ class SoftLocLoss(nn.Module):
             label: Events in each frame.
             step: Training step, which determines alpha; after the last step alpha keeps its final value.
             lengths: Number of valid frames, [batch] or one per sequence.
-            mask: True where a frame counts for the soft localization loss; the count loss uses all valid
-                frames.
+            mask: True where a frame counts; must broadcast to the shape of the label. The count loss compares
+                the numbers of events within these frames.
             softness_frames: Softness for this call instead of the loss's own, such as [batch, 1] with one
                 value per annotator: `softness_of_annotator[annotator].unsqueeze(-1)`.
 
         Raises:
             DataError: The inputs do not match; see `soft_localization_loss` and `count_loss`.
         """
-        event_logit = only_valid(at_least_float32(event_logit), valid_frames(event_logit, lengths=lengths))
+        valid = valid_frames(event_logit, lengths=lengths, mask=mask)
+        event_logit = only_valid(at_least_float32(event_logit), valid)
         self.alpha = self.schedule(min(step / self.n_steps, 1.0) if self.n_steps else 0.0)
         soft = soft_localization_loss(
             torch.sigmoid(event_logit),
@@ -166,7 +167,7 @@ class SoftLocLoss(nn.Module):
             lengths=lengths,
             mask=mask,
         )
-        count = count_loss(event_logit, label, lengths=lengths, reduction=self.reduction)
+        count = count_loss(event_logit, label, lengths=lengths, mask=mask, reduction=self.reduction)
         self.terms = {"soft_localization": soft.detach(), "count": count.detach()}
         soft_weight = 1.0 if self.combination == "additive" else 1 - self.alpha
         return soft_weight * soft + self.alpha * count

@@ -122,7 +122,7 @@ class AugmentedSet:
     def _stacked(self, sampled: Batch, stacked: Tensor, *, size: int) -> Batch:
         """Return the first `size` excerpts, adding the second excerpts to those that are stacked.
 
-        Labels are united: as elsewhere, two events of a class in one frame count as one. The length of a sum
+        Labels are added, and united where the training set's rule for collisions says so. The length of a sum
         is the shorter of the two lengths.
         """
         assert self.feature_sum is not None  # feature_sum_for returned it
@@ -130,7 +130,8 @@ class AugmentedSet:
         stacked = stacked.to(features.device)
         sums = self.feature_sum(features[stacked], features[size:])
         features = features[:size].index_copy(0, stacked, sums)
-        label = label[:size].index_copy(0, stacked, torch.maximum(label[stacked], label[size:]))
+        both = self.training_set.united(label[stacked] + label[size:])
+        label = label[:size].index_copy(0, stacked, both)
         if lengths is None:
             return features, label, None
         shorter = torch.minimum(lengths[stacked], lengths[size:])

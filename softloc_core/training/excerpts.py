@@ -81,12 +81,14 @@ class TrainingSet:
 
     Attributes:
         features: [total frames, band] float32.
-        label: [channel, total frames] float32.
+        label: [channel, total frames] float32, the number of labels in each frame.
         start: [excerpt] first frame of every excerpt that is within one recording.
         excerpt_frames: Number of frames of an excerpt.
         timeline: Positions of recordings and labels.
         lengths: [excerpt] number of valid frames; None if all frames are valid. A recording shorter than an
             excerpt is one excerpt, padded with its last frame.
+        collision: Value of a frame with several labels of one class, at any rate: with `add` it is their
+            number, with `merge` it is 1.
     """
 
     features: Tensor
@@ -95,6 +97,7 @@ class TrainingSet:
     excerpt_frames: int
     timeline: Timeline
     lengths: Tensor | None = None
+    collision: str = "add"
 
     @classmethod
     def from_recordings(
@@ -105,6 +108,7 @@ class TrainingSet:
         n_channels: int,
         excerpt_s: float,
         device: torch.device,
+        collision: str = "add",
     ) -> TrainingSet:
         """Concatenate recordings and their labels.
 
@@ -114,6 +118,8 @@ class TrainingSet:
             n_channels: Number of event classes.
             excerpt_s: Length of an excerpt in seconds, > 0; at most the length of the longest recording.
             device: Device that holds the training set.
+            collision: Value of a frame with several labels of one class: `add` keeps their number, which the
+                count loss needs; `merge` makes them one.
         """
         n_frames = np.array([len(recording.features) for recording in recordings])
         excerpt_frames = max(
@@ -125,7 +131,11 @@ class TrainingSet:
         valid = np.repeat(np.minimum(n_frames, excerpt_frames), n_starts)
         features = [_padded(r.features.T, excerpt_frames, mode="edge").T for r in recordings]
         frames = [
-            _padded(recording.grid.label(label, n_channels=n_channels), excerpt_frames, mode="constant")
+            _padded(
+                recording.grid.label(label, n_channels=n_channels, collision=collision),
+                excerpt_frames,
+                mode="constant",
+            )
             for recording, label in zip(recordings, labels, strict=True)
         ]
         return cls(
@@ -135,6 +145,7 @@ class TrainingSet:
             excerpt_frames=excerpt_frames,
             timeline=Timeline.of(recordings, labels, first_frame=first, start=start),
             lengths=None if (valid == excerpt_frames).all() else torch.from_numpy(valid).to(device),
+            collision=collision,
         )
 
     def batch(self, size: int, *, generator: torch.Generator) -> Batch:
@@ -211,8 +222,15 @@ class TrainingSet:
         frame = np.where(length[row] < n_frames, np.minimum(frame, length[row] - 1), frame)
         inside = (frame >= 0) & (frame < n_frames)
         label = np.zeros((len(start), len(self.label), n_frames), dtype=np.float32)
-        label[row[inside], line.channel[event[inside]], frame[inside]] = 1.0
-        return torch.from_numpy(label).to(self.label.device)
+        np.add.at(label, (row[inside], line.channel[event[inside]], frame[inside]), 1.0)
+        return self.united(torch.from_numpy(label).to(self.label.device))
+
+    def united(self, label: Tensor) -> Tensor:
+        """Return numbers of labels, [excerpt, channel, frame], united where the rule for collisions says so.
+
+        Segments are always united, because a frame either has a class or does not have it.
+        """
+        return label.clamp(max=1) if self.collision == "merge" or self.timeline.dense else label
 
 
 def _valid(length: NDArray[np.int64], n_frames: int) -> Tensor:

@@ -206,7 +206,12 @@ def _training_run(
     """Return a training run, before its first iteration, of the configured network, loss and batches."""
     augmentation, feature_sum = trial_augmentation(config)
     training_set = TrainingSet.from_recordings(
-        data.train, labels, n_channels=len(data.channel_names), excerpt_s=config.excerpt_s, device=device
+        data.train,
+        labels,
+        n_channels=len(data.channel_names),
+        excerpt_s=config.excerpt_s,
+        device=device,
+        collision="merge" if dict(config.noise_options).get("collision") == "merge" else "add",
     )
     network = _network_builder(config)(
         n_bands=training_set.features.shape[1],

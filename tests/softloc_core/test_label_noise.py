@@ -116,6 +116,12 @@ def test_seed_replicate_and_recording_each_change_the_noise(noise):
         assert not np.array_equal(base, other)
 
 
+def test_large_seeds_that_differ_by_one_draw_different_noise():
+    for first in (2**53, 2**63, 2**100):
+        assert not np.array_equal(shifts_s(seed=first), shifts_s(seed=first + 1))
+        assert not np.array_equal(shifts_s(replicate=first), shifts_s(replicate=first + 1))
+
+
 def test_noise_is_uncorrelated_between_recordings():
     assert abs(np.corrcoef(shifts_s(recording="a"), shifts_s(recording="b"))[0, 1]) < 0.06
 

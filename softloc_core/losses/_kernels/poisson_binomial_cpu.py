@@ -18,6 +18,7 @@ from softloc_core.losses._kernels.simd import (
     rows_from_vectors,
     vectors_from_rows,
 )
+from softloc_core.losses._kernels.tilting import is_possible, tilt_log_factor, tilt_shift
 
 __all__ = ["N_LANES", "Workspace", "log_prob_rows", "thread_workspace"]
 
@@ -226,48 +227,10 @@ def _log_complement(workspace, lane, n_frames):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _tilt(logit, n_frames, sign, count):  # type: ignore[no-untyped-def]
-    """Return the shift of all logits at which the expected count is `count`, within 0.01."""
-    smallest, largest = np.inf, -np.inf
+def _clear(gradient, n_frames):  # type: ignore[no-untyped-def]
+    """Set the gradient of a sequence to zero, because its count is impossible."""
     for t in range(n_frames):
-        x = sign * np.float64(logit[t])
-        if math.isfinite(x):
-            smallest, largest = min(smallest, x), max(largest, x)
-    margin = math.log(n_frames) + 2.0
-    lower, upper = -largest - margin, -smallest + margin
-    shift = 0.5 * (lower + upper)
-    for _ in range(200):
-        excess = -float(count)
-        for t in range(n_frames):
-            excess += sigmoid_pair(sign * np.float64(logit[t]) + shift)[0]
-        if abs(excess) < 0.01:
-            break
-        if excess > 0:
-            upper = shift
-        else:
-            lower = shift
-        shift = 0.5 * (lower + upper)
-    return shift
-
-
-@njit(cache=True, nogil=True)
-def _tilt_log_factor(logit, n_frames, sign, count, shift):  # type: ignore[no-untyped-def]
-    """Return log P(count) minus log P(count) under the tilted logits, as a compensated (Kahan) sum."""
-    total, lost = 0.0, 0.0
-    per_frame = shift * (count / n_frames)
-    for t in range(n_frames):
-        x = sign * np.float64(logit[t])
-        if x == np.inf:
-            gain = shift
-        elif x == -np.inf:
-            gain = 0.0
-        else:
-            gain = softplus(x + shift) - softplus(x)
-        term = (gain - per_frame) - lost
-        summed = total + term
-        lost = (summed - total) - term
-        total = summed
-    return total
+        gradient[t] = 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -289,6 +252,8 @@ def _silence(workspace, lane, logit, n_frames, with_gradient, gradient):  # type
             value -= softplus(workspace.sign[lane] * np.float64(logit[t]))
         if silent < 0.5:
             heard, silent, value = 0.0, 1.0, value + math.log(silent)
+    if with_gradient and value == -np.inf:
+        _clear(gradient, n_frames)
     return value + math.log1p(-heard)
 
 
@@ -297,8 +262,10 @@ def _counted(workspace, lane, logit, n_frames, near_one, with_gradient, gradient
     """Return the log probability of a lane's target after `_pass`, and fill its gradient."""
     sign, total, log_factor = workspace.sign[lane], workspace.total[lane], workspace.log_factor[lane]
     possible = not total <= 0
-    if with_gradient:
-        scale = sign / total if possible else 0.0
+    if with_gradient and not possible:
+        _clear(gradient, n_frames)
+    elif with_gradient:
+        scale = sign / total
         prob, both = workspace.prob_rows[lane], workspace.both_rows[lane]
         for t in range(n_frames):
             gradient[t] = prob[t] * both[t] * scale - sign * prob[t]
@@ -339,8 +306,10 @@ def _tilt_where_needed(workspace, rows, logit, length):  # type: ignore[no-untyp
         if workspace.total[lane] > _TRUSTED or math.isnan(workspace.total[lane]):
             continue
         i, count, sign = rows[lane], workspace.target[lane], workspace.sign[lane]
-        shift = _tilt(logit[i], length[i], sign, count)
-        workspace.log_factor[lane] = _tilt_log_factor(logit[i], length[i], sign, count, shift)
+        if not is_possible(logit[i], length[i], sign, count):
+            continue
+        shift = tilt_shift(logit[i], length[i], sign, count)
+        workspace.log_factor[lane] = tilt_log_factor(logit[i], length[i], sign, count, shift)
         _load_lane(workspace, lane, logit[i], length[i], length[i], shift)
         any_tilted = True
     return any_tilted
@@ -363,10 +332,11 @@ def log_prob_rows(  # type: ignore[no-untyped-def]
     """Compute the log probability of the counts, and its gradient, for every `group_step`-th group of eight.
 
     The plain recursion (LoCo paper, eq. 9) runs on probabilities. If the count is so unlikely that its
-    probability could underflow, all logits are first shifted until the count is the expected one
-    (exponential tilting). The shift changes the probability by a known factor. It does not change the
-    probability of an event *given the count*. Counts above half the frames are computed as counts of silent
-    frames. The result for a sequence does not depend on which other sequences share its group.
+    probability could underflow, all logits are first shifted until the count is the expected one (exponential
+    tilting). The shift changes the probability by a known factor. It does not change the probability of an
+    event *given the count*. Counts above half the frames are computed as counts of silent frames. An
+    impossible count has log probability minus infinity and gradient zero. The result for a sequence does not
+    depend on which other sequences share its group.
 
     Args:
         workspace: Working memory, large enough for all sequences.

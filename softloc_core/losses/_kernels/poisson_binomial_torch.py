@@ -43,7 +43,10 @@ def log_prob_and_gradient(
     prior = torch.sigmoid(x).masked_fill(~valid, 0)
     posterior = prior * both / total.unsqueeze(-1)
     log_prob = total.log()
-    rare = (total <= _TRUSTED) & (target > 0)
+    n_certain = (valid & (x == torch.inf)).sum(dim=-1)
+    n_never = (valid & (x == -torch.inf)).sum(dim=-1)
+    possible = (n_certain <= target) & (target <= length - n_never)
+    rare = (total <= _TRUSTED) & (target > 0) & possible
     if bool(rare.any()):
         log_prob[rare], posterior[rare] = _tilted(x[rare], valid[rare], target[rare])
     likely = (1 - total < near_one) & (target > 0)
@@ -52,7 +55,8 @@ def log_prob_and_gradient(
     none = target == 0
     log_prob[none] = -functional.softplus(x[none]).masked_fill(~valid[none], 0).sum(dim=-1)
     posterior[none] = 0.0
-    return log_prob, sign.unsqueeze(-1) * (posterior - prior)
+    gradient = sign.unsqueeze(-1) * (posterior - prior)
+    return log_prob.masked_fill(~possible, -torch.inf), gradient.masked_fill(~possible.unsqueeze(-1), 0)
 
 
 def _pass(x: Tensor, valid: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

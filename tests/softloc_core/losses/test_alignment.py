@@ -121,9 +121,16 @@ def test_extreme_logits_stay_finite():
 
 def test_labels_without_a_placement_raise():
     label = torch.zeros(1, 2, 5)
+    label[0, 1, 2] = 6
+    with pytest.raises(DataError, match=r"but got 6 labels without one in sequence \[0, 1\]"):
+        MarginalAlignmentLoss(noise_frames=1.0)(torch.zeros(1, 2, 5), label)
+
+
+def test_without_noise_several_labels_in_one_frame_count_as_one():
+    logit, label = torch.randn(1, 2, 5, generator=torch.Generator().manual_seed(0)), torch.zeros(1, 2, 5)
     label[0, 1, 2] = 2
-    with pytest.raises(DataError, match=r"but got 2 labels without one in sequence \[0, 1\]"):
-        MarginalAlignmentLoss(noise_frames=0.0)(torch.zeros(1, 2, 5), label)
+    value = MarginalAlignmentLoss(noise_frames=0.0)(logit, label)
+    torch.testing.assert_close(value, cross_entropy_loss(logit, label, reduction="mean"))
 
 
 def test_bad_settings_raise():
@@ -137,3 +144,16 @@ def test_bad_settings_raise():
         DataError, match=r"`log_density` must have shape \[2, 'event', 5\], but got \[3, 1, 5\]"
     ):
         alignment_log_prob(torch.zeros(2, 5), torch.zeros(3, 1, 5), torch.tensor([1, 1]))
+
+
+def test_masked_frames_hold_neither_events_nor_labels():
+    generator = torch.Generator().manual_seed(0)
+    logit = torch.randn(9, dtype=torch.float64, generator=generator)
+    label = torch.tensor([1.0, 0, 0, 0, 1, 0, 0, 1, 0], dtype=torch.float64)
+    mask = torch.tensor([1, 1, 0, 1, 0, 1, 1, 1, 1], dtype=torch.bool)
+    frames, n_events = label_frames(label, mask=mask)
+    assert (frames.tolist(), int(n_events)) == ([0, 7], 2)
+    loss = MarginalAlignmentLoss(noise_frames=2.0)
+    log_density = loss._gaussian((frames[:, None] - torch.arange(9)).double())
+    expected = -enumerated(logit[mask], log_density[:, mask])
+    assert float(loss(logit, label, mask=mask)) == pytest.approx(expected, rel=1e-12)

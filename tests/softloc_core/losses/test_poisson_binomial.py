@@ -13,7 +13,7 @@ from scipy.special import expit
 from scipy.stats import poisson_binom
 
 from softloc_core.errors import DataError, UserError
-from softloc_core.losses import count_loss, count_pmf, initial_bias, poisson_binomial_log_prob
+from softloc_core.losses import count_loss, count_pmf, initial_bias, label_count, poisson_binomial_log_prob
 
 # float32 inputs are computed in float64 and rounded once; float64 has the recursion's rounding errors.
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
@@ -213,6 +213,40 @@ def test_count_loss_counts_the_label():
     expected = -poisson_binomial_log_prob(event, torch.tensor([[2, 0, 0], [0, 0, 3]]))
     assert torch.equal(count_loss(event, label, reduction="none"), expected)
     assert count_loss(event, label).item() == pytest.approx(expected.mean().item())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(40,), (3, 1), (2, 1, 40), (2, 3, 40)])
+@pytest.mark.parametrize("lengths", [None, torch.tensor([40, 25])])
+@pytest.mark.parametrize("rate", [0.1, 0.9])
+def test_a_masked_count_loss_is_that_of_the_remaining_frames(dtype, shape, lengths, rate):
+    generator = torch.Generator().manual_seed(6)
+    event = torch.randn(2, 3, 40, dtype=dtype, generator=generator).requires_grad_()
+    label = (torch.rand(2, 3, 40, generator=generator) < rate).to(dtype)
+    mask = torch.rand(shape, generator=generator) < 0.7
+    value = count_loss(event, label, mask=mask, lengths=lengths, reduction="none")
+    (gradient,) = torch.autograd.grad(value.sum(), event)
+    counted = mask.expand(2, 3, 40).clone()
+    if lengths is not None:
+        counted &= torch.arange(40) < lengths[:, None, None]
+    assert torch.equal(label_count(label, lengths=lengths, mask=mask), (label * counted).sum(-1).long())
+    for i, j in itertools.product(range(2), range(3)):
+        kept = counted[i, j]
+        leaf = event[i, j][kept].detach().requires_grad_()
+        alone = count_loss(leaf, label[i, j][kept], reduction="sum")
+        assert float(value[i, j].detach()) == pytest.approx(
+            float(alone.detach()), rel=TOLERANCE[dtype], abs=1e-12
+        )
+        alone.backward()
+        torch.testing.assert_close(gradient[i, j][kept], leaf.grad, rtol=1e-5, atol=1e-6)
+        assert not gradient[i, j][~kept].any()
+
+
+def test_more_labels_than_frames_that_count_raise():
+    label = torch.tensor([[1.0, 0, 0], [0, 2.0, 0]])
+    message = r"between 0 and the 1 frames of its sequence that count, but got 2 in sequence \[1\]"
+    with pytest.raises(DataError, match=message):
+        count_loss(torch.zeros(2, 3), label, mask=torch.tensor([False, True, False]))
 
 
 def test_count_loss_of_a_smoothed_label_raises():

@@ -1,10 +1,14 @@
 """A contract that every registered loss must fulfil."""
 
+import copy
+import io
+import pickle
+
 import pytest
 import torch
 
 from softloc_core.errors import ConfigError
-from softloc_core.losses import LOSSES, Ramp, extended_label, make_loss, resolve_options
+from softloc_core.losses import LOSSES, MEASURES, Ramp, extended_label, make_loss, resolve_options
 
 SCHEDULE = Ramp(low=0.2, high=0.9, start=0.2, stop=0.9)
 
@@ -73,6 +77,85 @@ def test_padding_never_counts(name):
     assert not other.grad[1, :, 20:].any()
     assert torch.equal(loss(other.detach(), label, lengths=lengths), value)
     assert torch.equal(loss(logit.detach(), changed, lengths=lengths), value)
+
+
+MASKS = {
+    "frame": lambda generator: torch.rand(30, generator=generator) < 0.6,
+    "channel": lambda generator: torch.rand(3, 1, generator=generator) < 0.6,
+    "recording": lambda generator: torch.rand(2, 1, 30, generator=generator) < 0.6,
+    "everything": lambda generator: torch.rand(2, 3, 30, generator=generator) < 0.6,
+    "nothing": lambda generator: torch.zeros(1, dtype=torch.bool),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+@pytest.mark.parametrize("lengths", [None, torch.tensor([30, 20])])
+def test_masked_frames_never_count(name, kind, lengths):
+    loss = built(name)
+    logit, label = random_batch(2, 3, 30)
+    mask = MASKS[kind](torch.Generator().manual_seed(1))
+    masked = ~mask.expand(2, 3, 30)
+    other, changed = logit.detach().clone(), label.clone()
+    other[masked], changed[masked] = float("nan"), 1.0
+    value = loss(logit, label, step=5, lengths=lengths, mask=mask)
+    other.requires_grad_()
+    again = loss(other, changed, step=5, lengths=lengths, mask=mask)
+    again.backward()
+    assert torch.equal(again.detach(), value.detach())
+    assert torch.isfinite(other.grad).all() and not other.grad[masked].any()
+    assert kind == "nothing" or other.grad.any()
+
+
+def test_a_mask_of_the_last_frames_acts_as_lengths(name):
+    loss = built(name)
+    logit, label = random_batch(2, 3, 30)
+    by_lengths = loss(logit, label, lengths=torch.tensor([20, 20]))
+    by_mask = loss(logit, label, mask=torch.arange(30) < 20)
+    assert float(by_mask.detach()) == pytest.approx(float(by_lengths.detach()), rel=1e-12)
+
+
+def test_without_a_masked_frame_a_mask_changes_nothing(name):
+    loss = built(name)
+    logit, label = random_batch(2, 3, 30)
+    assert torch.equal(loss(logit, label, mask=torch.ones(30, dtype=torch.bool)), loss(logit, label))
+
+
+def test_modules_and_entries_can_be_pickled_and_copied(name):
+    logit, label = random_batch(2, 3, 30)
+    loss = built(name)
+    expected = loss(logit, label, step=5)
+    stored = io.BytesIO()
+    torch.save(loss, stored)
+    stored.seek(0)
+    entry = pickle.loads(pickle.dumps(LOSSES[name]))
+    copies = (
+        pickle.loads(pickle.dumps(loss)),
+        copy.deepcopy(loss),
+        torch.load(stored, weights_only=False),
+        entry.build(
+            softness_frames=4.0, alpha=SCHEDULE, measure="squared", n_steps=10,
+            options=resolve_options(name, {}),
+        ),
+    )  # fmt: skip
+    for one in copies:
+        assert torch.equal(one(logit, label, step=5), expected)
+        assert one.terms.keys() == loss.terms.keys() and one.alpha == loss.alpha
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("softness_frames", [0.0, 0.5, 4.0])
+def test_several_labels_in_one_frame_train_every_loss(name, softness_frames, measure):
+    loss = make_loss(
+        name, softness_frames=softness_frames, alpha=SCHEDULE, measure=measure, n_steps=10, options={}
+    )
+    logit = torch.full((2, 3, 30), -6.0, dtype=torch.float64, requires_grad=True)
+    label = torch.zeros(2, 3, 30)
+    label[:, :, 7] = 2.0
+    value = loss(logit, label, step=5)
+    value.backward()
+    assert torch.isfinite(value) and torch.isfinite(logit.grad).all()
+    # Descent raises the low probability of an event in the crowded frames.
+    assert (logit.grad[:, :, 7] < 0).all()
 
 
 def test_repeating_the_batch_does_not_change_the_loss(name):

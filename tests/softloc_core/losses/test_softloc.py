@@ -99,6 +99,22 @@ def test_padding_and_masked_frames_never_count():
     assert float(masked) == pytest.approx(float(alone))
 
 
+def test_softloc_trains_nothing_in_regions_without_annotation():
+    logit, label = random_pair(2, 3, 40)
+    mask = torch.ones(2, 1, 40, dtype=torch.bool)
+    mask[0, :, 10:30] = mask[1, :, :20] = False
+    label = label * mask
+    loss = SoftLocLoss(softness_frames=4.0, alpha=1.0)
+    leaf = logit.clone().requires_grad_()
+    value = loss(leaf, label, mask=mask)
+    value.backward()
+    assert not leaf.grad[~mask.expand(2, 3, 40)].any()
+    annotated = [logit[0][:, [*range(10), *range(30, 40)]], logit[1][:, 20:]]
+    labelled = [label[0][:, [*range(10), *range(30, 40)]], label[1][:, 20:]]
+    expected = loss(torch.stack(annotated), torch.stack(labelled))
+    assert float(value.detach()) == pytest.approx(float(expected), rel=1e-12)
+
+
 def test_each_call_sets_terms_and_alpha():
     logit, label = random_pair(2, 3, 40)
     schedule = Ramp(low=0.2, high=0.9, start=0.25, stop=0.75)

@@ -27,10 +27,10 @@ def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def make_set(recordings, *, excerpt_s=0.5, labels=None, n_channels=2):
+def make_set(recordings, *, excerpt_s=0.5, labels=None, n_channels=2, collision="add"):
     labels = labels or [r.label for r in recordings]
     return TrainingSet.from_recordings(
-        recordings, labels, n_channels=n_channels, excerpt_s=excerpt_s, device=CPU
+        recordings, labels, n_channels=n_channels, excerpt_s=excerpt_s, device=CPU, collision=collision
     )
 
 
@@ -99,7 +99,7 @@ def test_labels_are_events_whose_times_are_divided_by_the_rate(drawn):
         if n_valid < n_excerpt:
             frame = min(frame, n_valid - 1)
         if frame < n_excerpt:
-            expected[channel, frame] = 1.0
+            expected[channel, frame] += 1.0
     np.testing.assert_array_equal(label[0].numpy(), expected)
     position = np.minimum(start + rate * np.arange(n_excerpt), n_frames - 1)
     for band in range(2):
@@ -179,15 +179,18 @@ def test_summed_features_approximate_the_features_of_summed_sounds():
     assert abs(error_db.mean().item()) < 0.5 and error_db.abs().median().item() < 2
 
 
-def test_a_stacked_excerpt_has_the_events_of_both_excerpts():
-    plain = make_set(tiny_data().train)
+@pytest.mark.parametrize("collision", ["add", "merge"])
+def test_a_stacked_excerpt_has_the_events_of_both_excerpts(collision):
+    # Every event of the first recording is in the same frames as those of the others.
+    plain = make_set((tiny_data().train[0],) * 3, excerpt_s=4.0, collision=collision)
     stacked = AugmentedSet(plain, replace(PLAIN, stacking=1.0), feature_sum=POWER)
     features, label, _ = stacked.batch(16, generator=seeded(1))
     reference = seeded(1)
     torch.rand(16, generator=reference)
     pick = torch.randint(len(plain.start), (32,), generator=reference)
     one, two = plain.excerpts(pick[:16]), plain.excerpts(pick[16:])
-    assert torch.equal(label, torch.clamp(one[1] + two[1], max=1))
+    both = one[1] + two[1]
+    assert both.max() == 2 and torch.equal(label, both if collision == "add" else both.clamp(max=1))
     assert torch.equal(features, POWER(one[0], two[0]))
     assert (features >= torch.maximum(one[0], two[0]) - 1e-4).all()
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings, strategies as st
 
 from softloc_core.losses import SoftLocLoss, count_loss, make_loss, poisson_binomial_log_prob
 from softloc_core.losses._kernels.poisson_binomial_torch import log_prob_and_gradient
@@ -154,3 +155,41 @@ def test_long_sequences_with_large_counts_need_little_memory():
     # The expected count under the posterior is exactly the count.
     posterior = leaf.grad + torch.sigmoid(leaf.detach())
     assert float(posterior.sum()) == pytest.approx(1900, rel=1e-9)
+
+
+def on_both_backends(logit, count):
+    tree = log_prob_and_gradient(logit, count, torch.full_like(count, logit.shape[-1]), near_one=0.05)
+    return (compiled(logit, count, None), tree)
+
+
+@given(
+    logit=st.lists(st.sampled_from([-np.inf, np.inf, -3.0, 0.5, 40.0]), min_size=1, max_size=9),
+    data=st.data(),
+)
+@settings(max_examples=150, deadline=None)
+def test_infinite_logits_equal_the_sequence_without_those_frames(logit, data):
+    logit = torch.tensor(logit, dtype=torch.float64)
+    count = data.draw(st.integers(0, len(logit)))
+    is_open = torch.isfinite(logit)
+    rest = count - int((logit == torch.inf).sum())
+    for value, gradient in on_both_backends(logit[None], torch.tensor([count])):
+        assert not (gradient[0, ~is_open].abs() > 1e-14).any()
+        if 0 <= rest <= int(is_open.sum()):
+            expected, expected_gradient = compiled(logit[is_open][None], torch.tensor([rest]), None)
+            torch.testing.assert_close(value, expected, rtol=1e-11, atol=1e-14)
+            torch.testing.assert_close(gradient[:, is_open], expected_gradient, rtol=1e-9, atol=1e-13)
+        else:
+            assert float(value) == -np.inf
+            assert not gradient.any()
+
+
+def test_an_impossible_count_does_not_affect_others_that_need_tilting():
+    logit = torch.full((3, 400), -200.0, dtype=torch.float64)
+    logit[1] = -torch.inf
+    count = torch.tensor([9, 1, 0])
+    for value, gradient in on_both_backends(logit, count):
+        expected, expected_gradient = compiled(logit[:1], count[:1], None)
+        torch.testing.assert_close(value[:1], expected, rtol=1e-11, atol=0)
+        torch.testing.assert_close(gradient[:1], expected_gradient, rtol=1e-9, atol=1e-13)
+        assert float(value[1]) == -np.inf
+        assert not gradient[1].any()
