@@ -45,7 +45,8 @@ class MobgapSource:
 
     A recording is a stretch of walking with the contacts of one reference system: INDIP (pressure insoles and
     sensors at the feet) or Stereophoto (cameras). As in Mobilise-D's evaluation of initial contacts, only
-    what a system recognised as walking is scored against it.
+    what a system recognised as walking is scored against it. Deliberate difference: a stretch starts and ends
+    within a step, see `cut_stretch`.
 
     Source: mobgap and its example data; Mico-Amigo et al., "Assessing real-world gait with digital
     technology? Validation, insights and recommendations from the Mobilise-D consortium", Journal of

@@ -20,7 +20,7 @@ from softloc_core.tasks.gait.stretches import RATE_HZ, Stretch, gait_recording
 
 __all__ = ["SENSORS_LATE_S", "SENSORS_SCATTER_S", "SPLITS", "RenderedGaitSource", "rendered_stretch"]
 
-RENDERING_VERSION = 1
+RENDERING_VERSION = 2
 DURATION_S = 40.0
 PERSONS = numbered_names(train=6, validation=2, test=4)
 SYSTEMS = ("mat", "sensors")
@@ -39,6 +39,9 @@ def rendered_stretch(person: str, system: str, *, seed: int) -> Stretch:
 
     Contacts of `mat` are exact. Contacts of `sensors` are 30 ms late with a standard deviation of 40 ms. One
     in ten is late by up to another 0.2 s. Real pairs of reference systems disagree in a similar way.
+
+    The person walks before the recording starts and after it ends, so the ends say nothing about the times of
+    contacts. A contact that a system places outside the recording has no label.
     """
     rng = _generator(seed, person, "walk")
     contact_s = _draw_contacts(rng)
@@ -47,8 +50,9 @@ def rendered_stretch(person: str, system: str, *, seed: int) -> Stretch:
         own = _generator(seed, person, "sensors")
         far_s = np.where(own.random(len(contact_s)) < 0.1, own.uniform(0.0, 0.2, len(contact_s)), 0.0)
         contact_s = contact_s + SENSORS_LATE_S + own.normal(0.0, SENSORS_SCATTER_S, len(contact_s)) + far_s
-        contact_s = np.clip(np.sort(contact_s), 0.0, DURATION_S)
-    return Stretch(f"{person} {system}", person, system, motion, contact_s)
+        contact_s = np.sort(contact_s)
+    inside = (contact_s >= 0) & (contact_s < DURATION_S)
+    return Stretch(f"{person} {system}", person, system, motion, contact_s[inside])
 
 
 def _generator(seed: int, person: str, purpose: str) -> np.random.Generator:
@@ -57,10 +61,13 @@ def _generator(seed: int, person: str, purpose: str) -> np.random.Generator:
 
 
 def _draw_contacts(rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw the initial contacts in seconds, with individual step times and occasional hesitations."""
+    """Draw the initial contacts in seconds, with individual step times and occasional hesitations.
+
+    The walk starts up to four steps before the recording and ends after it.
+    """
     step_s, limp = rng.uniform(0.48, 0.68), rng.uniform(-0.06, 0.06)
-    times, time_s = [], rng.uniform(0.4, 0.9)
-    while time_s < DURATION_S - 0.4:
+    times, time_s = [], -step_s * rng.uniform(3.0, 4.0)
+    while time_s < DURATION_S + 2 * step_s:
         times.append(time_s)
         side = 1 if len(times) % 2 else -1
         turn_s = rng.uniform(0.15, 0.9) if rng.random() < 0.06 else 0.0
@@ -106,9 +113,9 @@ def _names(persons: tuple[str, ...], system: str) -> tuple[str, ...]:
 
 
 def _with_systems(train: str, test: str) -> SplitNames:
-    """Return the split with one system for training and another for validation and testing."""
+    """Return the split with one system for training and validation, and another for testing."""
     return SplitNames(
-        _names(PERSONS.train, train), _names(PERSONS.validation, test), _names(PERSONS.test, test)
+        _names(PERSONS.train, train), _names(PERSONS.validation, train), _names(PERSONS.test, test)
     )
 
 
@@ -128,7 +135,8 @@ class RenderedGaitSource(RenderedSource[SignalRecording]):
     def split(self, request: DataRequest, data_root: Path | None) -> SplitNames:
         """Return the split for the systems in its name, or a fold of `train_cv`.
 
-        Validation uses the system of the test part. `train_cv` is a cross-validation within the training
+        Validation uses the system of the training part, because whoever trains on its contacts has no
+        others. `train_cv` is a cross-validation within the training
         persons with contacts of `mat`.
         """
         if request.split in SPLITS:

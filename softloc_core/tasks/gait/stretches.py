@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from softloc_core.events import EventList
-from softloc_core.tasks.base import SignalRecording, array_key
+from softloc_core.tasks.base import SignalRecording, array_key, generator_of
 
 __all__ = [
     "FRONT_ENDS",
@@ -24,7 +25,6 @@ __all__ = [
 GAIT_CHANNELS = ("initial_contact",)
 RATE_HZ = 100
 FRONT_ENDS = ("imu_100",)
-MARGIN_S = 0.25
 _GYR_SCALE = 50.0
 
 
@@ -48,33 +48,43 @@ class Stretch:
 
 
 def contact_runs(contact_s: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return the runs of two or more contacts with known times, [contact] in seconds each.
+    """Return the runs of three or more contacts with known times, [contact] in seconds each.
 
     A contact without a known time (NaN) ends a run, because a step without a label would be learned as a
-    frame without an event.
+    frame without an event. Runs of fewer contacts are left out, because `cut_stretch` cuts within the first
+    and the last step.
     """
     placed = np.isfinite(contact_s)
     edges = np.flatnonzero(np.diff(placed, prepend=False, append=False))
-    return [contact_s[first:last] for first, last in edges.reshape(-1, 2) if last - first > 1]
+    return [contact_s[first:last] for first, last in edges.reshape(-1, 2) if last - first > 2]
 
 
 def cut_stretch(
     motion: NDArray[np.float64], contact_s: NDArray[np.float64], *, name: str, person: str, system: str
 ) -> Stretch:
-    """Cut out the stretch around a run of contacts, with a margin of 0.25 s on either side.
+    """Cut a stretch out of a run of contacts, starting and ending within a step.
 
-    The margin is shorter than a step, so it contains no unlabelled contact.
+    The stretch starts at a random time between the first two contacts and ends at a random time between the
+    last two, drawn from its name. The ends therefore say nothing about the times of contacts, and every
+    contact within the stretch is labelled. The first and the last contact of the run are lost.
 
     Args:
         motion: [sample, 6] of the whole trial.
-        contact_s: Contacts of the run in seconds from the start of the trial, within the trial.
+        contact_s: [contact] three or more contacts of the run in seconds from the start of the trial, within
+            the trial.
         name: Name of the stretch.
         person: The person who walks.
         system: The reference system of the contacts.
+
+    Deliberate difference from Mobilise-D's evaluation of initial contacts: it scores whole bouts, which
+    start and end with a contact. A detector that spaces contacts evenly over a bout, without seeing it, would
+    score 0.4 to 0.6 then.
     """
-    first = max(0, round((contact_s[0] - MARGIN_S) * RATE_HZ))
-    last = min(len(motion), round((contact_s[-1] + MARGIN_S) * RATE_HZ) + 1)
-    return Stretch(name, person, system, motion[first:last], contact_s - first / RATE_HZ)
+    rng = generator_of("gait stretch", name)
+    first_s, last_s = rng.uniform(contact_s[0], contact_s[1]), rng.uniform(contact_s[-2], contact_s[-1])
+    first = min(math.ceil(first_s * RATE_HZ), len(motion) - 1)
+    last = max(first + 1, math.ceil(last_s * RATE_HZ))
+    return Stretch(name, person, system, motion[first:last], contact_s[1:-1] - first / RATE_HZ)
 
 
 def gait_recording(stretch: Stretch) -> SignalRecording:

