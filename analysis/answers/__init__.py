@@ -6,13 +6,13 @@ from analysis.answers.group_comparisons import GroupComparison, compare_groups, 
 from analysis.answers.maps import ESTIMATOR_LABELS, StudyMap, map_study
 from analysis.answers.panels import Panel
 from analysis.answers.recommendations import (
-    FLAT_WITHIN,
     Choice,
     Recommendation,
     recommend,
     recommend_levels,
 )
-from analysis.answers.ridges import fit_ridge, slices
+from analysis.answers.resampling import Sources
+from analysis.answers.ridges import FLAT_WITHIN, Ridge, fit_ridge, slices
 
 __all__ = [
     "ESTIMATOR_LABELS",
@@ -24,6 +24,8 @@ __all__ = [
     "LossCurve",
     "Panel",
     "Recommendation",
+    "Ridge",
+    "Sources",
     "StudyMap",
     "compare_groups",
     "compare_losses",

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.answers.curves import LossCurve, loss_curves
+from analysis.answers.curves import LossCurve, loss_curves, noise_axis
 from analysis.answers.maps import StudyMap
+from analysis.answers.resampling import Sources
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
-from analysis.reading import At, StoredStudy, require_columns
+from analysis.reading import At, Axis, StoredStudy, require_columns
 from analysis.regression import Bandwidth
 
 __all__ = ["Comparison", "Estimate", "compare_losses", "crossing", "robustness_radius", "select_values"]
@@ -45,17 +46,19 @@ class Comparison:
     Attributes:
         study_map: The underlying fits.
         curves: One curve per loss, the reference first.
-        has_recordings: Whether the intervals include the choice of test recordings.
+        axis: The label noise over its studied range. The softness has the same unit.
+        sources: What the intervals include.
         level: Probability of the intervals.
         summary: One row per loss: best softness, and with limits the metric at the lowest and at the highest
-            noise, the robustness radius and the area.
+            noise, the robustness radius and the area. Durations in this and the other tables are in ms.
         differences: One row per loss and noise level: difference from the reference with limits.
         crossings: One row per loss: the noise above which it is better (or worse) than the reference.
     """
 
     study_map: StudyMap
     curves: tuple[LossCurve, ...]
-    has_recordings: bool
+    axis: Axis
+    sources: Sources
     level: float
     summary: pd.DataFrame
     differences: pd.DataFrame
@@ -119,17 +122,20 @@ def compare_losses(
         standard_error=standard_error,
     )
     curves = _reference_first(curves, reference)
+    axis = noise_axis(study_map)
+    assert axis is not None, "curves are over the label noise"
     return Comparison(
         study_map=study_map,
         curves=curves,
-        has_recordings=resampling.has_recordings,
+        axis=axis,
+        sources=resampling.sources,
         level=level,
         summary=pd.DataFrame(
-            [_summary_row(curve, by=by, radius_share=radius_share, level=level) for curve in curves]
+            [_summary_row(curve, axis, by=by, radius_share=radius_share, level=level) for curve in curves]
         ),
-        differences=_differences(curves, by=by, level=level),
+        differences=_differences(curves, axis, by=by, level=level),
         crossings=pd.DataFrame(
-            [_crossing_row(curve, curves[0], by=by, level=level) for curve in curves[1:]],
+            [_crossing_row(curve, curves[0], axis, by=by, level=level) for curve in curves[1:]],
             columns=[by, "reference", "noise_ms", "noise_ms_low", "noise_ms_high", "share_of_draws"],
         ),
     )
@@ -169,28 +175,33 @@ def _first_fall(noise_ms: Array, values: Array) -> Array:
     return np.where(below.any(axis=1), place, np.inf)
 
 
-def _summary_row(curve: LossCurve, *, by: str, radius_share: float, level: float) -> dict[str, object]:
+def _summary_row(
+    curve: LossCurve, axis: Axis, *, by: str, radius_share: float, level: float
+) -> dict[str, object]:
     """Return the row of one loss in the summary."""
     area, area_samples = curve.area
-    radius = robustness_radius(curve.noise_ms, curve.mean[None], share=radius_share)[0]
+    noise_ms = axis.to_ms(curve.noise)
+    radius = robustness_radius(noise_ms, curve.mean[None], share=radius_share)[0]
     estimates = {
         "clean": Estimate.of(curve.mean[0], curve.samples[:, 0], level=level),
         "noisiest": Estimate.of(curve.mean[-1], curve.samples[:, -1], level=level),
         "radius_ms": Estimate.of(
-            radius, robustness_radius(curve.noise_ms, curve.samples, share=radius_share), level=level
+            radius, robustness_radius(noise_ms, curve.samples, share=radius_share), level=level
         ),
         "area": Estimate.of(area, area_samples, level=level),
     }
-    row: dict[str, object] = {by: curve.name, "softness_ms": curve.softness_ms}
+    row: dict[str, object] = {by: curve.name, "softness_ms": curve.softness}
+    if curve.softness is not None:
+        row["softness_ms"] = axis.to_ms(curve.softness)
     for name, estimate in estimates.items():
         row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
     return row
 
 
-def _differences(curves: Sequence[LossCurve], *, by: str, level: float) -> pd.DataFrame:
+def _differences(curves: Sequence[LossCurve], axis: Axis, *, by: str, level: float) -> pd.DataFrame:
     """Return the differences from the first curve at five noise levels."""
     rows = []
-    points = np.linspace(0, len(curves[0].noise_ms) - 1, 5).astype(int)
+    points = np.linspace(0, len(curves[0].noise) - 1, 5).astype(int)
     for curve in curves[1:]:
         for point in points:
             samples = curve.samples[:, point] - curves[0].samples[:, point]
@@ -199,7 +210,7 @@ def _differences(curves: Sequence[LossCurve], *, by: str, level: float) -> pd.Da
                 {
                     by: curve.name,
                     "reference": curves[0].name,
-                    "noise_ms": curve.noise_ms[point],
+                    "noise_ms": axis.to_ms(curve.noise[point]),
                     "difference": estimate.value,
                     "difference_low": estimate.low,
                     "difference_high": estimate.high,
@@ -210,10 +221,13 @@ def _differences(curves: Sequence[LossCurve], *, by: str, level: float) -> pd.Da
     return pd.DataFrame(rows, columns=[by, "reference", "noise_ms", *columns])
 
 
-def _crossing_row(curve: LossCurve, reference: LossCurve, *, by: str, level: float) -> dict[str, object]:
+def _crossing_row(
+    curve: LossCurve, reference: LossCurve, axis: Axis, *, by: str, level: float
+) -> dict[str, object]:
     """Return the row of one loss in the crossings with the reference."""
-    at = crossing(curve.noise_ms, (curve.mean - reference.mean)[None])[0]
-    samples = crossing(curve.noise_ms, curve.samples - reference.samples)
+    noise_ms = axis.to_ms(curve.noise)
+    at = crossing(noise_ms, (curve.mean - reference.mean)[None])[0]
+    samples = crossing(noise_ms, curve.samples - reference.samples)
     estimate = Estimate.of(float(at), samples, level=level)
     return {
         by: curve.name,

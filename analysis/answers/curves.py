@@ -10,12 +10,15 @@ import numpy as np
 from analysis.answers.maps import StudyMap, map_study
 from analysis.answers.panels import Panel
 from analysis.answers.resampling import Resampling, resample
+from analysis.answers.selection import Selection, panel_noise, panel_samples, select
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
 from analysis.reading import LABEL_NOISE, At, Axis, StoredStudy, View, hold_categories
 from analysis.regression import Bandwidth, Grid
 
-__all__ = ["LossCurve", "loss_curves", "noise_axis", "noise_map", "panel_samples"]
+__all__ = ["LossCurve", "loss_curves", "noise_axis", "noise_map"]
+
+_N_SOFTNESS, _N_FEW = 61, 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +27,15 @@ class LossCurve:
 
     Attributes:
         name: The loss.
-        noise_ms: [point], label noise in display units, ascending.
-        softness_ms: Softness of the curve; None for a loss that does not use it.
-        mean: [point], the estimated mean.
+        noise: [point], label noise in display units, ascending.
+        softness: Softness of the curve in display units; None for a loss that does not use it.
+        mean: [point], the estimated mean, without the advantage of having chosen the softness on it.
         samples: [sample, point], random curves around it.
     """
 
     name: str
-    noise_ms: Array
-    softness_ms: float | None
+    noise: Array
+    softness: float | None
     mean: Array
     samples: Array
 
@@ -67,7 +70,7 @@ def loss_curves(
         estimator: See `analysis.regression.ESTIMATORS`, or `auto`: level means if only label noise varies and
             has few levels with two or more trials each, otherwise a Gaussian process.
         bandwidth: See `analysis.answers.map_study`.
-        softness_ms: Softness of the losses that use it. When None, each loss gets the softness with the
+        softness_ms: Softness in ms of the losses that use it. When None, each loss gets the softness with the
             largest area under its curve, the choice of a user who does not know how wrong the labels are.
         by: Column whose values get one curve each.
         at: Parameters held at a value, by name (`analysis.reading.View`). Other parameters than softness and
@@ -88,7 +91,12 @@ def loss_curves(
     trials = study.scored(metric)
     resampling = resample(study, trials, metric=metric, standard_error=standard_error)
     curves = tuple(
-        _curve(panel, panel.axes[-1].lattice(n_points), resampling.of(panel.rows), softness_ms=softness_ms)
+        _curve(
+            panel,
+            panel.axes[-1].lattice(n_points),
+            resampling.of(panel.rows),
+            softness=_shown(softness_ms, panel),
+        )
         for panel in panels
     )
     return study_map, curves, resampling
@@ -111,35 +119,38 @@ def noise_map(
     return study, study_map
 
 
-def panel_samples(panel: Panel, at: Array | Grid, resampling: Resampling) -> Array:
-    """Return the panel's mean in every resampling, [sample, point], clipped to the metric's range."""
-    fit = panel.regression
-    residual = (panel.values - panel.fitted) / np.sqrt(np.maximum(1.0 - panel.leverage, 0.2))
-    smoother = fit.smoother(at).T
-    noise = (resampling.weight * residual) @ smoother
-    if resampling.widened:
-        spread, error = noise.std(axis=0), fit.standard_error(at)
-        noise *= np.maximum(1.0, np.divide(error, spread, out=np.ones_like(error), where=spread > 0))
-    low, high = resampling.limits
-    return np.asarray(np.clip(fit.predict(at) + noise + resampling.shift @ smoother, low, high))
-
-
-def _curve(panel: Panel, noise_ms: Array, resampling: Resampling, *, softness_ms: float | None) -> LossCurve:
+def _curve(panel: Panel, noise: Array, resampling: Resampling, *, softness: float | None) -> LossCurve:
     """Return the curve of one loss."""
     if not panel.is_surface:
-        chosen, at = None, noise_ms[:, None]
-    else:
-        chosen = _best_softness(panel, noise_ms) if softness_ms is None else softness_ms
-        at = np.stack([np.full_like(noise_ms, chosen), noise_ms], axis=1)
-    mean = np.clip(panel.regression.predict(at), *resampling.limits)
-    return LossCurve(panel.name, noise_ms, chosen, mean, panel_samples(panel, at, resampling))
+        at = noise[:, None]
+        mean = np.clip(panel.regression.predict(at), *resampling.limits)
+        return LossCurve(panel.name, noise, None, mean, panel_samples(panel, at, resampling))
+    bias = Selection.none(len(resampling.order), len(noise))
+    if softness is None:
+        softness, bias = _best_softness(panel, noise, resampling)
+    at = np.stack([np.full_like(noise, softness), noise], axis=1)
+    mean = np.clip(panel.regression.predict(at) - bias.mean, *resampling.limits)
+    samples = panel_samples(panel, at, resampling, selection=bias)
+    return LossCurve(panel.name, noise, softness, mean, samples)
 
 
-def _best_softness(panel: Panel, noise_ms: Array) -> float:
-    """Return the softness with the largest mean over the noise range, on a lattice of 61 values."""
-    softness_ms = panel.axes[0].lattice(61)
-    grid = Grid((softness_ms, noise_ms[:: max(1, len(noise_ms) // 20)]))
-    return float(softness_ms[panel.regression.predict(grid).reshape(grid.shape).mean(axis=1).argmax()])
+def _best_softness(panel: Panel, noise: Array, resampling: Resampling) -> tuple[float, Selection]:
+    """Return the softness with the largest mean over the noise range, on a lattice of 61 values.
+
+    The selection is that of the value at each noise, [point].
+    """
+    softness, few = panel.axes[0].lattice(_N_SOFTNESS), noise[:: max(1, len(noise) // _N_FEW)]
+    grid = Grid((softness, few))
+    mean = panel.regression.predict(grid).reshape(grid.shape)
+    noise_of = panel_noise(panel, grid, resampling).reshape(-1, *grid.shape)
+    best = mean.mean(axis=1)
+    found = select(best, noise_of.mean(axis=2), noise_of)
+    return float(softness[int(best.argmax())]), found.over(lambda part: np.interp(noise, few, part))
+
+
+def _shown(softness_ms: float | None, panel: Panel) -> float | None:
+    """Return a softness in the display unit."""
+    return softness_ms if softness_ms is None else panel.axes[0].of_ms(softness_ms)
 
 
 def noise_axis(study_map: StudyMap) -> Axis | None:

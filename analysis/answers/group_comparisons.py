@@ -1,4 +1,4 @@
-"""Comparison of losses within groups of trials, if only names vary, in pairs with the same replicate."""
+"""Comparison of losses within groups of trials, if only names vary, in pairs on the same fold or draw."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from analysis.reading import (
 
 __all__ = ["GroupComparison", "compare_groups", "has_groups_only"]
 
-_PAIR = ("replicate", "fold", "seed", "label_noise_s")
+_PAIR = ("seed", "label_noise_s", "fold", "noise_draw", "replicate")
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +33,18 @@ class GroupComparison:
         study: The study's name.
         by: Column that is compared.
         metric: Column of the trials.
+        metric_label: Its display name.
         level: Probability of the intervals.
         trials: One row per trial with the columns `cell` (its group), `by` and the metric.
         summary: One row per loss and group: number of trials, mean, lowest and highest value.
-        differences: One row per loss and group: mean paired difference from the reference, with limits.
+        differences: One row per loss and group: mean paired difference from the reference, with limits, the
+            unit that was drawn (`folds` or `draws`) and the number of pairs of units.
     """
 
     study: str
     by: str
     metric: str
+    metric_label: str
     level: float
     trials: pd.DataFrame
     summary: pd.DataFrame
@@ -68,6 +71,11 @@ def compare_groups(
     level: float = 0.95,
 ) -> GroupComparison:
     """Compare losses in every combination of the names that vary: splits, networks, data sources.
+
+    The intervals are Student's, over what was drawn. That is folds if a group has several, because they have
+    different test recordings (often of different persons) and the trials of one fold are no further persons.
+    Within a fold, the differences are averaged over its draws and replicates. With one fold, it is draws:
+    replicates, each with its own draw of wrong labels and its own initial weights.
 
     Args:
         study: The study.
@@ -98,7 +106,8 @@ def compare_groups(
     summary.columns = pd.Index(["cell", by, "trials", "mean", "lowest", "highest"])
     differences = _differences(trials, metric=metric, by=by, reference=chosen, level=level)
     kept = trials[["cell", by, metric]].reset_index(drop=True)
-    return GroupComparison(study.name, by, metric, level, kept, summary, differences)
+    label = study.label(metric)
+    return GroupComparison(study.name, by, metric, label, level, kept, summary, differences)
 
 
 def _differences(trials: pd.DataFrame, *, metric: str, by: str, reference: str, level: float) -> pd.DataFrame:
@@ -109,11 +118,21 @@ def _differences(trials: pd.DataFrame, *, metric: str, by: str, reference: str, 
     for name in (column for column in wide.columns if column != reference):
         paired = (wide[name] - wide[reference]).dropna()
         for group, part in paired.groupby("cell"):
-            mean, n = float(part.mean()), len(part)
-            half = float(stats.t.ppf(0.5 + level / 2, n - 1) * part.std() / np.sqrt(n)) if n > 1 else np.nan
-            rows.append((group, name, reference, n, mean, mean - half, mean + half))
-    columns = ["cell", by, "reference", "pairs", "difference", "low", "high"]
+            unit, drawn = _drawn(part)
+            mean, n = float(drawn.mean()), len(drawn)
+            half = float(stats.t.ppf(0.5 + level / 2, n - 1) * drawn.std() / np.sqrt(n)) if n > 1 else np.nan
+            rows.append((group, name, reference, unit, n, mean, mean - half, mean + half))
+    columns = ["cell", by, "reference", "unit", "pairs", "difference", "low", "high"]
     return pd.DataFrame(rows, columns=columns).sort_values(["cell", by], ignore_index=True)
+
+
+def _drawn(differences: pd.Series) -> tuple[str, pd.Series]:
+    """Return the unit that was drawn, and its differences, each a mean over the trials of one unit."""
+    levels = [str(name) for name in differences.index.names]
+    if "fold" in levels and differences.index.get_level_values("fold").nunique() > 1:
+        return "folds", differences.groupby("fold").mean()
+    draws = [name for name in ("seed", "noise_draw", "replicate") if name in levels]
+    return "draws", differences.groupby(draws).mean() if draws else differences
 
 
 def _names(study: StoredStudy) -> tuple[str, ...]:

@@ -52,6 +52,7 @@ class StudyMap:
         panels: Surfaces first, then curves, each in alphabetical order of the losses.
         notes: Notes for the reader, such as trials left out and parameters averaged over.
         held: The parameters held at a value, as text.
+        score: Name of the score that the column `f1` holds.
     """
 
     study: str
@@ -61,11 +62,12 @@ class StudyMap:
     panels: tuple[Panel, ...]
     notes: tuple[str, ...]
     held: tuple[str, ...] = ()
+    score: str = "F1"
 
     @property
     def metric_label(self) -> str:
         """The display name of the metric."""
-        return metric_label(self.metric)
+        return metric_label(self.metric, score=self.score)
 
     @cached_property
     def limits(self) -> tuple[float, float]:
@@ -171,7 +173,8 @@ def map_study(
     held = tuple(f"{axis.label} {axis.text(place)}" for axis, place in layout.held.items())
     if all(panel.joins_levels for panel in panels):
         estimator = "level_means"
-    return StudyMap(study.name, metric, estimator, by, panels=ordered, notes=tuple(notes), held=held)
+    score = study.score.name
+    return StudyMap(study.name, metric, estimator, by, ordered, tuple(notes), held=held, score=score)
 
 
 def _panels(

@@ -7,21 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.answers.comparisons import Estimate, select_values
-from analysis.answers.curves import noise_axis, noise_map, panel_samples
+from analysis.answers.curves import noise_axis, noise_map
 from analysis.answers.maps import StudyMap
 from analysis.answers.panels import Panel
-from analysis.answers.resampling import Resampling, resample
+from analysis.answers.resampling import Resampling, Sources, resample
+from analysis.answers.ridges import flat_range
+from analysis.answers.selection import Selection, panel_noise, panel_samples, select
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
 from analysis.reading import LABEL_NOISE, At, Axis, StoredStudy
 from analysis.regression import Bandwidth
 
-__all__ = ["FLAT_WITHIN", "Choice", "Recommendation", "recommend", "recommend_levels"]
+__all__ = ["Choice", "Recommendation", "recommend", "recommend_levels"]
 
-FLAT_WITHIN = 0.01
-"""Loss of the metric within which the softness counts as equally good."""
 _N_SOFTNESS = 121
 
 
@@ -31,10 +32,10 @@ class Choice:
 
     Attributes:
         name: The loss.
-        softness_ms: Best softness, with the interval of the best softness among the samples; None for a loss
+        softness: Best softness in display units, with the interval of the best softness among the
+            samples; None for a loss that does not use it.
+        flat: Softness range in display units in which the metric is within 0.01 of the best; None for a loss
             that does not use it.
-        flat_ms: Softness range in which the metric is within 0.01 of the best; None for a loss that does not
-            use it.
         value: Expected metric at the best softness.
         value_here: The same on the test recordings of this study, for other training runs only.
         cost: Loss of the metric due to the label noise, with the best softness both with and without noise.
@@ -43,8 +44,8 @@ class Choice:
     """
 
     name: str
-    softness_ms: Estimate | None
-    flat_ms: tuple[float, float] | None
+    softness: Estimate | None
+    flat: tuple[float, float] | None
     value: Estimate
     value_here: Estimate
     cost: Estimate
@@ -57,24 +58,26 @@ class Recommendation:
     """The recommended loss and softness, with their uncertainty.
 
     Attributes:
-        noise_ms: The requested label noise.
-        least_noise_ms: Lower end of the studied range.
+        noise: The requested label noise, in the unit of `axis`.
+        axis: The label noise over its studied range. The softness has the same unit.
         metric: Column of the trials.
+        metric_label: Its display name.
         choices: All losses, the best first.
         probability_best: Share of the samples in which the first choice is better than the second; 1 if there
             is only one loss.
         level: Probability of the intervals.
-        has_recordings: Whether the intervals include the choice of test recordings.
+        sources: What the intervals include.
         notes: Notes for the reader on the underlying trials.
     """
 
-    noise_ms: float
-    least_noise_ms: float
+    noise: float
+    axis: Axis
     metric: str
+    metric_label: str
     choices: tuple[Choice, ...]
     probability_best: float
     level: float
-    has_recordings: bool
+    sources: Sources
     notes: tuple[str, ...] = ()
 
     @property
@@ -84,7 +87,7 @@ class Recommendation:
 
     def table(self, *, by: str = "loss") -> pd.DataFrame:
         """Return one row per loss."""
-        return pd.DataFrame([_row(choice, by=by) for choice in self.choices])
+        return pd.DataFrame([_row(choice, self.axis, by=by) for choice in self.choices])
 
 
 def recommend(
@@ -156,19 +159,20 @@ def recommend_levels(
     panels = [panel for panel in study_map.panels if panel.axes[-1].column == LABEL_NOISE]
     found = []
     for noise_s in label_noises_s:
-        noise_ms = _validated_noise(axis, axis.shown(trials), noise_s)
-        choices = [_choice(panel, noise_ms, resampling.of(panel.rows), level=level) for panel in panels]
+        noise = _validated_noise(axis, axis.shown(trials), noise_s)
+        choices = [_choice(panel, noise, resampling.of(panel.rows), level=level) for panel in panels]
         choices.sort(key=lambda choice: -choice.value.value)
         better = float((choices[0].samples > choices[1].samples).mean()) if len(choices) > 1 else 1.0
         found.append(
             Recommendation(
-                noise_ms,
-                axis.low,
+                noise,
+                axis,
                 metric,
+                study.label(metric),
                 tuple(choices),
                 better,
                 level,
-                resampling.has_recordings,
+                resampling.sources,
                 notes=study_map.notes,
             )
         )
@@ -185,65 +189,74 @@ def _noise_axis(study: StoredStudy, study_map: StudyMap) -> Axis:
 
 def _validated_noise(axis: Axis, studied: Array, label_noise_s: float) -> float:
     """Return the requested label noise in display units. Raise if it is outside the studied range."""
-    noise_ms = label_noise_s * axis.factor
+    noise = label_noise_s * axis.factor
     low, high = min(axis.low, float(studied.min())), max(axis.high, float(studied.max()))
-    if not low <= noise_ms <= high:
+    if not low <= noise <= high:
         raise AnalysisError(
             f"`label_noise` must be within the studied range, {low:g} to {high:g} {axis.unit}, "
-            f"but got {noise_ms:g} {axis.unit}"
+            f"but got {noise:g} {axis.unit}"
         )
-    return float(noise_ms)
+    return float(noise)
 
 
-def _choice(panel: Panel, noise_ms: float, resampling: Resampling, *, level: float) -> Choice:
+def _choice(panel: Panel, noise: float, resampling: Resampling, *, level: float) -> Choice:
     """Return one loss at its best softness."""
-    at, clean_at = _line(panel, noise_ms), _line(panel, panel.axes[-1].low)
-    lines = np.concatenate([at, clean_at])
-    mean, support = panel.regression.predict(lines), panel.regression.support(lines)
-    samples = panel_samples(panel, lines, resampling)
-    n = len(at)
-    best = int(np.where(support[:n] >= min(1.0, support[:n].max()), mean[:n], -np.inf).argmax())
-    clean_best = int(mean[n:].argmax())
-    cost = Estimate.of(
-        float(mean[n + clean_best] - mean[best]), samples[:, n + clean_best] - samples[:, best], level=level
-    )
+    at, clean_at = _line(panel, noise), _line(panel, panel.axes[-1].low)
+    support = panel.regression.support(at)
+    found = _best(panel, at, resampling, allowed=support >= min(1.0, support.max()))
+    clean = _best(panel, clean_at, resampling, allowed=np.ones(len(clean_at), dtype=bool))
+    gain = Selection.joint(found.gain, clean.gain)
+    lines = np.stack([at[found.index], clean_at[clean.index]])
+    samples = panel_samples(panel, lines, resampling, selection=gain)
+    expected = np.clip(panel.regression.predict(lines) - gain.mean, *resampling.limits)
+    cost = Estimate.of(float(expected[1] - expected[0]), samples[:, 1] - samples[:, 0], level=level)
     softness = flat = None
     if panel.is_surface:
-        softness = Estimate.of(float(at[best, 0]), at[samples[:, :n].argmax(axis=1), 0], level=level)
-        flat = _flat_range(at[:, 0], mean[:n], best)
-    value = Estimate.of(float(mean[best]), samples[:, best], level=level)
-    here = panel_samples(panel, lines[[best]], resampling.same_recordings())
-    value_here = Estimate.of(float(mean[best]), here[:, 0], level=level)
-    return Choice(panel.name, softness, flat, value, value_here, cost, samples[:, best], float(support[best]))
+        softness = Estimate.of(float(at[found.index, 0]), at[found.sampled, 0], level=level)
+        low, high = flat_range(found.mean, found.index)
+        flat = float(at[low, 0]), float(at[high, 0])
+    value = Estimate.of(float(expected[0]), samples[:, 0], level=level)
+    here = panel_samples(panel, lines, resampling.same_recordings(), selection=gain)[:, 0]
+    value_here = Estimate.of(float(expected[0]), here, level=level)
+    near = float(support[found.index])
+    return Choice(panel.name, softness, flat, value, value_here, cost, samples[:, 0], near)
 
 
-def _line(panel: Panel, noise_ms: float) -> Array:
+@dataclass(frozen=True, eq=False)
+class _Best:
+    """The best of several points: its index, that of each resampled study, all means, and its gain."""
+
+    index: int
+    sampled: NDArray[np.int64]
+    mean: Array
+    gain: Selection
+
+
+def _best(panel: Panel, at: Array, resampling: Resampling, *, allowed: NDArray[np.bool_]) -> _Best:
+    """Return the best of the points that are allowed."""
+    mean, noise = panel.regression.predict(at), panel_noise(panel, at, resampling)
+    score = np.where(allowed, mean, -np.inf)
+    sampled = (score + noise).argmax(axis=1)
+    gain = select(score, noise, noise) if len(at) > 1 else Selection.none(len(noise))
+    return _Best(int(score.argmax()), sampled, mean, gain)
+
+
+def _line(panel: Panel, noise: float) -> Array:
     """Return the panel's points at one label noise: all values of the softness, or one point without it."""
     if not panel.is_surface:
-        return np.array([[noise_ms]])
-    softness_ms = panel.axes[0].lattice(_N_SOFTNESS)
-    return np.stack([softness_ms, np.full_like(softness_ms, noise_ms)], axis=1)
+        return np.array([[noise]])
+    softness = panel.axes[0].lattice(_N_SOFTNESS)
+    return np.stack([softness, np.full_like(softness, noise)], axis=1)
 
 
-def _flat_range(softness_ms: Array, mean: Array, best: int) -> tuple[float, float]:
-    """Return the contiguous range around the best in which the mean is within `FLAT_WITHIN` of it."""
-    good = mean >= mean[best] - FLAT_WITHIN
-    low = high = best
-    while low > 0 and good[low - 1]:
-        low -= 1
-    while high < len(mean) - 1 and good[high + 1]:
-        high += 1
-    return float(softness_ms[low]), float(softness_ms[high])
-
-
-def _row(choice: Choice, *, by: str) -> dict[str, object]:
-    """Return a choice as a row of the table."""
-    low, high = choice.flat_ms or (None, None)
+def _row(choice: Choice, axis: Axis, *, by: str) -> dict[str, object]:
+    """Return a choice as a row of the table, with durations in ms."""
+    low, high = choice.flat or (None, None)
     return {
         by: choice.name,
-        "softness_ms": choice.softness_ms.value if choice.softness_ms else None,
-        "flat_from_ms": low,
-        "flat_to_ms": high,
+        "softness_ms": None if choice.softness is None else axis.to_ms(choice.softness.value),
+        "flat_from_ms": None if low is None else axis.to_ms(low),
+        "flat_to_ms": None if high is None else axis.to_ms(high),
         "value": choice.value.value,
         "value_low": choice.value.low,
         "value_high": choice.value.high,

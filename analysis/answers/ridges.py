@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.answers.panels import Panel
 from analysis.arrays import Array
+from analysis.reading import Axis
 from analysis.regression import (
     Band,
     Grid,
@@ -20,9 +21,14 @@ from analysis.regression import (
     simultaneous_quantiles,
 )
 
-__all__ = ["Ridge", "Slice", "fit_ridge", "slices"]
+__all__ = ["FLAT_WITHIN", "Ridge", "Slice", "fit_ridge", "flat_range", "slices"]
+
+FLAT_WITHIN = 0.01
+"""Loss of the metric within which the softness counts as equally good."""
 
 _N_SAMPLES = 300
+# Share of the axis up to which the best value is drawn as a line.
+_NARROW = 0.3
 _LATTICE, _COARSE, _COARSE_MEAN = (121, 41), (61, 15), (31, 11)
 
 
@@ -33,19 +39,32 @@ class Ridge:
     Attributes:
         along: [point], the second axis (label noise), in display units.
         best: The first axis (softness) where the mean is largest, with limits for each single point.
-        best_everywhere: The same with limits for the whole ridge at once.
+        flat: The first axis where the mean is largest, with the ends of the range around it in which the mean
+            is within `FLAT_WITHIN` of the largest.
+        best_everywhere: The same as `best` with limits for the whole ridge at once.
         value: [point], the highest mean.
     """
 
     along: Array
     best: Band
+    flat: Band
     best_everywhere: Band
     value: Array
+
+    def line(self, axis: Axis) -> Array:
+        """Return the best values where they mean something, NaN where the flat range is wide, [point].
+
+        Where the surface is flat the best value jumps at random, so that only the range is of use.
+        """
+        is_narrow = self.flat.high - self.flat.low <= _NARROW * (axis.high - axis.low)
+        return np.where(is_narrow, self.best.mean, np.nan)
 
     def table(self, panel: Panel, *, by: str, metric: str) -> pd.DataFrame:
         """Return one row per point, in the columns' units."""
         across, along = panel.axes
         limits = {
+            "flat_low": self.flat.low,
+            "flat_high": self.flat.high,
             "low": self.best.low,
             "high": self.best.high,
             "low_everywhere": self.best_everywhere.low,
@@ -93,6 +112,7 @@ def fit_ridge(panel: Panel, *, level: float = 0.9, seed: int = 0) -> Ridge:
     fit, grid = panel.process or panel.regression, Grid((across, along))
     mean = np.where(_supported(panel.regression, grid), fit.predict(grid).reshape(grid.shape), -np.inf)
     best = mean.argmax(axis=0)
+    flat = np.array([flat_range(row, index) for row, index in zip(mean.T, best, strict=True)])
     places, sampled = _sampled_ridges(panel, seed=seed)
     low, high = np.quantile(sampled, [0.5 - level / 2, 0.5 + level / 2], axis=0)
     pointwise, everywhere = (
@@ -102,8 +122,24 @@ def fit_ridge(panel: Panel, *, level: float = 0.9, seed: int = 0) -> Ridge:
     return Ridge(
         along,
         _around(across[best], pointwise[0], pointwise[1]),
+        Band(across[flat[:, 0]], across[best], across[flat[:, 1]]),
         _around(across[best], everywhere[0], everywhere[1]),
         mean[best, np.arange(len(along))],
+    )
+
+
+def flat_range(mean: Array, best: int) -> tuple[int, int]:
+    """Return the ends of the range around the best in which the mean is within `FLAT_WITHIN` of it.
+
+    Args:
+        mean: [point].
+        best: Index of the best point.
+    """
+    outside = np.flatnonzero(mean < mean[best] - FLAT_WITHIN)
+    below, above = outside[outside < best], outside[outside > best]
+    return (
+        int(below[-1]) + 1 if len(below) else 0,
+        int(above[0]) - 1 if len(above) else len(mean) - 1,
     )
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from analysis.answers import Comparison, LossCurve, Panel, StudyMap, fit_ridge, slices
 from analysis.arrays import Array
 from analysis.figures.style import COLOURS, LINES, UNSUPPORTED, draw_trials, style
-from analysis.labels import loss_label, metric_label
+from analysis.labels import loss_label
 from analysis.reading import Axis
 
 __all__ = ["plot_comparison", "plot_slices", "plot_uncertainty"]
@@ -42,7 +42,8 @@ def plot_slices(study_map: StudyMap) -> Figure | None:
     """Plot cuts along softness and label noise, and the ridge; None if no loss has a surface.
 
     The shaded bands contain the mean at a single point with 90 % probability. The thin lines around them (for
-    the ridge: the light band) contain it at all points of the panel at once.
+    the ridge: the light band) contain it at all points of the panel at once. The red area of the ridge is the
+    range within 0.01 of the best, which is wide where the choice does not matter.
     """
     panels = [panel for panel in study_map.panels if panel.is_surface]
     if not panels:
@@ -61,9 +62,9 @@ def plot_slices(study_map: StudyMap) -> Figure | None:
     return figure
 
 
-def plot_comparison(comparison: Comparison, axis: Axis) -> Figure:
+def plot_comparison(comparison: Comparison) -> Figure:
     """Plot every loss over label noise with its interval, and below it the differences from the reference."""
-    reference, *others = comparison.curves
+    (reference, *others), axis = comparison.curves, comparison.axis
     with style():
         figure, rows = _figure(6.6, 5.2 if others else 3.4, n_rows=2 if others else 1, n_columns=1)
         top = rows[0][0]
@@ -71,6 +72,7 @@ def plot_comparison(comparison: Comparison, axis: Axis) -> Figure:
             _draw_curve(
                 top,
                 curve,
+                axis,
                 curve.mean,
                 curve.samples,
                 colour=LINES[index % len(LINES)],
@@ -78,7 +80,7 @@ def plot_comparison(comparison: Comparison, axis: Axis) -> Figure:
             )
             _draw_level_trials(top, comparison, index)
             _draw_radius(top, comparison, index)
-        top.set_ylabel(metric_label(comparison.study_map.metric))
+        top.set_ylabel(comparison.study_map.metric_label)
         top.legend(frameon=False, fontsize=8, loc="best")
         top.set_title(comparison.study_map.study)
         for index, curve in enumerate(others, start=1):
@@ -86,6 +88,7 @@ def plot_comparison(comparison: Comparison, axis: Axis) -> Figure:
             _draw_curve(
                 bottom,
                 curve,
+                axis,
                 curve.mean - reference.mean,
                 curve.samples - reference.samples,
                 colour=LINES[index % len(LINES)],
@@ -166,20 +169,21 @@ def _draw_ridge(axes: Axes, panel: Panel, label: str) -> None:
     ridge, (across, up) = fit_ridge(panel), panel.axes
     for band, alpha in ((ridge.best_everywhere, 0.12), (ridge.best, 0.28)):
         axes.fill_between(ridge.along, band.low, band.high, color="#1f5a86", alpha=alpha, linewidth=0)
-    axes.plot(ridge.along, ridge.best.mean, color="#1f5a86", linewidth=1.6)
+    axes.fill_between(ridge.along, ridge.flat.low, ridge.flat.high, color="#c4423f", alpha=0.25, linewidth=0)
+    axes.plot(ridge.along, ridge.line(across), color="#1f5a86", linewidth=1.6)
     axes.set(xlim=(up.low, up.high), ylim=(across.low, across.high))
     axes.set_xlabel(up.title)
     axes.set_ylabel(f"{across.title} with the highest {label}")
 
 
 def _draw_curve(
-    axes: Axes, curve: LossCurve, mean: Array, samples: Array, *, colour: str, level: float
+    axes: Axes, curve: LossCurve, axis: Axis, mean: Array, samples: Array, *, colour: str, level: float
 ) -> None:
     """Plot a curve over the label noise with its interval."""
     low, high = np.quantile(samples, [0.5 - level / 2, 0.5 + level / 2], axis=0)
-    at = "" if curve.softness_ms is None else f", softness {curve.softness_ms:.0f} ms"
-    axes.fill_between(curve.noise_ms, low, high, color=colour, alpha=0.18, linewidth=0)
-    axes.plot(curve.noise_ms, mean, color=colour, linewidth=1.8, label=f"{loss_label(curve.name)}{at}")
+    at = "" if curve.softness is None else f", softness {axis.text(curve.softness)}"
+    axes.fill_between(curve.noise, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(curve.noise, mean, color=colour, linewidth=1.8, label=f"{loss_label(curve.name)}{at}")
 
 
 def _draw_level_trials(axes: Axes, comparison: Comparison, index: int) -> None:
@@ -207,9 +211,10 @@ def _draw_radius(axes: Axes, comparison: Comparison, index: int) -> None:
     row: Any = comparison.summary.iloc[index]
     curve = comparison.curves[index]
     if np.isfinite(row["radius_ms"]):
-        height = float(np.interp(row["radius_ms"], curve.noise_ms, curve.mean))
+        radius = comparison.axis.of_ms(row["radius_ms"])
+        height = float(np.interp(radius, curve.noise, curve.mean))
         axes.plot(
-            [row["radius_ms"]],
+            [radius],
             [height],
             marker="o",
             markersize=5,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from analysis.answers import GroupComparison
 from analysis.figures.style import LINES, style
-from analysis.labels import loss_label, metric_label
+from analysis.labels import loss_label
 
 __all__ = ["plot_groups"]
 
@@ -40,7 +40,7 @@ def plot_groups(found: GroupComparison) -> Figure:
                 label=loss_label(value),
             )
         axes.set_xticks(range(len(groups)), [name.replace(", ", "\n").replace("_", " ") for name in groups])
-        axes.set_ylabel(metric_label(found.metric))
+        axes.set_ylabel(found.metric_label)
         axes.set_title(found.study)
         axes.legend(frameon=False, fontsize=8, loc="best")
     return figure

@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 
 from analysis.arrays import Array
 from analysis.figures.style import COLOURS, style
-from analysis.labels import metric_label
 from analysis.reading import StoredStudy, varied_columns, with_option_columns
 
 __all__ = ["plot_importance"]
@@ -40,7 +39,7 @@ def plot_importance(study: StoredStudy, shares: pd.DataFrame, *, metric: str) ->
         _draw_lines(bottom, columns, values, scale)
         bar = figure.colorbar(ScalarMappable(norm=scale, cmap=COLOURS), ax=bottom, pad=0.01)
         bar.outline.set_visible(False)
-        bar.ax.set_title(metric_label(metric), fontsize=9, fontweight="normal", loc="left")
+        bar.ax.set_title(study.label(metric), fontsize=9, fontweight="normal", loc="left")
     return figure
 
 

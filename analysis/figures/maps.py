@@ -28,7 +28,8 @@ def plot_map(study_map: StudyMap, *, ridge: bool = True) -> Figure:
     Softness is on the horizontal axis and label noise on the vertical axis. A loss with one parameter is a
     strip next to the surfaces. Regions far from all trials are grey.
 
-    Source: SoftLoc paper, Fig. 6. The ridge (best softness for each noise) and its band are additions.
+    Source: SoftLoc paper, Fig. 6. The ridge is an addition: the range of softness within 0.01 of the best for
+    each noise (dark area), the best one (line, where the range is narrow) and its band (thin lines).
 
     Args:
         study_map: The map to plot.
@@ -116,10 +117,15 @@ def _draw_field(axes: Axes, value: Any, extent: tuple[float, float, float, float
 
 
 def _draw_ridge(axes: Axes, panel: Panel) -> None:
-    """Plot the best softness for each noise as a line, and its 90 % band as two thin lines."""
+    """Plot the range of softness within 0.01 of the best, the best one, and its 90 % band as thin lines."""
     ridge = fit_ridge(panel)
     outline = [withStroke(linewidth=2.6, foreground="#ffffffb0")]
-    axes.plot(ridge.best.mean, ridge.along, color="#111111", linewidth=1.3, zorder=4, path_effects=outline)
+    axes.fill_betweenx(
+        ridge.along, ridge.flat.low, ridge.flat.high, color="#111111", alpha=0.16, linewidth=0, zorder=2.5
+    )
+    axes.plot(
+        ridge.line(panel.axes[0]), ridge.along, color="#111111", linewidth=1.3, zorder=4, path_effects=outline
+    )
     for edge in (ridge.best.low, ridge.best.high):
         axes.plot(edge, ridge.along, color="#111111", linewidth=0.8, linestyle=(0, (4, 3)), zorder=4)
 

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,8 @@ __all__ = [
     "with_option_columns",
 ]
 
+Number = TypeVar("Number", float, Array)
+
 _LABELS = {"alpha.constant": "alpha", "alpha.end": "alpha at the end"}
 _DURATION = re.compile(r"\s*([-+0-9.eE]+)\s*(ms|s)\s*")
 
@@ -38,7 +40,7 @@ class Axis:
     Attributes:
         column: Its column in the trials.
         label: Its display name, without the unit.
-        unit: Its display unit; empty if it has none.
+        unit: Its display unit: the task's unit of time for durations; empty if it has none.
         factor: Factor from the column's unit to the display unit.
         low: Lower end of the swept range, in the display unit.
         high: Upper end of the swept range, in the display unit.
@@ -59,6 +61,18 @@ class Axis:
         """The label with its unit, as under a figure."""
         label = f"log10 {self.label}" if self.is_log else self.label
         return f"{label} ({self.unit})" if self.unit else label
+
+    def of_ms(self, ms: float) -> float:
+        """Convert a duration in ms to the display unit."""
+        return ms / self._unit_ms
+
+    def to_ms(self, shown: Number) -> Number:
+        """Convert a duration in the display unit to ms."""
+        return shown * self._unit_ms
+
+    @property
+    def _unit_ms(self) -> float:
+        return 1000.0 / self.factor
 
     @property
     def name(self) -> str:
@@ -142,9 +156,10 @@ def axis_of(study: StoredStudy, trials: pd.DataFrame, column: str) -> Axis:
     values = values[np.isfinite(values)]
     if not len(values):
         raise AnalysisError(f"an axis must hold finite numbers, but {column} has none")
-    factor, unit = (1000.0, "ms") if study.schema.is_duration(column) else (1.0, "")
+    is_duration = study.schema.is_duration(column)
+    factor, unit = (1.0 / study.score.unit_s, study.score.time_unit) if is_duration else (1.0, "")
     label = _LABELS.get(column, column.removesuffix("_s").replace("_", " ").replace(".", " "))
-    is_log = factor == 1.0 and values.min() > 0 and _is_logarithmic(study.definition, column)
+    is_log = not is_duration and values.min() > 0 and _is_logarithmic(study.definition, column)
     axis = Axis(column, label, unit, factor, low=0.0, high=0.0, is_log=is_log)
     low, high = _stated_range(study.definition, column) or (math.inf, -math.inf)
     if low > values.min() + 1e-12 or high < values.max() - 1e-12:
@@ -186,8 +201,8 @@ def parse_place(axis: Axis, text: str | float) -> float:
         AnalysisError: The value is not a number, is a duration without a unit, or is outside the studied
             range.
     """
-    number = _number(text) if axis.factor != 1.0 or not isinstance(text, str) else _plain_number(text)
-    needed = "a duration with its unit, such as 20ms" if axis.factor != 1.0 else "a plain number"
+    number = _number(text) if axis.unit or not isinstance(text, str) else _plain_number(text)
+    needed = "a duration with its unit, such as 20ms" if axis.unit else "a plain number"
     if number is None or not math.isfinite(number) or (axis.is_log and number <= 0):
         raise AnalysisError(f"`{axis.name}` must be {needed}, but got {text}")
     place = float(axis.place(np.array(number)))

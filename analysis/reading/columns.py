@@ -11,9 +11,19 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+import pandas as pd
 import pyarrow as pa
 
-__all__ = ["LABEL_NOISE", "SCHEMA_VERSION", "SOFTNESS", "StoredColumn", "StoredSchema", "read_schema"]
+__all__ = [
+    "LABEL_NOISE",
+    "SCHEMA_VERSION",
+    "SOFTNESS",
+    "StoredColumn",
+    "StoredSchema",
+    "TaskScore",
+    "read_schema",
+    "task_score",
+]
 
 SCHEMA_VERSION = 3
 """The newest schema version that this package reads."""
@@ -65,6 +75,57 @@ _KNOWN_LOSSES: Mapping[str, bool] = {
     "bootstrap_soft": False,
     "bootstrap_hard": False,
 }
+
+
+@dataclass(frozen=True)
+class TaskScore:
+    """What the column `f1` is in a task, and the unit in which the task counts time.
+
+    Attributes:
+        name: Name of the score, for axes, tables and text.
+        time_unit: `ms`, `s`, `frames`, `breaths` or another unit of the task.
+        unit_s: Length of one time unit in seconds.
+    """
+
+    name: str = "F1"
+    time_unit: str = "ms"
+    unit_s: float = 0.001
+
+
+_KNOWN_UNITS = {"ms": 0.001, "s": 1.0}
+# Trials that were stored before the columns `score_name`, `time_unit` and `hop_s` existed.
+_KNOWN_SCORES: Mapping[str, TaskScore] = {
+    "golf": TaskScore("PCE", "frames", 1.0 / 30.0),
+    "segmentation": TaskScore("F1@10", "s", 1.0),
+    "digits": TaskScore("F1 of objects"),
+    "puffs": TaskScore("F1 on breaths", "breaths", 1.0),
+}
+
+
+def task_score(trials: pd.DataFrame) -> TaskScore:
+    """Return the score and the time unit of the trials, from their columns or, for older ones, their task.
+
+    A study whose trials differ in the score has a `score` without another name. Times are in ms if trials
+    differ in the unit or in the length of a frame, or if that length is unknown.
+    """
+    columns = ["task", "score_name", "time_unit", "hop_s"]
+    rows = trials.reindex(columns=columns).drop_duplicates().itertuples(index=False)
+    found = [_row_score(*row) for row in rows]
+    names, units = {one.name for one in found}, {(one.time_unit, one.unit_s) for one in found}
+    name = names.pop() if len(names) == 1 else "score" if names else "F1"
+    time_unit, unit_s = units.pop() if len(units) == 1 else ("ms", 0.001)
+    return TaskScore(name, time_unit, unit_s)
+
+
+def _row_score(task: object, name: object, time_unit: object, hop_s: float | None) -> TaskScore:
+    """Return the score of one trial."""
+    older = _KNOWN_SCORES.get(str(task), TaskScore())
+    shown = name if isinstance(name, str) and name else older.name
+    if not isinstance(time_unit, str) or not time_unit:
+        return TaskScore(shown, older.time_unit, older.unit_s)
+    unit_s = _KNOWN_UNITS.get(time_unit, hop_s)
+    known = unit_s is not None and unit_s > 0
+    return TaskScore(shown, time_unit, float(unit_s)) if unit_s is not None and known else TaskScore(shown)
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,16 @@ from analysis.errors import AnalysisError
 
 __all__ = ["frame_of", "is_part", "load_parts", "load_table", "open_study"]
 
-_KEYS = {"events": "trial_id", "history": "trial_id", "references": "data_fingerprint"}
+_KEYS = {
+    "events": "trial_id",
+    "history": "trial_id",
+    "references": "data_fingerprint",
+    "scores": "trial_id",
+}
 
 
 def load_table(location: str | Path, table: str) -> pd.DataFrame:
-    """Return all parts of one table of a study (`trials`, `events`, `references`, `history`) as one frame.
+    """Return all parts of one table of a study (`trials`, `events`, `scores`, ...) as one frame.
 
     The rows of one trial (of one data set, for `references`) are taken from one part only, because a
     compacted part may exist next to the parts it was made from. Rows of `trials` are not deduplicated here:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 from analysis.arrays import Array
 from analysis.errors import AnalysisError
 from analysis.reading.parts import load_table
-from analysis.reading.results import StoredStudy, load_results, require_columns
+from analysis.reading.results import StoredStudy, require_columns
 
 __all__ = [
+    "COUNTS",
     "SLACK_S",
-    "load_scored",
     "match_counts",
     "recording_counts",
     "rescored",
@@ -26,6 +25,8 @@ __all__ = [
 ]
 
 Counts = NDArray[np.int64]
+COUNTS = ["n_reference", "n_estimated", "n_matched"]
+"""The columns of counts."""
 SLACK_S = 1e-9
 """Time in seconds by which a difference may exceed the tolerance, as in the scores that trials store. It
 exceeds rounding errors; without it, 0.35 s - 0.3 s exceeds a tolerance of 0.05 s."""
@@ -119,7 +120,7 @@ def score_counts(counts: pd.DataFrame, *, by: Sequence[str] = ("trial_id",)) -> 
         counts: The result of `recording_counts`.
         by: Columns to group by. They become the index.
     """
-    pooled = counts.groupby(list(by))[["n_reference", "n_estimated", "n_matched"]].sum()
+    pooled = counts.groupby(list(by))[COUNTS].sum()
     total = pooled["n_reference"] + pooled["n_estimated"]
     return pooled.assign(
         f1=2 * pooled["n_matched"] / total.where(total > 0),
@@ -142,14 +143,6 @@ def rescored(study: StoredStudy, *, tolerance_s: float) -> StoredStudy:
     known: dict[object, object] = {identity: row.dropna().to_dict() for identity, row in of_class.iterrows()}
     trials["f1_per_class"] = pd.Series(known, dtype=object).reindex(trials.index)
     return replace(study, trials=trials.assign(tolerance_s=tolerance_s).reset_index())
-
-
-def load_scored(
-    location: str | Path, *, tolerance_s: float | None, with_stopped: bool = False
-) -> StoredStudy:
-    """Load a study and rescore it if a tolerance is given."""
-    study = load_results(location, with_stopped=with_stopped)
-    return study if tolerance_s is None else rescored(study, tolerance_s=tolerance_s)
 
 
 def tolerance_curve(study: StoredStudy, tolerances_s: Array) -> pd.DataFrame:

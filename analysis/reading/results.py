@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import yaml
 from pyarrow import fs
 
 from analysis.errors import AnalysisError
-from analysis.reading.columns import SCHEMA_VERSION, StoredSchema, read_schema
+from analysis.labels import metric_label
+from analysis.reading.columns import SCHEMA_VERSION, StoredSchema, TaskScore, read_schema, task_score
 from analysis.reading.parts import frame_of, load_parts, open_study
 
 __all__ = ["StoredStudy", "first_error", "load_results", "require_columns", "stopped_note"]
@@ -45,6 +47,15 @@ class StoredStudy:
     definition: Mapping[str, Any]
     with_stopped: bool = False
     schema: StoredSchema = field(default_factory=StoredSchema)
+
+    @cached_property
+    def score(self) -> TaskScore:
+        """What the column `f1` is in this study, and its unit of time."""
+        return task_score(self.trials)
+
+    def label(self, metric: str) -> str:
+        """Return the display name of a metric."""
+        return metric_label(metric, score=self.score.name)
 
     @property
     def completed(self) -> pd.DataFrame:

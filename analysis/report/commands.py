@@ -25,7 +25,6 @@ from analysis.answers import (
     fit_ridge,
     has_groups_only,
     map_study,
-    noise_axis,
     recommend,
 )
 from analysis.errors import AnalysisError
@@ -40,8 +39,7 @@ from analysis.figures import (
     save_figure,
     text_map,
 )
-from analysis.labels import metric_label
-from analysis.reading import StoredStudy, View, hold_categories, load_scored, stopped_note
+from analysis.reading import StoredStudy, View, at_tolerance, hold_categories, load_results, stopped_note
 from analysis.report.outputs import Output, ReportOptions, figures_folder, file_stem, for_each_task
 from analysis.report.report_page import Importance, html_report
 from analysis.tables import text_table, write_csv, write_tables
@@ -202,7 +200,7 @@ def write_importance(
         shares = pd.Series(importance(part), name="share").rename_axis("parameter").reset_index()
         stem = folder / file_stem("importance", options)
         pictures = save_figure(plot_importance(part, shares, metric=options.metric), stem)
-        label = metric_label(options.metric)
+        label = part.label(options.metric)
         head = f"Share of the variance of {label} explained by each parameter (functional ANOVA):"
         blocks = [head, text_table(shares), stopped_note(part)]
         return Output((*write_tables(shares, stem), *pictures), "\n\n".join(filter(None, blocks)))
@@ -214,8 +212,12 @@ def _written(
     location: str | Path, options: ReportOptions, write: Callable[[StoredStudy, Path], Output]
 ) -> Output:
     """Load the study and call `write` for each of its tasks."""
-    loaded = load_scored(location, tolerance_s=options.tolerance_s, with_stopped=options.with_stopped)
-    return for_each_task(loaded, figures_folder(location, options), write, options)
+    loaded = load_results(location, with_stopped=options.with_stopped)
+
+    def write_part(part: StoredStudy, folder: Path) -> Output:
+        return write(at_tolerance(part, options.tolerance_s), folder)
+
+    return for_each_task(loaded, figures_folder(location, options), write_part, options)
 
 
 def _compared_groups(study: StoredStudy, options: ReportOptions, reference: str | None) -> GroupComparison:
@@ -304,9 +306,7 @@ def _write_groups(found: GroupComparison, stem: Path) -> Output:
 
 def _write_comparison(found: Comparison, stem: Path) -> Output:
     """Write a comparison as a figure and tables."""
-    axis = noise_axis(found.study_map)
-    assert axis is not None, "losses are compared over label noise"
-    paths = [*save_figure(plot_comparison(found, axis), stem), *write_tables(found.summary, stem)]
+    paths = [*save_figure(plot_comparison(found), stem), *write_tables(found.summary, stem)]
     paths += write_tables(found.differences, stem.with_name(f"{stem.name}_differences"))
     paths += write_tables(found.crossings, stem.with_name(f"{stem.name}_crossings"))
     return Output(tuple(paths), comparison_text(found))

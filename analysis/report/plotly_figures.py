@@ -13,8 +13,7 @@ from matplotlib.colors import to_hex
 from analysis.answers import Comparison, Panel, StudyMap
 from analysis.arrays import Array
 from analysis.figures import COLOURS, LINES, UNSUPPORTED
-from analysis.labels import loss_label, metric_label
-from analysis.reading import Axis
+from analysis.labels import loss_label
 from analysis.regression import Grid
 
 __all__ = ["MapFigure", "comparison_figure", "coordinates_figure", "map_figures", "tolerance_figure"]
@@ -45,9 +44,9 @@ def map_figures(maps: Mapping[str, StudyMap], trial_ids: pd.Series) -> list[MapF
     figures = []
     for panel in first.panels:
         figure = go.Figure()
-        for index, (metric, study_map) in enumerate(maps.items()):
+        for index, study_map in enumerate(maps.values()):
             same = next(one for one in study_map.panels if one.name == panel.name)
-            for trace in _traces(same, study_map, metric, trial_ids):
+            for trace in _traces(same, study_map, trial_ids):
                 figure.add_trace(trace.update(visible=index == 0))
         _lay_out(
             figure, panel.axes[0].title, panel.axes[-1].title if panel.is_surface else first.metric_label
@@ -75,7 +74,7 @@ def _with_margin(low: float, high: float) -> list[float]:
     return [low - margin, high + margin]
 
 
-def comparison_figure(comparison: Comparison, axis: Axis) -> go.Figure:
+def comparison_figure(comparison: Comparison) -> go.Figure:
     """Return a figure of every loss over the label noise with its interval."""
     figure = go.Figure()
     for index, curve in enumerate(comparison.curves):
@@ -84,7 +83,7 @@ def comparison_figure(comparison: Comparison, axis: Axis) -> go.Figure:
         shade = {"fill": "toself", "fillcolor": colour, "opacity": 0.15, "line": {"width": 0}}
         figure.add_trace(
             go.Scatter(
-                x=np.concatenate([curve.noise_ms, curve.noise_ms[::-1]]),
+                x=np.concatenate([curve.noise, curve.noise[::-1]]),
                 y=np.concatenate([low, high[::-1]]).round(4),
                 hoverinfo="skip",
                 showlegend=False,
@@ -94,7 +93,7 @@ def comparison_figure(comparison: Comparison, axis: Axis) -> go.Figure:
         limits = np.stack([low, high], axis=1).round(4)
         figure.add_trace(
             go.Scatter(
-                x=curve.noise_ms,
+                x=curve.noise,
                 y=curve.mean.round(4),
                 name=name,
                 customdata=limits,
@@ -102,8 +101,7 @@ def comparison_figure(comparison: Comparison, axis: Axis) -> go.Figure:
                 hovertemplate="%{y:.3f} [%{customdata[0]:.3f}, %{customdata[1]:.3f}]",
             )
         )
-    label = metric_label(comparison.study_map.metric)
-    _lay_out(figure, axis.title, label)
+    _lay_out(figure, comparison.axis.title, comparison.study_map.metric_label)
     return figure.update_layout(hovermode="x unified", legend={"orientation": "h", "y": 1.08, "x": 0})
 
 
@@ -130,9 +128,9 @@ def coordinates_figure(columns: Mapping[str, pd.Series], values: Array, label: s
     return figure.update_layout(margin={"l": 70, "r": 50, "t": 60, "b": 30}, font=_FONT, height=380)
 
 
-def _traces(panel: Panel, study_map: StudyMap, metric: str, trial_ids: pd.Series) -> list[go.Figure]:
+def _traces(panel: Panel, study_map: StudyMap, trial_ids: pd.Series) -> list[go.Figure]:
     """Return the heat map (or curve) and the trials of one metric."""
-    label = metric_label(metric)
+    label = study_map.metric_label
     identities = trial_ids.to_numpy()[panel.rows]
     if not panel.is_surface:
         return _curve(panel, label, identities)

@@ -10,10 +10,17 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from analysis.answers import StudyMap, compare_losses, map_study, noise_axis, recommend_levels
+from analysis.answers import FLAT_WITHIN, StudyMap, compare_losses, map_study, noise_axis, recommend_levels
 from analysis.errors import AnalysisError
 from analysis.labels import METRIC_LABELS, loss_label
-from analysis.reading import StoredStudy, stopped_note, tolerance_curve, varied_columns, with_option_columns
+from analysis.reading import (
+    StoredStudy,
+    stopped_note,
+    tolerance_curve,
+    validate_matched,
+    varied_columns,
+    with_option_columns,
+)
 from analysis.report.html_parts import figure_html, page, section, table_html
 from analysis.report.plotly_figures import (
     comparison_figure,
@@ -22,7 +29,7 @@ from analysis.report.plotly_figures import (
     tolerance_figure,
 )
 from analysis.tables import with_interval
-from analysis.text import recommendation_text
+from analysis.text import intervals_text, radius_text, recommendation_text, unit_digits
 
 __all__ = ["Importance", "html_report"]
 
@@ -55,7 +62,7 @@ def html_report(study: StoredStudy, *, estimator: str = "auto", importance: Impo
         f"label noise cost, and how certain is that? {_counts(study)}"
     )
     sections = [
-        section("Recommendation", _or_reason(lambda: _answers(study, estimator))),
+        section("Recommendation", _or_reason(lambda: _answers(study, maps["f1"], estimator))),
         section("Maps", _maps(study, maps)),
         section("Comparison of losses", _or_reason(lambda: _comparison(study, estimator))),
         section("Importance of the parameters", _or_reason(lambda: _importance(study, importance))),
@@ -75,24 +82,25 @@ def _or_reason(part: Callable[[], str]) -> str:
         return f"<p>Not shown: {html.escape(str(error))}.</p>"
 
 
-def _answers(study: StoredStudy, estimator: str) -> str:
+def _answers(study: StoredStudy, study_map: StudyMap, estimator: str) -> str:
     """Return recommendations for five noise levels, and the middle one as text."""
-    axis = noise_axis(map_study(study, estimator=estimator, prefers_process=True))
+    axis = noise_axis(study_map)
     if axis is None:
         raise AnalysisError("the label noise does not vary")
     found = recommend_levels(study, [float(at) / axis.factor for at in axis.lattice(5)], estimator=estimator)
-    rows = []
+    label, digits, rows = study.score.name, unit_digits(axis), []
     for one in found:
         best = one.choices[0]
         rows.append(
             {
-                "label noise (ms)": f"{one.noise_ms:g}",
+                axis.title: f"{one.noise:g}",
                 "loss": loss_label(best.name),
-                "softness (ms)": f"{best.softness_ms.value:.0f}" if best.softness_ms else "-",
-                "softness within 0.01 of best F1": "{:.0f} to {:.0f}".format(*best.flat_ms)
-                if best.flat_ms
-                else "-",
-                "expected F1": with_interval(best.value.value, best.value.low, best.value.high),
+                f"softness ({axis.unit})": f"{best.softness.value:.{digits}f}" if best.softness else "-",
+                f"softness within {FLAT_WITHIN:g} of best {label}": " to ".join(
+                    f"{place:.{digits}f}" for place in best.flat or ()
+                )
+                or "-",
+                f"expected {label}": with_interval(best.value.value, best.value.low, best.value.high),
                 "cost of label noise": with_interval(best.cost.value, best.cost.low, best.cost.high),
                 "P(best)": f"{one.probability_best:.2f}" if len(one.choices) > 1 else "-",
             }
@@ -105,7 +113,7 @@ def _maps(study: StoredStudy, maps: dict[str, StudyMap]) -> str:
     """Return the maps of all losses, with a switch for the metric."""
     buttons = "".join(
         f'<button type="button" data-metric="{metric}" aria-pressed="{str(index == 0).lower()}">'
-        f"{html.escape(METRIC_LABELS[metric])}</button>"
+        f"{html.escape(study.label(metric))}</button>"
         for index, metric in enumerate(maps)
     )
     trial_ids = study.completed["trial_id"]
@@ -126,36 +134,32 @@ def _maps(study: StoredStudy, maps: dict[str, StudyMap]) -> str:
 def _comparison(study: StoredStudy, estimator: str) -> str:
     """Return the curves and the table of the losses."""
     found = compare_losses(study, estimator=estimator)
-    axis = noise_axis(found.study_map)
-    assert axis is not None, "losses are compared over label noise"
+    axis, label = found.axis, found.study_map.metric_label
+    unit = axis.unit
     rows = [
         {
             "loss": loss_label(str(row["loss"])),
-            "softness (ms)": "-" if pd.isna(row["softness_ms"]) else f"{row['softness_ms']:.0f}",
-            f"F1 at {axis.low:g} ms": with_interval(row["clean"], row["clean_low"], row["clean_high"]),
-            f"F1 at {axis.high:g} ms": with_interval(
+            f"softness ({unit})": "-"
+            if pd.isna(row["softness_ms"])
+            else f"{axis.of_ms(row['softness_ms']):.{unit_digits(axis)}f}",
+            f"{label} at {axis.low:g} {unit}": with_interval(
+                row["clean"], row["clean_low"], row["clean_high"]
+            ),
+            f"{label} at {axis.high:g} {unit}": with_interval(
                 row["noisiest"], row["noisiest_low"], row["noisiest_high"]
             ),
-            "robustness radius (ms)": with_interval(
-                row["radius_ms"],
-                row["radius_ms_low"],
-                row["radius_ms_high"],
-                digits=0,
-                beyond=f">{axis.high:g}",
-            ),
-            "mean F1": with_interval(row["area"], row["area_low"], row["area_high"]),
+            f"robustness radius ({unit})": radius_text(row, axis, beyond=axis.high),
+            f"mean {label}": with_interval(row["area"], row["area_low"], row["area_high"]),
         }
         for row in found.summary.to_dict("records")
     ]
-    sources = "training and test recordings" if found.has_recordings else "training only (no stored events)"
+    intervals = html.escape(" ".join(intervals_text(found.sources, level=found.level)))
     note = (
         "<p>Each loss has the softness that is best over all noise levels. The robustness radius is the "
-        "largest noise up to which a loss keeps 95 % of its F1 without noise. Intervals: 95 %, including the "
-        f"randomness of {sources}.</p>"
+        "largest noise up to which a loss keeps 95 % of its "
+        f"{label} without noise. {intervals}</p>"
     )
-    return (
-        figure_html(comparison_figure(found, axis), name="comparison") + table_html(pd.DataFrame(rows)) + note
-    )
+    return figure_html(comparison_figure(found), name="comparison") + table_html(pd.DataFrame(rows)) + note
 
 
 def _importance(study: StoredStudy, importance: Importance | None) -> str:
@@ -168,15 +172,18 @@ def _importance(study: StoredStudy, importance: Importance | None) -> str:
     )
     trials = with_option_columns(study, study.scored("f1"))
     values = trials["f1"].to_numpy(dtype=np.float64)
-    figure = coordinates_figure(varied_columns(study, trials), values, "F1")
+    figure = coordinates_figure(varied_columns(study, trials), values, study.label("f1"))
     note = (
-        "<p>Share of the variance of F1 explained by each parameter (functional ANOVA).</p>" if shares else ""
+        f"<p>Share of the variance of {study.label('f1')} explained by each parameter (functional ANOVA).</p>"
+        if shares
+        else ""
     )
     return f'{note}<table>{rows}</table>\n<div class="scroll">{figure_html(figure, name="coordinates")}</div>'
 
 
 def _tolerances(study: StoredStudy) -> str:
     """Return F1 over the tolerance, from the stored events."""
+    validate_matched(study)
     curve = tolerance_curve(study, _TOLERANCES_S)
     names = study.completed.set_index("trial_id")["loss"]
     return figure_html(tolerance_figure(curve, names), name="tolerance")

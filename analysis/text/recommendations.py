@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analysis.answers import FLAT_WITHIN, Choice, Estimate, Recommendation
-from analysis.labels import metric_label
 from analysis.tables import with_interval, wrapped
+from analysis.text.units import intervals_text, unit_digits
 
 __all__ = ["recommendation_text"]
 
@@ -13,13 +13,14 @@ _FEW_TRIALS = 3
 
 def recommendation_text(found: Recommendation) -> str:
     """Return the recommendation in a few lines: what to use, what to expect, and how sure that is."""
-    best, label = found.choices[0], metric_label(found.metric)
-    lines = [f"For labels off by {found.noise_ms:g} ms, use {best.name}{_softness(best)}."]
-    if best.flat_ms and best.softness_ms:
+    best, label = found.choices[0], found.metric_label
+    lines = [f"For labels off by {found.noise:g} {found.axis.unit}, use {best.name}{_softness(best, found)}."]
+    if best.flat and best.softness:
+        flat = " to ".join(_number(place, found) for place in best.flat)
+        optimum = " and ".join(_number(place, found) for place in (best.softness.low, best.softness.high))
         lines.append(
-            f"A softness of {best.flat_ms[0]:.0f} to {best.flat_ms[1]:.0f} ms is within {FLAT_WITHIN:g} of "
-            f"the best {label}. The optimum itself is between {best.softness_ms.low:.0f} and "
-            f"{best.softness_ms.high:.0f} ms."
+            f"A softness of {flat} {found.axis.unit} is within {FLAT_WITHIN:g} of the best {label}. The "
+            f"optimum itself is between {optimum} {found.axis.unit}."
         )
     lines += _expectation(found, label)
     lines += _runner_up(found, label)
@@ -28,23 +29,28 @@ def recommendation_text(found: Recommendation) -> str:
             f"Few trials are close: the estimate is based on {best.support:.1f} effective trials. Run more "
             "trials there."
         )
-    sources = "training and test recordings" if found.has_recordings else "training only (no stored events)"
-    lines.append(f"Intervals: {100 * found.level:g} %, including the randomness of {sources}.")
+    lines += intervals_text(found.sources, level=found.level)
     lines += [f"{note[0].upper()}{note[1:]}." for note in found.notes]
     return "\n".join(wrapped(line) for line in lines)
 
 
-def _softness(choice: Choice) -> str:
-    return f" with a softness of {choice.softness_ms.value:.0f} ms" if choice.softness_ms else ""
+def _softness(choice: Choice, found: Recommendation) -> str:
+    if choice.softness is None:
+        return ""
+    return f" with a softness of {_number(choice.softness.value, found)} {found.axis.unit}"
+
+
+def _number(place: float, found: Recommendation) -> str:
+    return f"{place:.{unit_digits(found.axis)}f}"
 
 
 def _expectation(found: Recommendation, label: str) -> list[str]:
     """Return what to expect of the best choice, and on the same recordings."""
     best = found.choices[0]
-    has_cost = found.noise_ms > found.least_noise_ms
+    has_cost = found.noise > found.axis.low
     cost = f". Label noise reduces it by {_interval(best.cost)}" if has_cost else ""
     lines = [f"Expected {label}: {_interval(best.value)}{cost}."]
-    if found.has_recordings:
+    if found.sources.has_recordings:
         here = best.value_here
         lines.append(
             f"After training again, on the same test recordings: {here.low:.3f} to {here.high:.3f}. The rest "
@@ -58,7 +64,9 @@ def _runner_up(found: Recommendation, label: str) -> list[str]:
     if len(found.choices) == 1:
         return ["The study has no other loss, so it cannot show whether another one would be better."]
     best, second = found.choices[:2]
-    softness = f" (softness {second.softness_ms.value:.0f} ms)" if second.softness_ms else ""
+    softness = ""
+    if second.softness is not None:
+        softness = f" (softness {_number(second.softness.value, found)} {found.axis.unit})"
     chance = f"{best.name} is better with a probability of {100 * found.probability_best:.0f} %."
     verdict = chance if found.is_certain else f"The data do not separate the two: {chance}"
     return [f"Second best: {second.name}{softness}, {label} {_interval(second.value)}. {verdict}"]

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from analysis.reading import load_results, recording_counts, score_counts
 from sweeps.storage.schema import SCHEMA_VERSION, TABLES, arrow_schema
 
 WriteStudy = Callable[..., Path]
@@ -120,7 +121,10 @@ def _stored_values(column: pd.Series, type_: pa.DataType) -> list[Any]:
 
 
 def write_events(folder: Path, rows: pd.DataFrame, *, seed: int = 0) -> None:
-    """Write reference events of three recordings, and estimates of each trial that match about f1 of them."""
+    """Write reference events of three recordings, and estimates of each trial that match about f1 of them.
+
+    The stored scores become those of the events.
+    """
     rng = np.random.default_rng(seed)
     reference = pd.DataFrame(
         {
@@ -144,6 +148,19 @@ def write_events(folder: Path, rows: pd.DataFrame, *, seed: int = 0) -> None:
         (folder / name).mkdir()
         content = pa.Table.from_pandas(table, schema=arrow_schema(name), preserve_index=False)
         pq.write_table(content, folder / name / "part-0000.parquet")
+    _store_matched_scores(folder)
+
+
+def _store_matched_scores(folder: Path) -> None:
+    """Replace the scores of all trials by those of their events."""
+    scores = score_counts(recording_counts(load_results(folder)))
+    for path in (folder / "trials").glob("*.parquet"):
+        part = pq.ParquetFile(path).read()
+        of_part = scores.loc[part["trial_id"].to_pylist()]
+        for name in ("f1", "precision", "recall"):
+            index = part.schema.get_field_index(name)
+            part = part.set_column(index, part.schema.field(name), pa.array(of_part[name].to_numpy()))
+        pq.write_table(part, path)
 
 
 @pytest.fixture

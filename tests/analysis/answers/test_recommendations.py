@@ -17,10 +17,10 @@ def test_the_recommendation_contains_the_simulated_optimum_and_cost(both):
     found = recommend(load_results(both), label_noise_s=0.06)
     best = found.choices[0]
     assert best.name == "softloc"
-    assert best.softness_ms.low <= 72 <= best.softness_ms.high and abs(best.softness_ms.value - 72) < 12
+    assert best.softness.low <= 72 <= best.softness.high and abs(best.softness.value - 72) < 12
     assert best.value.low < 0.808 < best.value.high
     assert best.cost.low < 0.072 < best.cost.high
-    assert best.flat_ms[0] < best.softness_ms.value < best.flat_ms[1]
+    assert best.flat[0] < best.softness.value < best.flat[1]
     assert found.is_certain and found.probability_best > 0.99
     assert "use softloc with a softness of" in recommendation_text(found)
 
@@ -44,7 +44,7 @@ def test_the_text_says_when_few_trials_are_close(write_study, rows):
 
 def test_a_single_loss_is_recommended_with_a_note(both):
     found = recommend(load_results(both), label_noise_s=0.06, only=["cross_entropy"])
-    assert found.choices[0].softness_ms is None
+    assert found.choices[0].softness is None
     assert "has no other loss" in recommendation_text(found)
     assert found.table()["softness_ms"].isna().all()
 

@@ -153,7 +153,7 @@ def test_compare_and_recommend_hold_and_average(study):
     assert high.choices[0].value.value - low.choices[0].value.value == pytest.approx(0.064, abs=0.02)
     assert "At alpha 0.2." in recommendation_text(low)
     found = compare_losses(study, at={"alpha": 0.2})
-    assert found.curves[0].softness_ms is not None and "averaged over learning rate" in found.study_map.notes
+    assert found.curves[0].softness is not None and "averaged over learning rate" in found.study_map.notes
 
 
 def test_alpha_of_several_schedules_is_its_end(write_study, rows):
