@@ -269,17 +269,17 @@ def count_loss(
     require_same_shape(event_logit, label)
     count = label_count(label, lengths=lengths, mask=mask)
     if mask is not None:
+        _require_enough_frames(count, valid_frames(event_logit, lengths=lengths, mask=mask))
         event_logit = only_possible(event_logit, lengths=lengths, mask=mask)
-        _require_enough_frames(count, event_logit)
     log_prob = poisson_binomial_log_prob(event_logit, count, lengths=lengths, check_finite=check_finite)
     return reduce_counts(-log_prob, reduction=reduction)
 
 
-def _require_enough_frames(count: Tensor, event_logit: Tensor) -> None:
-    """Raise if a sequence has more labels than frames in which an event is possible."""
-    if torch.compiler.is_compiling():
+def _require_enough_frames(count: Tensor, valid: Tensor | None) -> None:
+    """Raise if a sequence has more labels than frames that count."""
+    if torch.compiler.is_compiling() or valid is None:
         return
-    n_frames = (event_logit.detach() > -math.inf).sum(dim=-1)
+    n_frames = valid.sum(dim=-1)
     bad = count > n_frames
     if bool(bad.any()):
         where = tuple(bad.nonzero()[0].tolist())

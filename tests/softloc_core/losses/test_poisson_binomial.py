@@ -268,3 +268,12 @@ def test_bad_scalars_raise():
         initial_bias(0.5, 0)
     with pytest.raises(UserError, match="`max_count` must be at least 1, but got 0"):
         count_pmf(torch.zeros(3), max_count=0)
+
+
+def test_logits_that_are_no_numbers_are_named_under_a_mask_as_well():
+    label, mask = torch.tensor([[0.0, 2, 1, 0]]), torch.tensor([False, True, True, True])
+    event = torch.tensor([[math.nan, 0.0, 0.0, math.nan]])
+    with pytest.raises(DataError, match=r"NaN in sequence \[0\], frame 3"):
+        count_loss(event, label, mask=mask)
+    event[0, 3] = -math.inf
+    assert float(count_loss(event, label, mask=mask)) == math.inf
