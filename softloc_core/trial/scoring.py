@@ -29,7 +29,17 @@ from softloc_core.metrics import Scores
 from softloc_core.tasks import TASKS, Recording, TaskData
 from softloc_core.trial.config import TrialConfig
 
-__all__ = ["ScoredEvents", "decoding_rule", "score_predictions", "scored_with", "trial_decoder"]
+__all__ = [
+    "ScoredEvents",
+    "average_precision",
+    "decoding_rule",
+    "score_predictions",
+    "scored_with",
+    "trial_decoder",
+]
+
+# The parameter of a decoder that trades precision for recall.
+_THRESHOLDS = ("mass", "threshold")
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,7 @@ def score_predictions(
         measures = chosen.measures
     scores, events = scored_with(config, data, chosen, test)
     if len(rule.decoders) > 1:
-        measures["f1_oracle"] = _best_f1(config, data, rule, test)
+        measures |= _threshold_free(config, data, rule, test)
     on_validation = None
     if data.validation:
         on_validation, _ = scored_with(config, replace(data, test=data.validation), chosen, validation)
@@ -135,8 +145,13 @@ def scored_with(
     return TASKS.get(config.task).score(data, events, tolerance_s=config.tolerance_s), events
 
 
-def _best_f1(config: TrialConfig, data: TaskData, rule: DecodingRule, predictions: Predictions) -> float:
-    """Return the best F1 of any decoder of the grid on the test recordings, without a time offset."""
+def _threshold_free(
+    config: TrialConfig, data: TaskData, rule: DecodingRule, predictions: Predictions
+) -> dict[str, float]:
+    """Return the measures that do not depend on the choice of a decoder; see `ScoredEvents`.
+
+    They are found with each decoder of the grid on the test recordings, without a time offset.
+    """
     found = [
         decode_with_each(
             predictions[recording.name].astype(np.float64),
@@ -148,8 +163,28 @@ def _best_f1(config: TrialConfig, data: TaskData, rule: DecodingRule, prediction
     ]
     names = [recording.name for recording in data.test]
     task = TASKS.get(config.task)
-    f1 = [
-        task.score(data, dict(zip(names, events, strict=True)), tolerance_s=config.tolerance_s).f1
+    scores = [
+        task.score(data, dict(zip(names, events, strict=True)), tolerance_s=config.tolerance_s)
         for events in zip(*found, strict=True)
     ]
-    return float(np.max(np.nan_to_num(f1)))
+    curves: dict[AnyDecoder, list[Scores]] = {}
+    for decoder, score in zip(rule.decoders, scores, strict=True):
+        threshold = next((name for name in _THRESHOLDS if hasattr(decoder, name)), None)
+        if threshold is not None:
+            curves.setdefault(replace(decoder, **{threshold: 0.5}), []).append(score)
+    measures = {"f1_oracle": float(np.max(np.nan_to_num([score.f1 for score in scores])))}
+    if curves:
+        measures["average_precision"] = max(average_precision(curve) for curve in curves.values())
+    return measures
+
+
+def average_precision(curve: Sequence[Scores]) -> float:
+    """Return the area under a curve of precision over recall, in [0, 1], given its points in any order.
+
+    The precision at a recall is the best one at this recall or a larger one.
+    """
+    points = sorted((score.recall, score.precision) for score in curve)
+    recall = np.array([0.0, *(point[0] for point in points)])
+    precision = np.array([point[1] for point in points])
+    best = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.diff(recall) @ best)

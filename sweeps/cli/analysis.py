@@ -1,4 +1,4 @@
-"""Commands that analyse a stored study without training: surface, compare, recommend, report, importance."""
+"""Commands that analyse a stored study without training: surface, compare, recommend, report, rescore..."""
 
 from __future__ import annotations
 
@@ -51,6 +51,13 @@ Tolerance = Annotated[
     str | None,
     typer.Option(metavar="DURATION", help="Score the stored events again with this tolerance, such as 20ms."),
 ]
+DecodingName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME[:OPTION=N,...]",
+        help="Decode the stored probabilities again, such as calibrated, auto or local_mass:mass=0.5.",
+    ),
+]
 Only = Annotated[list[str] | None, typer.Option("--loss", help="Analyse this loss only. Repeatable.")]
 At = Annotated[
     list[str] | None,
@@ -90,9 +97,14 @@ class AnalysisOptions:
     by: By = "loss"
     bandwidth: Bandwidth = None
     tolerance: Tolerance = None
+    decoding: DecodingName = None
     at: At = None
     standard_error: StandardError = "estimator"
     with_stopped: WithStopped = False
+
+    def location(self, study: str) -> str:
+        """Return the folder to analyse: the study, or what another decoding makes of it."""
+        return _decoded(study, self.decoding)
 
     def for_report(self, **others: Any) -> ReportOptions:
         """Return the options of `analysis.report`, together with those that only some commands have."""
@@ -152,7 +164,11 @@ def surface(
     from analysis.report import write_surface
 
     view = View(x=x, y=y, at=_places(options.at), marginal=marginal or ())
-    _show(write_surface(study, options.for_report(estimator=estimator), preset=preset, view=view))
+    _show(
+        write_surface(
+            options.location(study), options.for_report(estimator=estimator), preset=preset, view=view
+        )
+    )
 
 
 @with_options
@@ -175,7 +191,11 @@ def compare(
     from analysis.report import write_compare
 
     softness_s = _seconds("--softness", softness)
-    _show(write_compare(study, options.for_report(), reference=reference, softness_s=softness_s))
+    _show(
+        write_compare(
+            options.location(study), options.for_report(), reference=reference, softness_s=softness_s
+        )
+    )
 
 
 @with_options
@@ -191,7 +211,7 @@ def recommend(
 
     noise_s = _seconds("--label-noise", label_noise)
     assert noise_s is not None, "the option is required"
-    _show(write_recommend(study, options.for_report(), label_noise_s=noise_s))
+    _show(write_recommend(options.location(study), options.for_report(), label_noise_s=noise_s))
 
 
 def report(
@@ -199,6 +219,7 @@ def report(
     out_dir: OutDir = None,
     estimator: Estimator = "auto",
     tolerance: Tolerance = None,
+    decoding: DecodingName = None,
     with_stopped: WithStopped = False,
 ) -> None:
     """Write an HTML report of a study: answers, maps, tables and failed trials."""
@@ -211,7 +232,7 @@ def report(
         tolerance_s=_seconds("--tolerance", tolerance),
         with_stopped=with_stopped,
     )
-    _show(write_report(study, options, importance=importance))
+    _show(write_report(_decoded(study, decoding), options, importance=importance))
 
 
 def importance(
@@ -219,6 +240,7 @@ def importance(
     out_dir: OutDir = None,
     metric: Metric = "f1",
     tolerance: Tolerance = None,
+    decoding: DecodingName = None,
     with_stopped: WithStopped = False,
 ) -> None:
     """Show how much of a metric's variance each varied parameter explains (functional ANOVA)."""
@@ -231,7 +253,45 @@ def importance(
         tolerance_s=_seconds("--tolerance", tolerance),
         with_stopped=with_stopped,
     )
-    _show(write_importance(study, partial(shares, metric=metric), options))
+    _show(write_importance(_decoded(study, decoding), partial(shares, metric=metric), options))
+
+
+def rescore(
+    study: StudyDir,
+    decoding: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME[:OPTION=N,...]",
+            help="calibrated, auto or a fixed decoder, such as local_mass:mass=0.5,window_s=0.1.",
+        ),
+    ] = "calibrated",
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Folder of the result. Default: STUDY/decodings/NAME."),
+    ] = None,
+) -> None:
+    """Decode and score the stored event probabilities again, without training.
+
+    The result is a study that every other command reads. The table shows the mean score of each loss before
+    and after. Calibrated decoding also shows the oracle: the best decoder of the grid for each trial, chosen
+    on the test recordings themselves, which no user can do.
+    """
+    from sweeps.inspection import parse_decoding, rescore as rescored, rescored_text
+
+    result = rescored(study, parse_decoding(decoding), target=out)
+    print_line(rescored_text(result))
+    print_line(result.location)
+
+
+def _decoded(study: str, decoding: str | None) -> str:
+    """Return the folder of a study, or of what another decoding makes of it, which is stored in the study."""
+    if decoding is None:
+        return study
+    from sweeps.inspection import parse_decoding, rescore as rescored, rescored_text
+
+    result = rescored(study, parse_decoding(decoding))
+    print_line(rescored_text(result))
+    return result.location
 
 
 def _seconds(option: str, text: str | None) -> float | None:
@@ -283,4 +343,5 @@ _EXAMPLES: Mapping[Callable[..., None], str] = {
     recommend: "softloc recommend runs/quickstart --label-noise 60ms",
     report: "softloc report runs/quickstart",
     importance: "softloc importance runs/quickstart",
+    rescore: "softloc rescore runs/quickstart --decoding local_mass:mass=0.5",
 }

@@ -12,7 +12,14 @@ import yaml
 from softloc_core.errors import ConfigError
 from sweeps.storage.folder import StudyFolder
 
-__all__ = ["STUDY_FILE", "StoredDefinition", "read_definition", "require_definition", "write_definition"]
+__all__ = [
+    "STUDY_FILE",
+    "StoredDefinition",
+    "copy_definition",
+    "read_definition",
+    "require_definition",
+    "write_definition",
+]
 
 STUDY_FILE = "study.yaml"
 
@@ -96,3 +103,9 @@ def require_definition(folder: StudyFolder) -> StoredDefinition:
 def write_definition(folder: StudyFolder, text: str) -> None:
     """Write a folder's study file."""
     folder.write(STUDY_FILE, text.encode())
+
+
+def copy_definition(source: StudyFolder, target: StudyFolder) -> None:
+    """Copy a folder's study file unchanged; nothing if it has none."""
+    if (definition := read_definition(source)) is not None:
+        target.write(STUDY_FILE, definition.content)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
-from softloc_core.tasks import TASKS, TaskData
+from softloc_core.events import EventList
+from softloc_core.losses import schedule_from_spec
+from softloc_core.metrics import Scores
+from softloc_core.tasks import TASKS
 from softloc_core.trial import OPTION_FIELDS, TrialConfig, TrialResult, setting_id
+from sweeps.storage.probabilities import probability_rows
 from sweeps.storage.provenance import Provenance
 from sweeps.storage.schema import SCHEMA_VERSION, Row
 
@@ -22,13 +24,12 @@ __all__ = [
     "completed_record",
     "failed_record",
     "not_finite",
-    "probabilities_are_small",
+    "scored_columns",
+    "stored_config",
+    "tables_of",
 ]
 
 Rows = tuple[Row, ...]
-# Measured on drums with the smeared predictions of one-sided smoothing; other losses take a tenth of it.
-_BYTES_PER_PROBABILITY = 1.6
-_SMALL_BYTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -99,17 +100,7 @@ def completed_record(
         "error": None,
         "iterations_done": reached.iterations_done,
         "reports": json.dumps(reached.reports) if reached.reports else None,
-        "f1": scores.f1,
-        "precision": scores.precision,
-        "recall": scores.recall,
-        "n_reference": scores.n_reference,
-        "n_estimated": scores.n_estimated,
-        "n_matched": scores.n_matched,
-        "f1_per_class": dict(scores.f1_per_class),
-        "timing_mean_s": scores.timing_mean_s,
-        "timing_sd_s": scores.timing_sd_s,
-        "measures": dict(scores.measures),
-        "validation_f1": None if result.validation is None else result.validation.f1,
+        **scored_columns(scores, result.validation),
         "hop_s": hop_s,
         "versions": json.dumps(dict(result.versions), sort_keys=True),
         "processor": processor,
@@ -117,13 +108,10 @@ def completed_record(
         "host": host,
         "device": result.device,
     }
-    tables = {
-        "events": _event_rows(result, channel_names),
-        "history": _history_rows(result),
-        "scores": _score_rows(result, channel_names),
-    }
+    tables = tables_of(result.trial_id, result.events, scores, channel_names)
+    tables["history"] = _history_rows(result)
     if keep_probabilities:
-        tables["probabilities"] = _probability_rows(result, channel_names)
+        tables["probabilities"] = probability_rows(result, channel_names)
     return TrialRecord(row, tables, weights=reached.weights)
 
 
@@ -170,58 +158,48 @@ def _shared(
     }
 
 
-def _event_rows(result: TrialResult, channel_names: tuple[str, ...]) -> Rows:
-    """Return a row for every estimated event of the test recordings."""
-    return tuple(
-        {
-            "trial_id": result.trial_id,
-            "recording": recording,
-            "channel": channel_names[int(channel)],
-            "time_s": float(time_s),
-        }
-        for recording, events in result.events.items()
-        for time_s, channel in zip(events.time_s, events.channel, strict=True)
-    )
+def scored_columns(scores: Scores, validation: Scores | None) -> dict[str, Any]:
+    """Return the columns of `trials` that hold scores."""
+    columns = ("f1", "precision", "recall", "n_reference", "n_estimated", "n_matched")
+    return {
+        **{name: getattr(scores, name) for name in (*columns, "timing_mean_s", "timing_sd_s")},
+        "f1_per_class": dict(scores.f1_per_class),
+        "measures": dict(scores.measures),
+        "validation_f1": None if validation is None else validation.f1,
+    }
 
 
-def _score_rows(result: TrialResult, channel_names: tuple[str, ...]) -> Rows:
-    """Return the counts of each test recording and class that has any, or of a recording's first class."""
-    rows = []
-    for recording, counts in zip(result.events, result.scores.counts.tolist(), strict=False):
-        found = [(channel_names[index], one) for index, one in enumerate(counts) if any(one)]
-        for channel, (n_reference, n_estimated, n_matched) in found or [(channel_names[0], (0, 0, 0))]:
-            rows.append(
-                {
-                    "trial_id": result.trial_id,
-                    "recording": recording,
-                    "channel": channel,
-                    "n_reference": n_reference,
-                    "n_estimated": n_estimated,
-                    "n_matched": n_matched,
-                }
+def tables_of(
+    trial_id: str, events: Mapping[str, EventList], scores: Scores, channel_names: Sequence[str]
+) -> dict[str, Rows]:
+    """Return a trial's rows of `events` and `scores`.
+
+    Every recording has at least one row of `scores`.
+    """
+    found: dict[str, list[Row]] = {"events": [], "scores": []}
+    for recording, estimated in events.items():
+        shared = {"trial_id": trial_id, "recording": recording}
+        for time_s, channel in zip(estimated.time_s, estimated.channel, strict=True):
+            found["events"].append(
+                {**shared, "channel": channel_names[int(channel)], "time_s": float(time_s)}
             )
-    return tuple(rows)
+    for recording, counts in zip(events, scores.counts.tolist(), strict=False):
+        counted = [(channel_names[index], one) for index, one in enumerate(counts) if any(one)]
+        for channel, numbers in counted or [(channel_names[0], (0, 0, 0))]:
+            of_class = dict(zip(("n_reference", "n_estimated", "n_matched"), numbers, strict=True))
+            found["scores"].append(
+                {"trial_id": trial_id, "recording": recording, "channel": channel, **of_class}
+            )
+    return {table: tuple(rows) for table, rows in found.items()}
 
 
-def _probability_rows(result: TrialResult, channel_names: tuple[str, ...]) -> Rows:
-    """Return the probabilities above 0 of each validation and test recording and class."""
-    rows = []
-    for part, recordings in result.predictions.items():
-        for recording, event_prob in recordings.items():
-            for channel, prob in zip(channel_names, event_prob, strict=True):
-                frame = np.flatnonzero(prob).astype(np.int32)
-                rows.append(
-                    {
-                        "trial_id": result.trial_id,
-                        "part": part,
-                        "recording": recording,
-                        "channel": channel,
-                        "n_frames": len(prob),
-                        "frame": frame,
-                        "probability": prob[frame],
-                    }
-                )
-    return tuple(rows)
+def stored_config(row: Row) -> TrialConfig:
+    """Return the configuration of a stored trial, given its row of `trials`."""
+    values = {item.name: row[item.name] for item in fields(TrialConfig)}
+    values["alpha"] = schedule_from_spec(json.loads(row["alpha"]))
+    for name in OPTION_FIELDS:
+        values[name] = tuple(sorted(json.loads(row[name]).items()))
+    return TrialConfig(**values)
 
 
 def _history_rows(result: TrialResult) -> Rows:
@@ -236,12 +214,6 @@ def _history_rows(result: TrialResult) -> Rows:
         }
         for point in result.history
     )
-
-
-def probabilities_are_small(data: TaskData) -> bool:
-    """Whether the event probabilities of a trial on this data take less than about 100 kB."""
-    frames = sum(len(recording.features) for recording in (*data.validation, *data.test))
-    return frames * len(data.channel_names) * _BYTES_PER_PROBABILITY < _SMALL_BYTES
 
 
 def not_finite(result: TrialResult) -> str | None:

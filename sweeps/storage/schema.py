@@ -287,6 +287,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("time_s", _NUMBER, "s", "time of the event", nullable=True),
         Column("duration_s", _NUMBER, "s", "length of the recording"),
         Column("tolerance_s", _NUMBER, "s", "the recording's own tolerance, if it has one", nullable=True),
+        Column("is_segments", pa.bool_(), "", "whether the events are starts of segments", nullable=True),
     ),
     "references": (
         Column("data_fingerprint", _TEXT, "", "data the recording belongs to", role="identity"),
@@ -300,6 +301,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         Column("time_s", _NUMBER, "s", "reference time", nullable=True),
         Column("duration_s", _NUMBER, "s", "length of the recording"),
         Column("tolerance_s", _NUMBER, "s", "the recording's own tolerance, if it has one", nullable=True),
+        Column("is_segments", pa.bool_(), "", "whether the events are starts of segments", nullable=True),
     ),
 }
 TRIAL_TABLES = tuple(name for name, columns in TABLES.items() if columns[0].name == "trial_id")

@@ -9,14 +9,24 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from softloc_core.errors import UserError
+from softloc_core.events import SegmentList
 from softloc_core.tasks import TaskData
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.schema import ADDED, SCHEMA_VERSION, TRIAL_TABLES, Row, arrow_schema
 
-__all__ = ["GATHERED", "MAX_REQUESTS", "NewerSchemaError", "StoredTrial", "TrialStore", "read_part"]
+__all__ = [
+    "GATHERED",
+    "MAX_REQUESTS",
+    "NewerSchemaError",
+    "StoredTrial",
+    "TrialStore",
+    "read_part",
+    "write_tables",
+]
 
 logger = logging.getLogger(__name__)
 GATHERED = "all.parquet"
@@ -64,6 +74,7 @@ class TrialStore:
         self.folder = folder
         self.set_aside: list[str] = []
         self._gathered: dict[str, list[Row]] = {}
+        self._whole: dict[str, pa.Table | None] = {}
 
     def write(self, row: Row, tables: Mapping[str, Sequence[Row]] | None = None) -> None:
         """Store a trial: its row of `trials`, and its rows of other tables by table.
@@ -110,6 +121,18 @@ class TrialStore:
         complete = (row for row in (*self._gathered_rows("trials"), *rows.values()) if row is not None)
         return {row["trial_id"]: StoredTrial(row["trial_id"], row["status"], row) for row in complete}
 
+    def table(self, name: str, trial_id: str) -> pa.Table | None:
+        """Return a trial's rows of a table in Arrow's form; None if there are none or they cannot be read."""
+        part = read_part(self.folder.read(f"{name}/{trial_id}.parquet"))
+        return self._gathered_part(name, "trial_id", trial_id) if part is None else part
+
+    def rows_of_data(self, table: str, fingerprint: str) -> list[Row]:
+        """Return the rows of `references` or `validation` of one data set; none if there are none."""
+        part = read_part(self.folder.read(f"{table}/{fingerprint[:32]}.parquet"))
+        if part is None:
+            part = self._gathered_part(table, "data_fingerprint", fingerprint)
+        return [] if part is None else list(part.to_pylist(maps_as_pydicts="strict"))
+
     def rows(self, table: str, trial_id: str) -> list[Row]:
         """Return a trial's rows of a table; none if there are none or they cannot be read."""
         part = read_part(self.folder.read(f"{table}/{trial_id}.parquet"))
@@ -134,6 +157,13 @@ class TrialStore:
             name = f"{table}/{trial_id}.parquet"
             if self.folder.read(name) is not None:
                 self.folder.move(name, f"{name}.superseded")
+
+    def _gathered_part(self, table: str, column: str, value: str) -> pa.Table | None:
+        """Return the rows of the part that an export wrote with this value in a column."""
+        if table not in self._whole:
+            self._whole[table] = read_part(self.folder.read(f"{table}/{GATHERED}"))
+        whole = self._whole[table]
+        return None if whole is None else whole.filter(pc.equal(whole.column(column), value))
 
     def _gathered_rows(self, table: str) -> list[Row]:
         """Return the rows of the part that an export wrote, read once; none if there is no such part."""
@@ -199,6 +229,13 @@ class TrialStore:
         logger.warning("a damaged part was set aside: %s", self.folder.path(aside))
 
 
+def write_tables(folder: StudyFolder, tables: Mapping[str, Sequence[Row]]) -> None:
+    """Write whole tables as an export has them, `trials` last."""
+    for table in sorted(tables, key=lambda name: name == "trials"):
+        if rows := tables[table]:
+            folder.write(f"{table}/{GATHERED}", _part(table, rows))
+
+
 def _part(table: str, rows: Sequence[Row]) -> bytes:
     """Return rows as a Parquet file."""
     columns = arrow_schema(table)
@@ -249,6 +286,7 @@ def _reference_rows(data: TaskData) -> Iterable[Row]:
             "recording": recording.name,
             "duration_s": recording.reference.duration_s,
             "tolerance_s": recording.tolerance_s,
+            "is_segments": isinstance(recording.reference, SegmentList),
         }
         reference = recording.reference
         if len(reference) == 0:
@@ -265,6 +303,7 @@ def _validation_rows(data: TaskData) -> Iterable[Row]:
             "recording": recording.name,
             "duration_s": recording.reference.duration_s,
             "tolerance_s": recording.tolerance_s,
+            "is_segments": isinstance(recording.reference, SegmentList),
         }
         kinds = {"label": recording.label}
         if recording.reference != recording.label:

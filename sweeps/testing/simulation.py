@@ -35,7 +35,7 @@ class SimulatedTask:
     description = "trials that train nothing, with a known surface"
     channel_names: tuple[str, ...] = _CHANNELS
     tolerance_s = 0.05
-    score_name, time_unit, version = "F1", "ms", 1
+    score_name, time_unit, scores_events_alone, version = "F1", "ms", True, 1
     sources: Mapping[str, SourceInfo] = {
         "plain": SourceInfo("plain", "here", {"fixed": 1, "other": 2}, needs_data_root=False)
     }

@@ -147,6 +147,8 @@ class Task(Protocol):
         tolerance_s: Default tolerance of the scores, in seconds.
         score_name: What `Scores.f1` is in this task, as it is written on an axis, such as `F1` or `PCE`.
         time_unit: Unit in which the task's field speaks of label noise and softness, one of `TIME_UNITS`.
+        scores_events_alone: Whether events and their times are all that `score` reads of a recording, so that
+            stored events can be scored without the data.
         version: Version of the task's results, from 1. It is raised by hand whenever the score, the rule of a
             split or what is read changes results.
         rates_vary: Whether recordings may be played faster or slower to augment them. This requires that
@@ -164,6 +166,7 @@ class Task(Protocol):
     tolerance_s: float
     score_name: str
     time_unit: str
+    scores_events_alone: bool
     version: int
     rates_vary: bool
     feature_sums: Mapping[str, FeatureSum]

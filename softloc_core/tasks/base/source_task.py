@@ -37,6 +37,7 @@ class SourceTask(Generic[Found]):
         tolerance_s: Default tolerance of the scores, in seconds.
         score_name: What `Scores.f1` is in this task, as it is written on an axis.
         time_unit: Unit in which the task's field speaks of label noise and softness, one of `TIME_UNITS`.
+        scores_events_alone: Whether events and their times are all that `score` reads of a recording.
         version: Version of the task's results, from 1. It is raised by hand whenever the score, the rule of a
             split or what is read changes results.
         networks: Builders of the task's networks, by name. The first network is the default.
@@ -55,6 +56,7 @@ class SourceTask(Generic[Found]):
     tolerance_s: float
     score_name: str = "F1"
     time_unit: str = "ms"
+    scores_events_alone: bool = True
     version: int = 1
     networks: Mapping[str, NetworkBuilder]
     auto_decoding: Mapping[str, str] = AUTO_DECODING

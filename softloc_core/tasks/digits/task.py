@@ -62,6 +62,7 @@ class DigitTask(SourceTask[Canvas]):
     channel_names: tuple[str, ...] = tuple("0123456789")
     tolerance_s = HOP_S
     time_unit = "frames"  # a frame is a position in a picture
+    scores_events_alone = False
     rates_vary = False
     networks: Mapping[str, NetworkBuilder] = {"compact": CompactWindows, "paper": VggWindows}
     shared_defaults = _DEFAULTS
