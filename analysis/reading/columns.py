@@ -25,7 +25,7 @@ __all__ = [
     "task_score",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The newest schema version that this package reads."""
 SOFTNESS, LABEL_NOISE = "softness_s", "label_noise_s"
 

@@ -66,7 +66,7 @@ class Run:
         options: How it is run.
         planner: Its planner, with its data.
         store: Its stored trials.
-        stored: The trials that were stored when the run started, by `setting_id`.
+        stored: The trials that were stored when the run started, by identity.
         source: The trials to run.
         pause_plan: Why and when its trials pause, or None if each trial runs from start to end.
         checkpoints: Its checkpoints, or None if it saves none.

@@ -241,13 +241,14 @@ def trial_source(
 
     Args:
         planner: The study's planner.
-        stored: The stored trials by `setting_id`.
+        stored: The stored trials.
         folder: Where a design that learns stores its points.
         say: Prints a message if the folder cannot be written.
     """
+    by_setting = {trial.setting_id: trial for trial in stored.values()}
     if isinstance(planner, TaskPlanner) and planner.is_sequential:
-        return LearningSource(planner, stored, folder, say)
-    return FixedSource(planner, stored)
+        return LearningSource(planner, by_setting, folder, say)
+    return FixedSource(planner, by_setting)
 
 
 def known_trials(planner: Planner, folder: StudyFolder, *, at_once: int) -> list[PlannedTrial]:

@@ -13,7 +13,7 @@ __all__ = ["accepted_trials"]
 def accepted_trials(
     store: TrialStore, *, mix: bool, rerun: bool, say: Callable[[str], None]
 ) -> Mapping[str, StoredTrial]:
-    """Return the stored trials that count, by `setting_id`.
+    """Return the stored trials that count, by identity.
 
     The results of trials may depend on the code. Each row holds a hash of the source files that decide a
     result. Rows from before hold the version of the package and the commit instead.
@@ -47,7 +47,7 @@ def accepted_trials(
         for trial in other:
             store.supersede(trial.trial_id)
             del kept[trial.trial_id]
-    return {trial.setting_id: trial for trial in kept.values()}
+    return kept
 
 
 def _is_same_code(row: Row) -> bool:

@@ -37,7 +37,7 @@ def given(source: TrialSource) -> list[str]:
     """Return all trials of a source, and report each as completed."""
     found = []
     while (trial := source.next()) is not None:
-        found.append(trial.trial_id)
+        found.append(trial.setting_id)
         source.tell(trial.trial_id, ROW)
     return found
 

@@ -105,8 +105,8 @@ def test_parts_of_an_older_version_are_exported_with_the_later_columns(
 @pytest.mark.parametrize(
     ("without", "message"),
     [
-        (("trials",), "a table to leave out must be one of events, history, references, but got trials"),
-        (("models",), "a table to leave out must be one of events, history, references, but got models"),
+        (("trials",), "a table to leave out must be one of events, .*references, but got trials"),
+        (("models",), "a table to leave out must be one of events, .*references, but got models"),
     ],
 )
 def test_unknown_tables_and_trials_cannot_be_left_out(

@@ -219,6 +219,8 @@ def test_a_recording_without_events_has_a_row_with_its_duration(tmp_path: Path) 
             "channel": None,
             "time_s": None,
             "duration_s": 2.5,
+            "tolerance_s": None,
+            "is_segments": False,
         }
     ]
 
