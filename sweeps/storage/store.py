@@ -15,7 +15,9 @@ import pyarrow.parquet as pq
 from softloc_core.errors import UserError
 from softloc_core.events import SegmentList
 from softloc_core.tasks import TaskData
+from softloc_core.trial import setting_id
 from sweeps.storage.folder import StudyFolder
+from sweeps.storage.records import stored_config
 from sweeps.storage.schema import ADDED, SCHEMA_VERSION, TRIAL_TABLES, Row, arrow_schema
 
 __all__ = [
@@ -55,8 +57,13 @@ class StoredTrial:
 
     @property
     def setting_id(self) -> str:
-        """The part of the identity that the versions of the trial's parts do not change."""
-        return str(self.row.get("setting_id") or self.trial_id)
+        """The part of the identity that the versions of the trial's parts do not change.
+
+        A row from before it was stored has it computed, in today's canonical form.
+        """
+        if (stored := self.row.get("setting_id")) or "alpha" not in self.row:
+            return str(stored or self.trial_id)
+        return setting_id(stored_config(self.row), data_fingerprint=self.row["data_fingerprint"])
 
 
 class TrialStore:
