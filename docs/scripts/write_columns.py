@@ -13,7 +13,7 @@ TARGET = Path(__file__).parents[1] / "columns.md"
 INTRODUCTION = """\
 # Stored columns
 
-A study's folder contains four tables, each a folder of Parquet parts. This page is written from
+A study's folder contains seven tables, each a folder of Parquet parts. This page is written from
 `sweeps/storage/schema.py` by `python docs/scripts/write_columns.py`. The metadata of every Parquet
 file holds the same units and meanings.
 """
@@ -21,6 +21,9 @@ PURPOSE = {
     "trials": "One row per trial.",
     "events": "One row per estimated event of the test recordings.",
     "history": "The training curves: one row per trial and point.",
+    "scores": "The counts behind the score: one row per trial, test recording and class.",
+    "probabilities": "Event probabilities: one row per trial, validation or test recording, and class.",
+    "validation": "One row per event of the validation recordings.",
     "references": "One row per reference event of the test recordings.",
 }
 

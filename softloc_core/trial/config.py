@@ -61,7 +61,7 @@ class TrialConfig:
         noise_options: Options of the noise, sorted by name.
         label_noise_s: Scale of the label misalignment in seconds, >= 0.
         noise_draw: Number of the draw of label noise, >= 0. At 0 the replicate determines the draw, so that
-            all design points share it. Another number is a draw of its own, which replicates share.
+            all design points share it. Another number is a separate draw, which replicates share.
         validation_labels: Labels of the validation recordings, for calibration and early stopping:
             `misaligned` like those of training, or `clean`.
         iterations: Number of optimiser steps, >= 1.
@@ -202,7 +202,7 @@ def setting_id(config: TrialConfig, *, data_fingerprint: str) -> str:
     """Return the hash of a trial's configuration and data, as 16 hexadecimal digits.
 
     It seeds the trial's weights and batches. Numbers enter as the shortest exact representation of a float,
-    so that 1 and 1.0 are the same value; whole numbers that no float equals enter as they are. Options and
+    so that 1 and 1.0 are the same value; whole numbers that no float equals are kept exact. Options and
     fields that were added later do not enter at the value that leaves a trial as it was.
     """
     return _hash({"config": _identifying(config), "data": data_fingerprint})

@@ -16,10 +16,10 @@ from softloc_core.tasks import TASKS
 
 __all__ = ["DECODING_VERSION", "TRAINING_VERSION", "part_versions"]
 
-TRAINING_VERSION = 1
-"""Version of the training loop: excerpts, augmentation, optimiser and averaging."""
+TRAINING_VERSION = 2
+"""Version of training: labels on frames, excerpts, augmentation, optimiser and averaging."""
 DECODING_VERSION = 2
-"""Version of inference: ensembles, precision of probabilities, decoders and calibration."""
+"""Version of inference and scores: ensembles, precision of probabilities, decoders, calibration, matching."""
 
 
 def part_versions(*, task: str, network: str, loss: str, noise: str) -> Mapping[str, int]:

@@ -103,7 +103,7 @@ class AnalysisOptions:
     with_stopped: WithStopped = False
 
     def location(self, study: str) -> str:
-        """Return the folder to analyse: the study, or what another decoding makes of it."""
+        """Return the folder to analyse: the study, or the study under another decoding."""
         return _decoded(study, self.decoding)
 
     def for_report(self, **others: Any) -> ReportOptions:
@@ -284,7 +284,7 @@ def rescore(
 
 
 def _decoded(study: str, decoding: str | None) -> str:
-    """Return the folder of a study, or of what another decoding makes of it, which is stored in the study."""
+    """Return the folder of a study, or of the study under another decoding, which is stored inside it."""
     if decoding is None:
         return study
     from sweeps.inspection import parse_decoding, rescore as rescored, rescored_text

@@ -101,7 +101,7 @@ def parse_decoding(text: str) -> Decoding:
 
 
 def rescore(study: str, decoding: Decoding, *, target: str | None = None) -> Rescored:
-    """Decode and score the stored probabilities of a study, and store the result as a study of its own.
+    """Decode and score the stored probabilities of a study, and store the result as another study.
 
     Args:
         study: The study's folder, or an address that pyarrow opens.

@@ -32,7 +32,7 @@ _RESULTS = [column for column in TABLES["trials"] if column.nullable]
 METRICS = tuple(
     column.name
     for column in _RESULTS
-    if column.name != "iterations_done"
+    if column.name not in ("iterations_done", "hop_s")
     and (pa.types.is_floating(column.type) or pa.types.is_integer(column.type))
 )
 # Results with one number for each name, such as `f1_per_class.KD`.

@@ -12,7 +12,7 @@ from sweeps.inspection.data_check import check_data
 
 @pytest.fixture
 def mdb(tmp_path: Path) -> Path:
-    for track in ("Rock", "Punk"):
+    for track in ("Rock", "Punk", "Reggae"):
         audio = tmp_path / "audio" / "drum_only" / f"MusicDelta_{track}_Drum.wav"
         labels = tmp_path / "annotations" / "class" / f"MusicDelta_{track}_class.txt"
         for path in (audio, labels):
