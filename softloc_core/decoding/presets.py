@@ -39,6 +39,8 @@ DECODERS: Mapping[str, AnyDecoder] = {
     "local_mass_150ms": LocalMass(mass=0.3, window_s=0.15),
     "peak_picking": PeakPicking(relative_height=0.35, distance_s=0.05),
     "peak_picking_150ms": PeakPicking(relative_height=0.35, distance_s=0.15),
+    "local_mass_steps": LocalMass(mass=0.5, window_s=3.0),
+    "peak_picking_steps": PeakPicking(relative_height=0.3, distance_s=1.0),
     "one_each": OneEach(),
     "threshold": Threshold(threshold=0.5),
     "threshold_paper_puffs": Threshold(threshold=0.2),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from softloc_core.decoding import AUTO_DECODING
 from softloc_core.errors import ConfigError
 from softloc_core.events import EventList
 from softloc_core.losses import Ramp
@@ -27,7 +28,6 @@ _DEFAULTS: Mapping[str, Any] = {
     # Excerpts are whole canvases.
     "excerpt_s": 1e3,
     "alpha": Ramp(low=0.5, high=0.9, start=0.2, stop=0.9),
-    "decoding_options": (("mass", 0.5), ("window_s", 3 * HOP_S)),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     # Chosen for a CPU after two short trials on training canvases, without tuning.
@@ -63,6 +63,11 @@ class DigitTask(SourceTask[Canvas]):
     tolerance_s = HOP_S
     time_unit = "frames"  # a frame is a position in a picture
     scores_events_alone = False
+    auto_decoding: Mapping[str, str] = {
+        **AUTO_DECODING,
+        "point": "local_mass_steps",
+        "frame": "local_mass_steps",
+    }
     rates_vary = False
     networks: Mapping[str, NetworkBuilder] = {"compact": CompactWindows, "paper": VggWindows}
     shared_defaults = _DEFAULTS

@@ -25,7 +25,6 @@ _DEFAULTS: Mapping[str, Any] = {
     "excerpt_s": 50 * STEP_S,
     "weight_decay": 0.0,
     "gradient_clip": 5.0,
-    "decoding_options": (("relative_height", 0.3),),
 }
 _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     # Chosen with one more person left out; see docs/tasks/puffs.md.
@@ -71,7 +70,7 @@ class PuffTask(SignalTask):
     auto_decoding: Mapping[str, str] = {
         "point": "threshold_paper_puffs",
         "frame": "threshold",
-        "smeared": "peak_picking",
+        "smeared": "peak_picking_steps",
         "extended": "rising_edge",
     }
     shared_defaults = _DEFAULTS

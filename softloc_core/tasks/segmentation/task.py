@@ -36,7 +36,6 @@ _NETWORK_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
         "excerpt_s": 128.0,
         "learning_rate": 5e-3,
         "weight_averaging": 0.98,
-        "decoding_options": (("smoothing_s", 9.0),),
     },
     # Source: released code of Lea et al. 2017: whole videos, 200 epochs with 40 videos in batches of 8 for
     # 50 Salads, and RMSProp with its default learning rate. Deliberate difference: AdamW without weight decay
