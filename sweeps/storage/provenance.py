@@ -8,9 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
-
-import softloc_core
 
 __all__ = ["Provenance", "processor_name", "source_code", "source_provenance"]
 
@@ -52,7 +51,9 @@ def source_provenance() -> tuple[str, str]:
 @cache
 def source_code() -> str:
     """Return the first 16 hexadecimal digits of a hash of every source file of `softloc_core`."""
-    folder = Path(softloc_core.__file__).resolve().parent
+    spec = find_spec("softloc_core")
+    assert spec is not None and spec.origin is not None  # this package needs it
+    folder = Path(spec.origin).resolve().parent
     content = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         content.update(path.relative_to(folder).as_posix().encode() + b"\0")
