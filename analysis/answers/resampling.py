@@ -165,8 +165,8 @@ def resample(
     draw.
 
     Recordings are weighted at random (Rubin's Bayesian bootstrap), all trials alike. The sums of a trial
-    cover the recordings of its own fold, so that no fold loses all of them, and folds are averaged as in the
-    estimate itself. The spread is stretched by sqrt((n + 1) / (n - 1)) for n recordings, which makes the
+    cover the recordings of that trial's fold, so that no fold loses all of them, and folds are averaged as in
+    the estimate itself. The spread is stretched by sqrt((n + 1) / (n - 1)) for n recordings, which makes the
     variance of a mean unbiased. With folds of different recordings the mean residual of a fold is random as
     well, with K - 1 degrees of freedom for K folds.
 

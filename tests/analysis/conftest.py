@@ -159,7 +159,9 @@ def _store_matched_scores(folder: Path) -> None:
         of_part = scores.reindex(part["trial_id"].to_pylist())
         for name in ("f1", "precision", "recall"):
             index = part.schema.get_field_index(name)
-            part = part.set_column(index, part.schema.field(name), pa.array(of_part[name].to_numpy(), from_pandas=True))
+            part = part.set_column(
+                index, part.schema.field(name), pa.array(of_part[name].to_numpy(), from_pandas=True)
+            )
         pq.write_table(part, path)
 
 
