@@ -1,6 +1,6 @@
 """Measure how often the 95 % intervals of `recommend` and `compare` contain the truth, on simulated studies.
 
-    python benchmarks/analysis_intervals.py [--studies 60]
+    python benchmarks/analysis_intervals.py [--studies 60] [--designs "16 random" "64 random"]
 
 Each study has two losses with known means: SoftLoc, whose softness is chosen on the trials, and cross
 entropy, which has no softness and the mean of SoftLoc at 75 ms. The noise of a trial is 0.03. The columns:
@@ -99,14 +99,15 @@ def _compared(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=60, help="studies of each design and surface")
-    n_studies = parser.parse_args().studies
+    parser.add_argument("--designs", nargs="+", default=list(DESIGNS), choices=list(DESIGNS))
+    options = parser.parse_args()
     names = ["recommend", "bias", "compare", "better"]
     print(f"| design | surface | {' | '.join(names)} |\n|---|---|" + "---|" * len(names))
-    for design_name, design in DESIGNS.items():
+    for design in options.designs:
         for surface, truth in SURFACES.items():
-            studies = [coverage(truth, design, seed=seed) for seed in range(n_studies)]
+            studies = [coverage(truth, DESIGNS[design], seed=seed) for seed in range(options.studies)]
             cells = [f"{value:.3f}" for value in pd.DataFrame(studies)[names].mean()]
-            print(f"| {design_name} | {surface} | {' | '.join(cells)} |", flush=True)
+            print(f"| {design} | {surface} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

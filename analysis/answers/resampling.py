@@ -65,16 +65,19 @@ class Sources:
     @property
     def has_recordings(self) -> bool:
         """Whether the intervals include the choice of test recordings."""
-        return self.n_recordings > 0 or self.n_folds > 1
+        return self.n_recordings > 1 or self.n_folds > 1
 
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences on what the intervals include and leave out."""
         parts = [f"{self.n_folds} folds"] if self.n_folds > 1 else []
         parts += [_number(self.n_recordings, "test recording")] if self.n_recordings > 1 else []
-        named = f"training and the choice of test recordings ({', '.join(parts)})"
-        included = named if self.has_recordings else f"training only ({self.reason})"
-        notes = [f"including the randomness of {included}."]
+        notes = ["including the randomness of training. The choice of test recordings is left out: "]
+        if self.has_recordings:
+            listed = ", ".join(parts)
+            notes = [f"including the randomness of training and the choice of test recordings ({listed})."]
+        else:
+            notes[0] += f"{self.reason or 'there is only one'}."
         if self.n_draws == 1:
             notes.append(
                 "All trials share 1 draw of wrong labels. The intervals leave out the difference between "
@@ -162,8 +165,8 @@ def resample(
     draw.
 
     Recordings are weighted at random (Rubin's Bayesian bootstrap), all trials alike. The sums of a trial
-    cover the recordings of its fold, so that no fold loses all of them, and folds are averaged as in the
-    estimate itself. The spread is stretched by sqrt((n + 1) / (n - 1)) for n recordings, which makes the
+    cover the recordings of that trial's fold, so that no fold loses all of them, and folds are averaged as in
+    the estimate itself. The spread is stretched by sqrt((n + 1) / (n - 1)) for n recordings, which makes the
     variance of a mean unbiased. With folds of different recordings the mean residual of a fold is random as
     well, with K - 1 degrees of freedom for K folds.
 

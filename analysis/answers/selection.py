@@ -73,7 +73,8 @@ def panel_noise(panel: Panel, at: Array | Grid, resampling: Resampling) -> Array
     """Return the deviation of the panel's mean in every resampling, [sample, point], without recordings.
 
     Residuals are divided by what the fit left of them (1 - leverage), as if each trial had been predicted by
-    the others, because a process that follows a dozen trials leaves small residuals everywhere.
+    the others, because a process that follows a dozen trials leaves small residuals everywhere. For the means
+    of levels, whose leverage is not fitted, it is the square root, which makes the variance unbiased.
     """
     fit, smoother = panel.regression, panel.regression.smoother(at).T
     residual = _residual(panel)
@@ -85,7 +86,8 @@ def panel_noise(panel: Panel, at: Array | Grid, resampling: Resampling) -> Array
 
 
 def _residual(panel: Panel) -> Array:
-    return np.asarray((panel.values - panel.fitted) / np.maximum(1.0 - panel.leverage, _LEAST_LEFT))
+    left = np.maximum(1.0 - panel.leverage, _LEAST_LEFT)
+    return np.asarray((panel.values - panel.fitted) / (np.sqrt(left) if panel.joins_levels else left))
 
 
 def _fold_means(residual: Array, resampling: Resampling) -> Array:

@@ -32,7 +32,7 @@ class SimulatedDesign:
         replicates: Number of trials at each setting.
         is_grid: Whether settings are the crossings of four levels of label noise with as many levels of
             softness as there are points for. Otherwise they are uniformly random.
-        noise_sd: Standard deviation of a trial around the mean, independent of all others.
+        noise_sd: Standard deviation of a trial around the mean, given the draw of wrong labels.
         draw_sd: Standard deviation of the effect of a draw of wrong labels, common to all trials on it.
         own_draws: Whether each setting has its own draw of wrong labels. Otherwise all settings share that of
             their replicate.

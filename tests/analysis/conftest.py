@@ -156,10 +156,12 @@ def _store_matched_scores(folder: Path) -> None:
     scores = score_counts(recording_counts(load_results(folder)))
     for path in (folder / "trials").glob("*.parquet"):
         part = pq.ParquetFile(path).read()
-        of_part = scores.loc[part["trial_id"].to_pylist()]
+        of_part = scores.reindex(part["trial_id"].to_pylist())
         for name in ("f1", "precision", "recall"):
             index = part.schema.get_field_index(name)
-            part = part.set_column(index, part.schema.field(name), pa.array(of_part[name].to_numpy()))
+            part = part.set_column(
+                index, part.schema.field(name), pa.array(of_part[name].to_numpy(), from_pandas=True)
+            )
         pq.write_table(part, path)
 
 

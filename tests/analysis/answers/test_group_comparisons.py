@@ -65,3 +65,30 @@ def test_a_study_that_sweeps_a_number_has_a_curve_instead(groups, write_study, r
 def test_an_unknown_reference_is_rejected(groups):
     with pytest.raises(AnalysisError, match="must be one of cross_entropy, softloc, but got count"):
         compare_groups(load_results(groups[0]), reference="count")
+
+
+@pytest.mark.parametrize("replicates", [1, 3])
+def test_folds_are_the_unit_and_not_their_replicates(write_study, rows, replicates):
+    """Oracle: the paired t-test over the folds' means. Old state: 2 folds x 3 replicates were 6 pairs."""
+    rng = np.random.default_rng(1)
+    parts = []
+    for fold in range(2):
+        common = rng.normal(0, 0.05, replicates)
+        for loss, gain in (("cross_entropy", 0.0), ("softloc", 0.1 + 0.1 * fold)):
+            part = rows(loss, replicates, seed=fold).assign(
+                fold=fold, replicate=np.arange(replicates), label_noise_s=0.0, softness_s=0.1
+            )
+            parts.append(part.assign(f1=0.5 + gain + common + rng.normal(0, 0.01, replicates)))
+    folder = write_study(*parts)
+    row = compare_groups(load_results(folder)).differences.iloc[0]
+    means = pd.concat(parts).groupby(["loss", "fold"])["f1"].mean()
+    interval = stats.ttest_rel(means["softloc"], means["cross_entropy"]).confidence_interval(0.95)
+    assert (row["unit"], row["pairs"]) == ("folds", 2)
+    assert (row["low"], row["high"]) == pytest.approx(tuple(interval))
+    text = " ".join(write_compare(folder, ReportOptions(out_dir=folder / "out")).text.split())
+    assert "Folds have different test recordings: each counts once" in text
+
+
+def test_draws_are_the_unit_of_a_single_fold(groups, tmp_path):
+    text = " ".join(write_compare(groups[0], ReportOptions(out_dir=tmp_path)).text.split())
+    assert "Draws of labels and weights share one test set: the choice of recordings is left out." in text

@@ -42,7 +42,7 @@ def test_a_clear_winner_gains_nothing():
 
 
 def test_the_corrected_value_is_unbiased_over_studies():
-    """Without the correction, the best of ten equal candidates is quoted 1.54 deviations too high."""
+    """Without the correction, the best of ten equal candidates is quoted 1.54 standard deviations high."""
     rng = np.random.default_rng(1)
     quoted = []
     for _ in range(300):
@@ -82,8 +82,8 @@ def test_intervals_contain_the_truth_although_the_softness_was_chosen_on_the_sam
 
 
 def test_two_equal_losses_are_not_told_apart_by_the_choice_of_a_softness(benchmark):
-    """Old state: the loss with a softness was better at 95 % on every fifth level, and led by 0.012."""
+    """Old state: the loss with a softness was better at 95 % on a quarter of the levels."""
     truth, design = benchmark.SURFACES["flat"], SimulatedDesign(24, is_grid=True)
-    studies = pd.DataFrame([benchmark.coverage(truth, design, seed=seed) for seed in range(100, 112)]).mean()
-    assert studies["better"] <= 0.1
+    studies = pd.DataFrame([benchmark.coverage(truth, design, seed=seed) for seed in range(40)]).mean()
+    assert studies["better"] <= 0.06
     assert studies["bias"] < 0.012

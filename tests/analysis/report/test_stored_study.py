@@ -47,7 +47,8 @@ def test_the_comparison_of_a_single_loss_says_so(tmp_path):
 def test_the_recommendation_names_loss_and_softness(tmp_path):
     text = " ".join(write_recommend(STORED, ReportOptions(out_dir=tmp_path), label_noise_s=0.06).text.split())
     assert "use softloc with a softness of" in text and "has no other loss" in text
-    assert "training and test recordings" in text
+    assert "training and the choice of test recordings (3 test recordings)" in text
+    assert "All trials share 1 draw of wrong labels" in text
 
 
 def test_the_report_shows_every_section(tmp_path):
