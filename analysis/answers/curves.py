@@ -89,7 +89,7 @@ def loss_curves(
     if not panels:
         raise AnalysisError(f"losses are compared over label noise, but it does not vary in {study.location}")
     trials = study.scored(metric)
-    resampling = resample(study, trials, metric=metric, standard_error=standard_error)
+    resampling = resample(study, trials, metric=metric, by=by, standard_error=standard_error)
     curves = tuple(
         _curve(
             panel,

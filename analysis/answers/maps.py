@@ -153,7 +153,7 @@ def map_study(
         dimensions=len(layout.parameters),
     )
     validate_standard_error(standard_error)
-    resampling = resample(study, trials, metric=metric) if standard_error == "bootstrap" else None
+    resampling = resample(study, trials, metric=metric, by=by) if standard_error == "bootstrap" else None
     fit = partial(
         fit_panel,
         layout=layout,

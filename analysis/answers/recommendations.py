@@ -155,7 +155,7 @@ def recommend_levels(
     study, study_map = noise_map(study, metric=metric, estimator=estimator, bandwidth=bandwidth, by=by, at=at)
     trials = study.scored(metric)
     axis = _noise_axis(study, study_map)
-    resampling = resample(study, trials, metric=metric, standard_error=standard_error)
+    resampling = resample(study, trials, metric=metric, by=by, standard_error=standard_error)
     panels = [panel for panel in study_map.panels if panel.axes[-1].column == LABEL_NOISE]
     found = []
     for noise_s in label_noises_s:

@@ -153,6 +153,7 @@ def resample(
     trials: pd.DataFrame,
     *,
     metric: str,
+    by: str,
     standard_error: str = "estimator",
     n: int = _N_SAMPLES,
     seed: int = 0,
@@ -161,8 +162,9 @@ def resample(
 
     A draw is what the study's seed and the trial's `noise_draw` (its replicate if that is 0 or missing)
     determine, separately in each fold. With a single draw for all trials, its effect cannot be told from the
-    surface. Trials then share their weight if they have the same label noise, as if each level had its own
-    draw.
+    surface. Each trial then has a weight of its group, which trials of other groups with the same label noise
+    share: the first with the first, the second with the second. So differences are paired, and the trials of
+    one group at one level do not cancel.
 
     Recordings are weighted at random (Rubin's Bayesian bootstrap), all trials alike. The sums of a trial
     cover the recordings of that trial's fold, so that no fold loses all of them, and folds are averaged as in
@@ -178,7 +180,7 @@ def resample(
     rng = np.random.default_rng(seed)
     fold, fold_weight, n_folds = _folds(trials, n=n, rng=rng)
     draws, n_draws = draws_of(trials)
-    cluster = _joint(fold, draws) if n_draws > 1 else _joint(fold, trials.get(LABEL_NOISE, draws))
+    cluster = _joint(fold, draws) if n_draws > 1 else _pairs(trials, fold, by=by)
     degrees = max(int(cluster.max()) + 1 - n_folds, 1) if n_draws > 1 else 0
     weight = rng.standard_normal((n, int(cluster.max()) + 1))[:, cluster]
     order = rng.permutation((np.arange(n) + 0.5) / n)
@@ -201,6 +203,14 @@ def draws_of(trials: pd.DataFrame) -> tuple[NDArray[np.int64], int]:
     replicate = trials.get("replicate", zero).where(own == 0, -1)
     number = _joint(trials.get("seed", zero), own, replicate)
     return number, int(number.max()) + 1
+
+
+def _pairs(trials: pd.DataFrame, fold: NDArray[np.int64], *, by: str) -> NDArray[np.int64]:
+    """Return the number of the pair (or larger tuple) that each trial belongs to, at most one of a group."""
+    level = trials.get(LABEL_NOISE, pd.Series(0.0, index=trials.index))
+    group = trials.get(by, pd.Series(0, index=trials.index))
+    turn = trials.groupby([fold, level.to_numpy(), group.astype(str).to_numpy()], dropna=False).cumcount()
+    return _joint(fold, level, turn)
 
 
 def _joint(*columns: object) -> NDArray[np.int64]:

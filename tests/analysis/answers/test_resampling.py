@@ -43,10 +43,24 @@ def test_weights_are_common_to_losses_on_one_draw():
     truth = {"softloc": lambda s, n: 0.5 + 0 * s, "cross_entropy": lambda s, n: 0.5 + 0 * s}
     study = simulated_study(truth, design, rng=np.random.default_rng(0))
     trials = study.scored("f1")
-    found = resample(study, trials, metric="f1")
+    found = resample(study, trials, metric="f1", by="loss")
     assert found.sources.n_draws == 8 and found.sources.degrees == 7
     _, first = np.unique(trials["noise_draw"], return_index=True)
     np.testing.assert_array_equal(found.weight, found.weight[:, first][:, trials["noise_draw"] - 1])
+
+
+def test_with_one_draw_trials_of_one_loss_at_one_level_do_not_cancel():
+    """Old state: they shared one weight, and their residuals cancelled in the mean of the level."""
+    design = SimulatedDesign(16, is_grid=True)
+    truth = {"softloc": lambda s, n: 0.5 + 0 * s, "cross_entropy": lambda s, n: 0.5 + 0 * s}
+    study = simulated_study(truth, design, rng=np.random.default_rng(0))
+    trials = study.scored("f1").assign(noise_draw=0, replicate=0)
+    found = resample(study, trials, metric="f1", by="loss")
+    assert found.sources.n_draws == 1
+    for _, group in trials.reset_index(drop=True).groupby(["loss", "label_noise_s"]):
+        assert len(np.unique(found.weight[0, group.index])) == len(group)
+    # The losses are still paired.
+    assert len(np.unique(found.weight[0])) == trials.groupby("loss").size().max()
 
 
 @pytest.mark.parametrize(("n_draws", "degrees", "sentence"), [
@@ -129,7 +143,7 @@ def test_recordings_spread_as_the_standard_error_of_their_mean(write_study, rows
     (folder / "scores").mkdir()
     scores.to_parquet(folder / "scores" / "part.parquet")
     study = load_results(folder)
-    found = resample(study, study.scored("f1"), metric="f1", n=4000)
+    found = resample(study, study.scored("f1"), metric="f1", by="loss", n=4000)
     assert found.sources.n_recordings == 10
     assert found.shift[:, 0].std() == pytest.approx(share.std(ddof=1) / 100 / np.sqrt(10), rel=0.05)
 
