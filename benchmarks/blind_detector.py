@@ -38,9 +38,18 @@ FOLDERS = {
     "mnist": "mnist",
 }
 """Folder of each recorded source below the data root."""
+KNOWN_LEAKS = {
+    "golfdb": 0.12,
+    "salads50_svm": 0.22,
+    "salads50_svm_eval": 0.35,
+    "mnist": 0.12,
+    "embedded": 0.12,
+}
+"""Largest score of a blind detector on data that tell something by themselves, see the pages of the tasks:
+clips are cut around a swing, recipes have an order, and a digit is never at the edge of a picture."""
 OTHER_SPLITS = (("gait", "mobgap", "indip"), ("gait", "synthetic", "sensors"))
-SPREAD, LEAST_MARGIN = 3.0, 0.02
-"""A detector is near chance if it exceeds it by at most three standard deviations of the shifts, or 0.02."""
+SPREAD, LEAST_MARGIN = 3.5, 0.02
+"""A detector is near chance if it exceeds it by at most 3.5 standard deviations of the shifts, or 0.02."""
 
 Times = NDArray[np.float64]
 Labels = Sequence[EventList]
@@ -70,6 +79,10 @@ class BlindScore:
     def margin(self) -> float:
         """How far a score may be above chance without being evidence of a leak."""
         return max(SPREAD * self.spread, LEAST_MARGIN)
+
+    def is_bounded(self, source: str) -> bool:
+        """Whether the score is near chance, or at most the known leak of a source."""
+        return self.is_near_chance or self.score <= KNOWN_LEAKS.get(source, 0.0)
 
     @property
     def is_near_chance(self) -> bool:
@@ -179,10 +192,10 @@ def _estimated(data: TaskData, place: Place) -> dict[str, EventList]:
 
 def _shifted(data: TaskData, rng: np.random.Generator) -> TaskData:
     """Shift the reference of each test recording around by a random number of frames."""
-    return replace(data, test=tuple(_shifted_recording(recording, rng) for recording in data.test))
+    return replace(data, test=tuple(shifted_recording(recording, rng) for recording in data.test))
 
 
-def _shifted_recording(recording: Recording, rng: np.random.Generator) -> Recording:
+def shifted_recording(recording: Recording, rng: np.random.Generator) -> Recording:
     reference, grid = recording.reference, recording.grid
     period_s = grid.n_frames * grid.hop_s
     time_s = np.minimum((reference.time_s + rng.integers(grid.n_frames) * grid.hop_s) % period_s, period_s)
@@ -295,21 +308,24 @@ SEGMENT_STRATEGIES: Mapping[str, Align] = {
 }
 
 
+def other_splits(name: str, source: str) -> list[str]:
+    """Return the splits of a task's source that are measured in addition to its default."""
+    return [split for task, of, split in OTHER_SPLITS if (task, of) == (name, source)]
+
+
 Case = tuple[SourceTask[Any], str, str, Path | None]
 
 
 def cases(data_root: Path | None, *, only: str | None) -> Iterator[Case]:
     """Iterate over tasks, sources, splits and data roots."""
     for task in TASKS.tasks.values():
-        assert isinstance(task, SourceTask)
-        if only not in (None, task.name):
+        if not isinstance(task, SourceTask) or only not in (None, task.name):
             continue
         for source, info in task.sources.items():
             root = data_root / FOLDERS[source] if data_root and source in FOLDERS else None
             if info.needs_data_root and (root is None or not root.exists()):
                 continue
-            others = [split for name, of, split in OTHER_SPLITS if (name, of) == (task.name, source)]
-            for split in (info.default_split, *others):
+            for split in (info.default_split, *other_splits(task.name, source)):
                 yield task, source, split, root
 
 
@@ -325,7 +341,8 @@ def main() -> None:
     for task, source, split, root in cases(arguments.data_root, only=arguments.task):
         folds = loaded_folds(task, source, split=split, data_root=root)
         found = most_suspicious(blind_scores(task, folds, n_shifts=arguments.shifts))
-        verdict = "yes" if found.is_near_chance else "**no**"
+        known = f"known, at most {KNOWN_LEAKS.get(source)}" if found.is_bounded(source) else "**no**"
+        verdict = "yes" if found.is_near_chance else known
         print(
             f"| {task.name} | `{source}` | `{split}` | {found.strategy} | {found.score:.3f} | "
             f"{found.chance:.3f} | {found.margin:.3f} | {verdict} |",

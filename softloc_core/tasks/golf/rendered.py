@@ -23,7 +23,7 @@ from softloc_core.tasks.golf.golf_db import clip_tolerance_s
 
 __all__ = ["BAND_NAMES", "RenderedGolfSource", "draw_swing"]
 
-RENDERING_VERSION = 1
+RENDERING_VERSION = 2
 BAND_NAMES = ("hands_x", "hands_y", "club_x", "club_y", "hips_cos", "hips_sin", "club_speed")
 # Angles at the eight events in degrees: arms from straight down, club relative to the arms, and hips.
 _ARMS = (0.0, 40.0, 90.0, 165.0, 90.0, -5.0, -55.0, -165.0)
@@ -32,6 +32,9 @@ _HIPS = (0.0, 8.0, 22.0, 45.0, 10.0, -35.0, -60.0, -95.0)
 # Frames between events in real time at 30 frames/s: medians of GolfDB's annotations.
 _GAPS = (14.0, 5.0, 8.0, 4.0, 3.0, 2.0, 18.0)
 _SLOW_MOTION = 3.5
+# Frames before the address and after the finish. They vary by more than the length of a swing, so that the
+# ends of a clip say little about its events.
+_MARGIN_FRAMES = (20, 320)
 _ARM_LENGTH, _CLUB_LENGTH = 0.65, 1.05
 _PLANE_TILT = np.deg2rad(35.0)
 
@@ -111,9 +114,9 @@ def draw_swing(rng: Generator) -> TrackedSwing:
     )
     tempo = (_SLOW_MOTION if rng.random() < 0.5 else 1.0) * np.exp(0.15 * rng.standard_normal())
     gaps = np.array(_GAPS) * tempo * np.exp(0.15 * rng.standard_normal(len(_GAPS)))
-    first = rng.integers(20, 80)
+    first = rng.integers(*_MARGIN_FRAMES)
     event_frame = first + np.concatenate([[0], np.cumsum(np.maximum(1, np.round(gaps)))]).astype(np.int64)
-    n_frames = int(event_frame[-1] + rng.integers(20, 50))
+    n_frames = int(event_frame[-1] + rng.integers(*_MARGIN_FRAMES))
     arms, wrists, hips = (
         _angle(poses, event_frame, n_frames=n_frames, rng=rng) for poses in (_ARMS, _WRISTS, _HIPS)
     )

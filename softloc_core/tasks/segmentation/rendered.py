@@ -19,7 +19,7 @@ from softloc_core.tasks.base import (
 
 __all__ = ["RENDERED_NAMES", "RenderedSegmentationSource"]
 
-RENDERING_VERSION = 1
+RENDERING_VERSION = 2
 HOP_S = 1.0
 RENDERED_NAMES = (
     "background",
@@ -32,7 +32,8 @@ RENDERED_NAMES = (
     "mix",
     "serve",
 )
-# The stages of a recipe. The actions of a stage are done in any order, some of them twice.
+# The stages of a recipe. The actions of a stage are done in any order, some of them twice. After the last
+# stage, the next dish starts with the first one.
 _STAGES = ((1, 2), (3, 4, 3, 4), (5, 6), (7,), (8,))
 # Typical length of each class in seconds, and the class that it resembles.
 _LENGTH_S = np.array([4.0, 12.0, 15.0, 20.0, 18.0, 5.0, 4.0, 14.0, 12.0])
@@ -85,16 +86,19 @@ def _video(name: str, *, seed: int) -> SignalRecording:
 
 
 def _classes(rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw the class of each frame."""
+    """Draw the class of each frame.
+
+    The video starts at any stage, so that the time in the video says nothing about the action.
+    """
     runs: list[NDArray[np.int64]] = []
-    for stage in _STAGES:
+    first = int(rng.integers(len(_STAGES)))
+    for stage in (*_STAGES[first:], *_STAGES[:first]):
         for action in rng.permutation(stage):
             if rng.random() < 0.1:
                 continue
             if rng.random() < 0.5:
                 runs.append(np.zeros(_length(0, rng), dtype=np.int64))
             runs.append(np.full(_length(int(action), rng), action, dtype=np.int64))
-    runs.append(np.full(_length(8, rng), 8, dtype=np.int64))
     return np.concatenate(runs)
 
 
