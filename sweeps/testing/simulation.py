@@ -29,7 +29,7 @@ _CHANNELS = ("a", "b")
 
 
 class SimulatedTask:
-    """A task with two tiny recordings, whose trials `SimulatedTrial` simulates."""
+    """A task with three tiny recordings, whose trials `SimulatedTrial` simulates."""
 
     name = "simulated"
     description = "trials that train nothing, with a known surface"
@@ -59,17 +59,17 @@ class SimulatedTask:
         }  # fmt: skip
 
     def load(self, request: DataRequest, *, data_root: Path | None, cache_dir: Path) -> TaskData:
-        """Return the two recordings, without reading or writing anything."""
+        """Return the recordings, without reading or writing anything."""
         if request.source not in self.sources:
             raise ConfigError(f"`data` must be one of {', '.join(self.sources)}, but got {request.source}")
-        recordings = [_recording(name) for name in ("one", "two")]
+        recordings = [_recording(name) for name in ("one", "two", "three")]
         return TaskData(
             task=self.name,
             source=request.source,
             channel_names=_CHANNELS,
             hop_s=0.01,
             train=(recordings[0],),
-            validation=(),
+            validation=(recordings[2],),
             test=(recordings[1],),
             fingerprint=f"simulated-{request.split}-{request.fold}-{request.seed}",
         )

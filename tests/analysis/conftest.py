@@ -133,6 +133,8 @@ def write_events(folder: Path, rows: pd.DataFrame, *, seed: int = 0) -> None:
             "channel": np.tile(["kick", "snare"], 90),
             "time_s": np.round(rng.uniform(0, 30, 180), 3),
             "duration_s": 30.0,
+            "tolerance_s": None,
+            "is_segments": False,
         }
     )
     events = []

@@ -31,7 +31,15 @@ __all__ = [
 ]
 
 # A study names the data, the split follows from the source, and the rest is what a study varies.
-NAMED_BY_THE_STUDY = {"data": "any", "split": "any", "loss": "softloc", "seed": 0, "replicate": 0}
+NAMED_BY_THE_STUDY = {
+    "data": "any",
+    "split": "any",
+    "loss": "softloc",
+    "seed": 0,
+    "replicate": 0,
+    "noise_draw": 0,
+    "threads": 1,
+}
 
 
 def check_protocol(task: Task) -> None:
@@ -84,7 +92,8 @@ def few_recordings(task: SourceTask[Any], source: str) -> TaskData:
 def short_config(task: Task, source: str, **fields: object) -> TrialConfig:
     """Return the default configuration, cut down to a training of seconds."""
     defaults = task.defaults(next(iter(task.networks)))
-    named = {"data": source, "split": task.sources[source].default_split, "seed": 0, "replicate": 0}
+    split = task.sources[source].default_split
+    named = {**NAMED_BY_THE_STUDY, "data": source, "split": split}
     loss = "cross_entropy" if defaults["loss_options"] else "softloc"
     short = {"iterations": 12, "loss": loss, "batch_size": 2, "weight_averaging": 0.0}
     return TrialConfig(**{**defaults, **named, **short, **fields})

@@ -246,14 +246,14 @@ def test_stopped_trials_are_final_only_in_a_study_that_stops_early(
         return trial_source(planner, stored, folder)
 
     first = source({})
-    designed = [first.next().trial_id for _ in range(6)]
+    designed = [first.next().setting_id for _ in range(6)]
     row = {"f1": 0.5, "started_at": datetime.now(UTC), "reports": None}
     stored = stored_as({designed[0]: "completed", designed[1]: "stopped", designed[2]: "failed"}, row)
     early = source(stored, "stop_early={asha: {}, score_on: test}")
     assert (early.n_kept, early.n_kept_stopped, early.n_left) == (2, 1, 4)
     in_full = source(stored)
     assert (in_full.n_kept, in_full.n_kept_stopped, in_full.n_left) == (1, 0, 5)
-    given = {in_full.next().trial_id for _ in range(5)}
+    given = {in_full.next().setting_id for _ in range(5)}
     assert designed[1] in given and designed[0] not in given
 
 

@@ -106,7 +106,7 @@ class TestReport:
         (tmp_path / "sim" / POINTS_FILE).write_text(json.dumps([point]))
         study = make_study("design=tpe")
         planner = plan(study)
-        _store_trials(planner, planner.trials(point), tmp_path)
+        _store_trials(planner, planner.trials(point, number=0), tmp_path)
         report = report_of("design=tpe")
         assert "only the points so far can be planned (1 trials)" in report.text
         assert "1 already stored, 11 to run" in report.text

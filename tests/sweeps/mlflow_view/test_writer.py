@@ -155,7 +155,7 @@ def test_a_failed_trial_that_completes_later_keeps_its_run(store: TrialStore) ->
     row = {
         **template,
         "trial_id": failed.trial_id,
-        **{key: failed.row[key] for key in ("softness_s", "label_noise_s")},
+        **{key: failed.row[key] for key in ("softness_s", "label_noise_s", "noise_draw")},
     }
     store.write(row)
     assert open_writer(store).write_missing() == 1

@@ -153,7 +153,15 @@ def test_folds_never_include_test_recordings() -> None:
 @pytest.mark.slow
 def test_a_trained_network_is_good_but_not_perfect_for_each_class(tmp_path: Path) -> None:
     drums = TASKS.get("drums")
-    named = {"data": "synthetic", "split": "new_kits", "loss": "softloc", "seed": 0, "replicate": 0}
+    named = {
+        "data": "synthetic",
+        "split": "new_kits",
+        "loss": "softloc",
+        "seed": 0,
+        "replicate": 0,
+        "noise_draw": 0,
+        "threads": 1,
+    }
     config = TrialConfig(**{**drums.defaults("compact"), **named})
     data = drums.load(config.data_request(), data_root=None, cache_dir=tmp_path)
     scores = run_trial(config, data).scores
