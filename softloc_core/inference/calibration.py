@@ -58,7 +58,7 @@ class DecodingRule:
             ConfigError: The split has no validation recordings.
         """
         if self.needs_validation and not data.validation:
-            what = "decoding: calibrated" if len(self.decoders) > 1 else "decoding_options: calibrate_offset"
+            what = "decoding: calibrated" if self.only_if_better else "decoding_options: calibrate_offset"
             raise ConfigError(
                 f"`{what}` needs a split with validation recordings, but got one of {data.task} on "
                 f"{data.source} with {len(data.train)} training, no validation and {len(data.test)} test "

@@ -88,7 +88,10 @@ def test_the_parameters_are_measures_of_the_trial():
 
 @pytest.mark.parametrize(
     ("changes", "named"),
-    [({}, "decoding: calibrated"), ({"decoders": (LocalMass(0.3, 0.05),)}, "calibrate_offset")],
+    [
+        ({}, "decoding: calibrated"),
+        ({"decoders": (LocalMass(0.3, 0.05),), "only_if_better": False}, "calibrate_offset"),
+    ],
 )
 def test_a_calibration_needs_validation_recordings(changes, named):
     [recording], _ = recordings(height=0.5, spread_frames=1.0, count=1)

@@ -76,15 +76,17 @@ def request_of(task: Task, source: str, *, split: str | None = None, fold: int =
 
 
 def few_recordings(task: SourceTask[Any], source: str) -> TaskData:
-    """Load two recordings to train on and one to score, of the default split."""
+    """Load two recordings to train on, one to validate and one to score, of the default split."""
     request, own = request_of(task, source), task.source(source)
     whole = own.split(request, None)
     with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
-        patch.setattr(own, "split", lambda *_: SplitNames(whole.train[:2], (), whole.test[:1]))
+        patch.setattr(
+            own, "split", lambda *_: SplitNames(whole.train[:2], whole.validation[:1], whole.test[:1])
+        )
         data = task.load(request, data_root=None, cache_dir=Path(folder))
         recordings = {
             part: tuple(replace(r, features=np.array(r.features)) for r in getattr(data, part))
-            for part in ("train", "test")
+            for part in ("train", "validation", "test")
         }
     return replace(data, **recordings)
 

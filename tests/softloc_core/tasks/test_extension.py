@@ -41,7 +41,7 @@ class RenderedBeepsSource(RenderedSource[SignalRecording]):
     """Six seconds of noise in which one of two bands lights up at each event."""
 
     info = rendered_info("beeps in noise", "new_beeps")
-    names = numbered_names(train=6, test=3)
+    names = numbered_names(train=6, validation=2, test=3)
 
     def recording(self, name: str, seed: int) -> SignalRecording:
         rng = generator_of("beeps", seed, name)
@@ -116,7 +116,7 @@ def test_its_data_satisfies_the_data_contract(task: BeepTask) -> None:
 
 def test_its_source_can_be_checked(task: BeepTask) -> None:
     report = check_source(task, "synthetic", data_root=None)
-    assert (len(report.recordings), report.problems) == (9, ())
+    assert (len(report.recordings), report.problems) == (11, ())
     assert sum(report.n_events.values()) == 9 * 14
 
 
