@@ -140,11 +140,12 @@ def _shared(
     spec = config.spec()
     for name in ("alpha", *OPTION_FIELDS):
         spec[name] = json.dumps(spec[name], sort_keys=True)
-    task = TASKS.get(config.task)
+    # Not registered in a worker if a test simulates the task; a record of a failure must not fail itself.
+    task = TASKS.tasks.get(config.task)
     return {
         **spec,
-        "score_name": task.score_name,
-        "time_unit": task.time_unit,
+        "score_name": None if task is None else task.score_name,
+        "time_unit": None if task is None else task.time_unit,
         "versions": "{}",
         "study": provenance.study,
         "trial_id": trial_id,
