@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from analysis.errors import AnalysisError
 from analysis.reading.parts import load_table
-from analysis.reading.rescoring import COUNTS, recording_counts, rescored, score_counts
+from analysis.reading.rescoring import COUNTS, SLACK_S, recording_counts, rescored, score_counts
 from analysis.reading.results import StoredStudy, require_columns
 
 __all__ = ["at_tolerance", "stored_counts", "validate_matched"]
@@ -48,6 +50,8 @@ def stored_counts(study: StoredStudy, *, metric: str) -> pd.DataFrame:
         if channel:
             counts = counts[counts["channel"] == channel]
         n_different = _n_different(counts, trials, metric=metric)
+        if n_different and load is recording_counts and not channel:
+            n_different = _n_not_matched(study, counts, trials, metric=metric)
         if not n_different:
             return counts
         reasons.append(
@@ -65,7 +69,7 @@ def validate_matched(study: StoredStudy) -> None:
             or no events are stored.
     """
     trials = study.scored("f1")
-    n_different = _n_different(recording_counts(study), trials, metric="f1")
+    n_different = _n_not_matched(study, recording_counts(study), trials, metric="f1")
     if n_different:
         raise AnalysisError(
             "`tolerance` needs a score that counts events matched within a tolerance, but "
@@ -97,6 +101,21 @@ def _score_table(study: StoredStudy) -> pd.DataFrame:
             f"scores/ of {study.location} must hold every completed trial, but some are missing"
         )
     return counts
+
+
+def _n_not_matched(study: StoredStudy, counts: pd.DataFrame, trials: pd.DataFrame, *, metric: str) -> int:
+    """Return in how many trials matching events does not explain the stored metric.
+
+    Versions before `SLACK_S` lost some of the pairs exactly at the tolerance to rounding. Their metrics lie
+    between those with all of these pairs and those with none.
+    """
+    column = metric.partition(".")[0]
+    shorter = study.trials.assign(tolerance_s=study.trials["tolerance_s"] - 3 * SLACK_S)
+    without = score_counts(recording_counts(replace(study, trials=shorter)))[column]
+    with_all = score_counts(counts)[column]
+    low, high = (each.reindex(trials["trial_id"]).fillna(0.0).to_numpy() for each in (without, with_all))
+    stored = trials[metric].to_numpy(dtype=np.float64)
+    return int(((stored < low - _ROUNDING) | (stored > high + _ROUNDING)).sum())
 
 
 def _n_different(counts: pd.DataFrame, trials: pd.DataFrame, *, metric: str) -> int:

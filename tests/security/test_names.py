@@ -62,7 +62,7 @@ def test_names_of_classes_become_plain_keys(names: Sequence[str]) -> None:
 
 def test_names_of_recordings_are_not_used_as_paths() -> None:
     event: dict[str, Any] = {"recording": '../../up,\n"x"', "channel": "a", "time_s": 0.1}
-    text = recording_scores({"tolerance_s": 0.05}, [event], [event])
+    text = recording_scores({"tolerance_s": 0.05}, [event], {"events": [event]})
     assert '"../../up,\n""x""",a,1.0000' in text
 
 
