@@ -182,4 +182,4 @@ def test_a_plan_counts_stopped_trials_as_stored_and_forecasts_complete_trials(
     in_full = plan_study(make_study("trials=3", "iterations=20"), options).text
     assert "1 already stored, 2 to run" in in_full and "stopped early" not in in_full
     with pytest.raises(ConfigError, match="`stop_early` needs validation recordings"):
-        plan_study(make_study("trials=3", "iterations=20", "stop_early=asha"), options)
+        plan_study(make_study("trials=3", "iterations=20", "stop_early=asha", "split=other"), options)

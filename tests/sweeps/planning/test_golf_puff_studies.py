@@ -20,7 +20,7 @@ def configs(name: str, cache_dir: Path, *overrides: str) -> list[TrialConfig]:
 
 
 def test_the_golf_papers_settings_reach_the_trials(tmp_path: Path) -> None:
-    trials = configs("golf_paper", tmp_path, "data=synthetic", "space.fold={each: [0]}")
+    trials = configs("golf_paper", tmp_path, "data=synthetic", "split=new_golfers", "space.fold={each: [0]}")
     assert len(trials) == 15
     noise_frames = sorted({round(config.label_noise_s / FRAME_S, 6) for config in trials})
     assert noise_frames == [0, 1, 2, 3, 4]

@@ -28,7 +28,7 @@ from sweeps.study import load_study, shipped_studies
 EMBEDDED = {
     "drums": ("data=synthetic",),
     "piano": ("data=synthetic",),
-    "golf": ("data=synthetic", "space.fold={each: [0]}"),
+    "golf": ("data=synthetic", "split=new_golfers", "space.fold={each: [0]}"),
     "puffs": ("data=synthetic",),
     "segmentation": ("data=synthetic", "split=new_videos", "fold=0"),
     "digits": ("data=embedded",),

@@ -133,7 +133,7 @@ def test_another_schedule_replaces_the_default(make_study: MakeStudy) -> None:
         (("noise_options={x: 1}",), "`noise_options`"),
         (("decoding=never",), "`decoding` must be one of"),
         (("decoding_options={moss: 1}",), "`decoding_options` must be among"),
-        (("decoding_options={calibrate_offset: true}",),
+        (("decoding_options={calibrate_offset: true}", "split=other"),
          "`decoding_options: calibrate_offset` needs a split with validation"),
         (("ensemble_options={ratse: 5}",), "`ensemble_options` of an ensemble must be among rates"),
         (("ensemble_options.rates={choice: [1, 2.5]}",),

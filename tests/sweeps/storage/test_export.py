@@ -52,8 +52,8 @@ def study_folder(tmp_path: Path, make_study: Callable[..., Study]) -> Path:
 def test_an_export_has_the_same_content_as_its_study(study_folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "published"
     lines = export_study(str(study_folder), str(target))
-    assert len(lines) == 5 and lines[-1].startswith(f"{target}/trials/{GATHERED}: ")
-    assert sorted(path.name for path in target.rglob("*.*")) == [*[GATHERED] * 4, "study.yaml"]
+    assert len(lines) == 6 and lines[-1].startswith(f"{target}/trials/{GATHERED}: ")
+    assert sorted(path.name for path in target.rglob("*.*")) == [*[GATHERED] * 5, "study.yaml"]
     one, other = load_results(study_folder), load_results(target)
     pd.testing.assert_frame_equal(one.trials, other.trials)
     assert one.definition == other.definition
@@ -84,7 +84,12 @@ def test_a_trial_that_runs_again_after_an_export_counts_once(study_folder: Path,
 
 def test_tables_can_be_left_out(study_folder: Path, tmp_path: Path) -> None:
     export_study(str(study_folder), str(tmp_path / "small"), without=("history", "events"))
-    assert {path.name for path in (tmp_path / "small").iterdir()} == {"study.yaml", "references", "trials"}
+    assert {path.name for path in (tmp_path / "small").iterdir()} == {
+        "study.yaml",
+        "references",
+        "validation",
+        "trials",
+    }
 
 
 def test_parts_of_an_older_version_are_exported_with_the_later_columns(

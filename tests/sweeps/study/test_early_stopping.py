@@ -125,7 +125,7 @@ def test_contradictory_keys_are_rejected(
 def test_without_validation_recordings_a_study_must_choose_what_to_score(
     make_study: Callable[..., Study],
 ) -> None:
-    data = load_data(make_study(), data_root=None, cache_dir=Path("unused"))
+    data = load_data(make_study("split=other"), data_root=None, cache_dir=Path("unused"))
     with pytest.raises(ConfigError) as caught:
         require_scored_recordings(make_study("stop_early=asha"), data)
     assert str(caught.value) == (
