@@ -29,7 +29,10 @@ _CHANNELS = ("a", "b")
 
 
 class SimulatedTask:
-    """A task with tiny recordings, whose trials `SimulatedTrial` simulates. The split `other` validates on none."""
+    """A task with tiny recordings, whose trials `SimulatedTrial` simulates.
+
+    The split `other` has no validation recordings.
+    """
 
     name = "simulated"
     description = "trials that train nothing, with a known surface"
