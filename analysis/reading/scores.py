@@ -106,7 +106,7 @@ def _score_table(study: StoredStudy) -> pd.DataFrame:
 def _n_not_matched(study: StoredStudy, counts: pd.DataFrame, trials: pd.DataFrame, *, metric: str) -> int:
     """Return in how many trials matching events does not explain the stored metric.
 
-    Versions before `SLACK_S` lost some of the pairs exactly at the tolerance to rounding. Their metrics lie
+    Versions before `SLACK_S` lost some of the pairs exactly at the tolerance to rounding. Their metrics are
     between those with all of these pairs and those with none.
     """
     column = metric.partition(".")[0]

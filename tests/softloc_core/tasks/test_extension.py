@@ -117,7 +117,7 @@ def test_its_data_satisfies_the_data_contract(task: BeepTask) -> None:
 def test_its_source_can_be_checked(task: BeepTask) -> None:
     report = check_source(task, "synthetic", data_root=None)
     assert (len(report.recordings), report.problems) == (11, ())
-    assert sum(report.n_events.values()) == 9 * 14
+    assert sum(report.n_events.values()) == 11 * 14
 
 
 def test_a_trial_finds_its_events(task: BeepTask, tmp_path: Path) -> None:
