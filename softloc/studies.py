@@ -39,6 +39,8 @@ def run(
     cpus: int | None = None,
     address: str | None = None,
     mlflow: bool = True,
+    mix: bool = False,
+    rerun: bool = False,
 ) -> StoredStudy:
     """Run a study, or resume it: only missing trials run. Then load its results.
 
@@ -50,6 +52,8 @@ def run(
         cpus: CPU cores to use on this machine, >= 1; all of them by default.
         address: A running Ray cluster, as `auto` or `ray://HOST:10001`; None runs on this machine.
         mlflow: Whether the study is also written to MLflow.
+        mix: Whether to keep stored trials of other code beside new ones, as `--mix` does.
+        rerun: Whether to set stored trials of other code aside and run them again, as `--rerun` does.
 
     Returns:
         The stored study. Failed trials are in `.failed`.
@@ -68,6 +72,8 @@ def run(
         cpus=cpus,
         address=address,
         mlflow=mlflow,
+        mix=mix,
+        rerun=rerun,
     )
     outcome = run_study(chosen, options)
     if outcome.interrupted:

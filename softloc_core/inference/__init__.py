@@ -7,6 +7,7 @@ from softloc_core.inference.calibration import (
     ScoreEvents,
     calibrated,
     events_of,
+    events_of_each,
 )
 from softloc_core.inference.detector import Detector
 from softloc_core.inference.ensemble import ensemble_for
@@ -23,6 +24,7 @@ __all__ = [
     "calibrated",
     "ensemble_for",
     "events_of",
+    "events_of_each",
     "played_at",
     "stored_prob",
 ]

@@ -15,7 +15,15 @@ from softloc_core.inference.offsets import calibrated_offset_s
 from softloc_core.metrics import Scores
 from softloc_core.tasks import Recording, TaskData
 
-__all__ = ["CalibratedDecoder", "DecodingRule", "Predictions", "ScoreEvents", "calibrated", "events_of"]
+__all__ = [
+    "CalibratedDecoder",
+    "DecodingRule",
+    "Predictions",
+    "ScoreEvents",
+    "calibrated",
+    "events_of",
+    "events_of_each",
+]
 
 Predictions = Mapping[str, NDArray[np.float16]]
 """Event probabilities of recordings, [channel, frame] by name; see `stored_prob`."""
@@ -36,14 +44,15 @@ class DecodingRule:
         decoders: The decoders to choose from, the simplest first. One decoder is fixed.
         offset_s: Constant time offset in seconds, added to every event.
         calibrate_offset: Whether to measure the remaining offset on the validation recordings.
-        only_if_better: Whether a measured offset is used only if it improves the score there.
+        is_calibrated: Whether the study asks for a calibrated decoding. A measured offset is then used only
+            if it improves the score on the validation recordings.
         tolerance_s: Largest accepted time difference in scoring, in seconds, > 0.
     """
 
     decoders: tuple[AnyDecoder, ...]
     offset_s: float
     calibrate_offset: bool
-    only_if_better: bool
+    is_calibrated: bool
     tolerance_s: float
 
     @property
@@ -58,7 +67,7 @@ class DecodingRule:
             ConfigError: The split has no validation recordings.
         """
         if self.needs_validation and not data.validation:
-            what = "decoding: calibrated" if self.only_if_better else "decoding_options: calibrate_offset"
+            what = "decoding: calibrated" if self.is_calibrated else "decoding_options: calibrate_offset"
             raise ConfigError(
                 f"`{what}` needs a split with validation recordings, but got one of {data.task} on "
                 f"{data.source} with {len(data.train)} training, no validation and {len(data.test)} test "
@@ -100,20 +109,8 @@ def calibrated(
     """
     best = rule.decoders[0]
     if len(rule.decoders) > 1:
-        found = [
-            decode_with_each(
-                predictions[recording.name].astype(np.float64),
-                rule.decoders,
-                grid=recording.grid,
-                duration_s=recording.reference.duration_s,
-            )
-            for recording in recordings
-        ]
-        names = [recording.name for recording in recordings]
-        scores = [
-            _mean_score(recordings, dict(zip(names, events, strict=True)), rule, score)
-            for events in zip(*found, strict=True)
-        ]
+        found = events_of_each(rule.decoders, recordings, predictions)
+        scores = [_mean_score(recordings, events, rule, score) for events in found]
         best = rule.decoders[int(np.argmax(np.round(scores, _DIGITS)))]
     return CalibratedDecoder(best, _total_offset_s(rule, best, recordings, predictions, score))
 
@@ -139,7 +136,7 @@ def _total_offset_s(
     events = events_of(CalibratedDecoder(decoder, rule.offset_s), recordings, predictions)
     pairs = [(recording.reference, events[recording.name]) for recording in recordings]
     offset_s = rule.offset_s + calibrated_offset_s(pairs, tolerance_s=rule.tolerance_s)
-    if not rule.only_if_better:
+    if not rule.is_calibrated:
         return offset_s
     moved = events_of(CalibratedDecoder(decoder, offset_s), recordings, predictions)
     before, after = (_mean_score(recordings, found, rule, score) for found in (events, moved))
@@ -160,3 +157,20 @@ def events_of(
         )
         for recording in recordings
     }
+
+
+def events_of_each(
+    decoders: Sequence[AnyDecoder], recordings: Sequence[Recording], predictions: Predictions
+) -> list[dict[str, EventList]]:
+    """Return the events of each recording by its name, for each decoder and without a time offset."""
+    found = [
+        decode_with_each(
+            predictions[recording.name].astype(np.float64),
+            decoders,
+            grid=recording.grid,
+            duration_s=recording.reference.duration_s,
+        )
+        for recording in recordings
+    ]
+    names = [recording.name for recording in recordings]
+    return [dict(zip(names, events, strict=True)) for events in zip(*found, strict=True)]

@@ -12,7 +12,6 @@ from softloc_core.decoding import (
     AnyDecoder,
     FrameClass,
     calibration_grid,
-    decode_with_each,
     decoder_for,
     decoding_options,
 )
@@ -23,6 +22,7 @@ from softloc_core.inference import (
     Predictions,
     calibrated,
     events_of,
+    events_of_each,
 )
 from softloc_core.losses import get_loss
 from softloc_core.metrics import Scores
@@ -31,10 +31,8 @@ from softloc_core.trial.config import TrialConfig
 
 __all__ = [
     "ScoredEvents",
-    "average_precision",
     "decoding_rule",
     "score_predictions",
-    "scored_with",
     "trial_decoder",
 ]
 
@@ -96,7 +94,7 @@ def decoding_rule(config: TrialConfig, *, hop_s: float) -> DecodingRule:
         decoders=grid if is_calibrated else (decoder,),
         offset_s=float(options.get("offset_s", 0.0)),
         calibrate_offset=bool(options.get("calibrate_offset", measures_offset)),
-        only_if_better=is_calibrated,
+        is_calibrated=is_calibrated,
         tolerance_s=config.tolerance_s,
     )
 
@@ -128,16 +126,16 @@ def score_predictions(
     if rule.needs_validation:
         chosen = calibrated(rule, data.validation, validation, score)
         measures = chosen.measures
-    scores, events = scored_with(config, data, chosen, test)
+    scores, events = _scored_with(config, data, chosen, test)
     if len(rule.decoders) > 1:
         measures |= _threshold_free(config, data, rule, test)
     on_validation = None
     if data.validation:
-        on_validation, _ = scored_with(config, replace(data, test=data.validation), chosen, validation)
+        on_validation, _ = _scored_with(config, replace(data, test=data.validation), chosen, validation)
     return ScoredEvents(replace(scores, measures={**scores.measures, **measures}), events, on_validation)
 
 
-def scored_with(
+def _scored_with(
     config: TrialConfig, data: TaskData, chosen: CalibratedDecoder, predictions: Predictions
 ) -> tuple[Scores, dict[str, EventList]]:
     """Return scores and events of the test recordings with a decoder that is already chosen."""
@@ -152,20 +150,10 @@ def _threshold_free(
 
     They are found with each decoder of the grid on the test recordings, without a time offset.
     """
-    found = [
-        decode_with_each(
-            predictions[recording.name].astype(np.float64),
-            rule.decoders,
-            grid=recording.grid,
-            duration_s=recording.reference.duration_s,
-        )
-        for recording in data.test
-    ]
-    names = [recording.name for recording in data.test]
     task = TASKS.get(config.task)
     scores = [
-        task.score(data, dict(zip(names, events, strict=True)), tolerance_s=config.tolerance_s)
-        for events in zip(*found, strict=True)
+        task.score(data, events, tolerance_s=config.tolerance_s)
+        for events in events_of_each(rule.decoders, data.test, predictions)
     ]
     curves: dict[AnyDecoder, list[Scores]] = {}
     for decoder, score in zip(rule.decoders, scores, strict=True):
@@ -174,11 +162,11 @@ def _threshold_free(
             curves.setdefault(replace(decoder, **{threshold: 0.5}), []).append(score)
     measures = {"f1_oracle": float(np.max(np.nan_to_num([score.f1 for score in scores])))}
     if curves:
-        measures["average_precision"] = max(average_precision(curve) for curve in curves.values())
+        measures["average_precision"] = max(_average_precision(curve) for curve in curves.values())
     return measures
 
 
-def average_precision(curve: Sequence[Scores]) -> float:
+def _average_precision(curve: Sequence[Scores]) -> float:
     """Return the area under a curve of precision over recall, in [0, 1], given its points in any order.
 
     The precision at a recall is the best one at this recall or a larger one.

@@ -276,20 +276,19 @@ def rescore(
     and after. Calibrated decoding also shows the oracle: the best decoder of the grid for each trial, chosen
     on the test recordings themselves, which no user can do.
     """
-    from sweeps.inspection import parse_decoding, rescore as rescored, rescored_text
-
-    result = rescored(study, parse_decoding(decoding), target=out)
-    print_line(rescored_text(result))
-    print_line(result.location)
+    print_line(_rescored(study, decoding, out=out))
 
 
 def _decoded(study: str, decoding: str | None) -> str:
     """Return the folder of a study, or of the study under another decoding, which is stored inside it."""
-    if decoding is None:
-        return study
-    from sweeps.inspection import parse_decoding, rescore as rescored, rescored_text
+    return study if decoding is None else _rescored(study, decoding)
 
-    result = rescored(study, parse_decoding(decoding))
+
+def _rescored(study: str, decoding: str, *, out: str | None = None) -> str:
+    """Decode a study again, print what that changed, and return the folder of the result."""
+    from sweeps.inspection import parse_decoding, rescore as rescore_study, rescored_text
+
+    result = rescore_study(study, parse_decoding(decoding), target=out)
     print_line(rescored_text(result))
     return result.location
 

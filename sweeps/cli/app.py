@@ -9,9 +9,10 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -23,6 +24,9 @@ from sweeps.cli.console import print_line
 from sweeps.cli.options import DataRoot, StudyChoice, StudyDir, with_options
 from sweeps.cli.planning import add_planning_commands
 from sweeps.cli.submit import add_submit_command
+
+if TYPE_CHECKING:
+    from sweeps.planning import Budget
 
 __all__ = ["app", "main"]
 
@@ -38,6 +42,28 @@ data_app = typer.Typer(no_args_is_help=True, help="Check recorded data before a 
 mlflow_app = typer.Typer(no_args_is_help=True, help="Rebuild MLflow from the stored Parquet files.")
 app.add_typer(data_app, name="data")
 app.add_typer(mlflow_app, name="mlflow")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one run of a study may spend."""
+
+    max_hours: Annotated[
+        float | None, typer.Option(metavar="HOURS", help="Start no new trials after this many hours.")
+    ] = None
+    max_trials: Annotated[int | None, typer.Option(metavar="N", help="Run at most N trials this time.")] = (
+        None
+    )
+    max_failures: Annotated[
+        int | None, typer.Option(metavar="N", help="Start no new trials after N trials have failed.")
+    ] = None
+
+    def budget(self) -> Budget:
+        """Return the limits as the budget of a run."""
+        from sweeps.planning import Budget
+
+        return Budget(max_hours=self.max_hours, max_trials=self.max_trials, max_failures=self.max_failures)
+
 
 Out = Annotated[str, typer.Option(help="Folder for studies, or any address that pyarrow opens (s3://...).")]
 
@@ -67,15 +93,8 @@ def run(
         typer.Option(help="Address of an MLflow server. Default: a database in the study's folder."),
     ] = None,
     mlflow: Annotated[bool, typer.Option(help="Write the results to MLflow as well.")] = True,
-    max_hours: Annotated[
-        float | None, typer.Option(metavar="HOURS", help="Start no new trials after this many hours.")
-    ] = None,
-    max_trials: Annotated[
-        int | None, typer.Option(metavar="N", help="Run at most N trials this time.")
-    ] = None,
-    max_failures: Annotated[
-        int | None, typer.Option(metavar="N", help="Start no new trials after N trials have failed.")
-    ] = None,
+    *,
+    limits: Limits,
     mix: Annotated[
         bool, typer.Option("--mix", help="Keep stored trials of other code beside new ones.")
     ] = False,
@@ -90,7 +109,7 @@ def run(
     """
     from sweeps.execution import RunOptions, run_study, study_folder
     from sweeps.inspection import plot_study, study_front_text
-    from sweeps.planning import Budget, feature_cache_dir, parse_data_roots
+    from sweeps.planning import feature_cache_dir, parse_data_roots
 
     options = RunOptions(
         out=out,
@@ -100,7 +119,7 @@ def run(
         cpus=cpus,
         mlflow=mlflow,
         tracking_uri=tracking_uri,
-        budget=Budget(max_hours=max_hours, max_trials=max_trials, max_failures=max_failures),
+        budget=limits.budget(),
         mix=mix,
         rerun=rerun,
         draw=plot_study,

@@ -42,7 +42,7 @@ def dispatch(run: Run) -> None:
         ConfigError: Ray does not start, or no cluster is at the address.
         KeyboardInterrupt: The run was interrupted.
     """
-    threads = max(1, int(run.study.resources.cpus))
+    threads = run.study.resources.threads
     cpus, gpus = run.options.cpus or available_cpus(), available_gpus()
     with ray_session(address=run.options.address, cpus=cpus, gpus=gpus, threads=threads) as tune_folder:
         _tuner(run, _worker_settings(run), folder=tune_folder).fit()

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from softloc_core.tasks import DataRequest, TaskData
 from softloc_core.trial import TrialConfig
@@ -121,21 +120,12 @@ def _timing(shorter: tuple[int, float], longer: tuple[int, float]) -> Timing:
     return Timing(max(long_s - n_long * iteration_s, 0.0), iteration_s, n_long)
 
 
-def _pilot(arguments: Mapping[str, Any], threads: int) -> list[Timing]:
-    """Run one pilot, in a separate process."""
-    import torch
-
-    torch.set_num_threads(threads)
-    return timings_of(**arguments)
-
-
 def run_pilots(
     run_trial: RunTrial,
     configs: Sequence[TrialConfig],
     data: Mapping[DataRequest, TaskData],
     *,
     at_once: int,
-    threads: int,
     device: str,
     target_s: float,
 ) -> dict[Kind, list[Timing]]:
@@ -147,7 +137,6 @@ def run_pilots(
         data: The study's data.
         at_once: Number of processes, >= 1. If there are more processes than kinds, several pilots have the
             same kind.
-        threads: Number of threads of each process.
         device: Torch device to train on.
         target_s: Least duration of the longest run of each pilot, in seconds.
 
@@ -161,15 +150,7 @@ def run_pilots(
     with ProcessPoolExecutor(max_workers=at_once, mp_context=context) as pool:
         pending = [
             pool.submit(
-                _pilot,
-                {
-                    "run_trial": run_trial,
-                    "config": config,
-                    "data": data[config.data_request()],
-                    "device": device,
-                    "target_s": target_s,
-                },
-                threads,
+                timings_of, run_trial, config, data[config.data_request()], device=device, target_s=target_s
             )
             for config in jobs
         ]

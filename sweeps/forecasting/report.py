@@ -217,7 +217,6 @@ def _pilots(
         configs,
         data,
         at_once=n_processes,
-        threads=max(1, int(study.resources.cpus)),
         device=device,
         target_s=options.pilot_s,
     )

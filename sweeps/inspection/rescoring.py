@@ -114,6 +114,8 @@ def rescore(study: str, decoding: Decoding, *, target: str | None = None) -> Res
     """
     folder = StudyFolder(study)
     place = target or inside(study, f"decodings/{_folder_name(decoding)}")
+    if str(StudyFolder(place)) == str(folder):
+        raise ConfigError(f"`--out` must be another folder than the study's, but got {place}")
     store = TrialStore(folder)
     trials = [trial for _, trial in sorted(store.load().items()) if trial.status == "completed"]
     rescorer = _Rescorer(store, decoding)
@@ -285,7 +287,7 @@ class _StoredEvents:
 
 
 def _events(rows: Sequence[Row], channel_names: Sequence[str]) -> EventList:
-    """Return rows of one recording as an event list, or as segments if the first class starts at once."""
+    """Return the rows of one recording as an event list, or as segments if they say so."""
     timed = [row for row in rows if row["channel"] is not None]
     times: Any = np.array([row["time_s"] for row in timed], dtype=np.float64)
     channels: Any = np.array([channel_names.index(row["channel"]) for row in timed], dtype=np.int64)

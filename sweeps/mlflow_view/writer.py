@@ -170,7 +170,7 @@ class MlflowWriter:
     def _references_of(self, fingerprint: str) -> list[Row]:
         """Return the reference events of a trial's data, which are read once."""
         if fingerprint not in self._references:
-            self._references[fingerprint] = self._store.rows("references", fingerprint[:32])
+            self._references[fingerprint] = self._store.rows_of_data("references", fingerprint)
         return self._references[fingerprint]
 
     def _put_files(self, run_id: str, files: Mapping[str, bytes]) -> None:

@@ -217,7 +217,7 @@ class TaskPlanner:
                 set_option(values, key, value)
         values |= {"task": study.task, "data": study.data, "seed": study.seed, "replicate": replicate}
         values["noise_draw"] = number + 1 if study.draws_by_point else 0
-        values["threads"] = max(1, int(study.resources.cpus))
+        values["threads"] = study.resources.threads
         try:
             config = TrialConfig(**canonical_values(values))
             if (names := names_of(config)) not in self._checked:

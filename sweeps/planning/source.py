@@ -131,7 +131,6 @@ class LearningSource:
         self._owner: dict[str, int] = {}
         self._waiting: dict[int, set[str]] = {}
         self._seen: set[str] = set()
-        self._settings: set[str] = set()
         self._points = _stored_points(folder)
         final = {i: trial for i, trial in stored.items() if is_final(trial, planner.study)}
         self._values = {i: value_of(trial.row, self._objectives) for i, trial in final.items()}
@@ -139,8 +138,8 @@ class LearningSource:
             self._add(number, point)
         self._asked = len(self._points)
         self.n_designed = planner.n_points * planner.runs_a_point
-        self.n_kept = sum(setting in self._values for setting in self._settings)
-        self.n_kept_stopped = _n_stopped(final, self._settings)
+        self.n_kept = sum(setting in self._values for setting in self._seen)
+        self.n_kept_stopped = _n_stopped(final, self._seen)
 
     @property
     def n_left(self) -> int:
@@ -200,11 +199,9 @@ class LearningSource:
         """Queue the trials of a point that are not stored."""
         trials = {trial.trial_id: trial for trial in self._planner.trials(point, number=number)}
         self._open[number] = {i: self._values.get(trial.setting_id) for i, trial in trials.items()}
-        missing = {
-            i: t for i, t in trials.items() if t.setting_id not in self._values and i not in self._seen
-        }
-        self._settings |= {trial.setting_id for trial in trials.values()}
-        self._seen |= set(trials)
+        known = self._values.keys() | self._seen
+        missing = {i: trial for i, trial in trials.items() if trial.setting_id not in known}
+        self._seen |= {trial.setting_id for trial in trials.values()}
         self._waiting[number] = set(missing)
         self._owner |= dict.fromkeys(missing, number)
         self._queue.extend(missing.values())

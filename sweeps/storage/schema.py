@@ -259,6 +259,13 @@ _TRIALS = (
     Column("schema_version", pa.int32(), "", "version of this schema", role="provenance"),
 )
 
+# What the tables of events say about a recording, in each of its rows.
+_RECORDING = (
+    Column("duration_s", _NUMBER, "s", "length of the recording"),
+    Column("tolerance_s", _NUMBER, "s", "the recording's own tolerance, if it has one", nullable=True),
+    Column("is_segments", pa.bool_(), "", "whether the events are starts of segments", nullable=True),
+)
+
 TABLES: Mapping[str, tuple[Column, ...]] = {
     "trials": _TRIALS,
     "events": (
@@ -299,9 +306,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ),
         Column("channel", _TEXT, "", "class", nullable=True),
         Column("time_s", _NUMBER, "s", "time of the event", nullable=True),
-        Column("duration_s", _NUMBER, "s", "length of the recording"),
-        Column("tolerance_s", _NUMBER, "s", "the recording's own tolerance, if it has one", nullable=True),
-        Column("is_segments", pa.bool_(), "", "whether the events are starts of segments", nullable=True),
+        *_RECORDING,
     ),
     "references": (
         Column("data_fingerprint", _TEXT, "", "data the recording belongs to", role="identity"),
@@ -313,9 +318,7 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         ),
         Column("channel", _TEXT, "", "class", nullable=True),
         Column("time_s", _NUMBER, "s", "reference time", nullable=True),
-        Column("duration_s", _NUMBER, "s", "length of the recording"),
-        Column("tolerance_s", _NUMBER, "s", "the recording's own tolerance, if it has one", nullable=True),
-        Column("is_segments", pa.bool_(), "", "whether the events are starts of segments", nullable=True),
+        *_RECORDING,
     ),
 }
 TRIAL_TABLES = tuple(name for name, columns in TABLES.items() if columns[0].name == "trial_id")

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from softloc_core.errors import UserError
-from softloc_core.events import SegmentList
-from softloc_core.tasks import TaskData
+from softloc_core.events import EventList, SegmentList
+from softloc_core.tasks import Recording, TaskData
 from softloc_core.trial import setting_id
 from sweeps.storage.folder import StudyFolder
 from sweeps.storage.records import stored_config
@@ -80,8 +80,7 @@ class TrialStore:
     def __init__(self, folder: StudyFolder) -> None:
         self.folder = folder
         self.set_aside: list[str] = []
-        self._gathered: dict[str, list[Row]] = {}
-        self._whole: dict[str, pa.Table | None] = {}
+        self._gathered: dict[str, pa.Table | None] = {}
 
     def write(self, row: Row, tables: Mapping[str, Sequence[Row]] | None = None) -> None:
         """Store a trial: its row of `trials`, and its rows of other tables by table.
@@ -125,7 +124,7 @@ class TrialStore:
                     self._set_aside(f"{table}/{name}")
                     self._set_aside(f"trials/{name}")
                     rows[name] = None
-        complete = (row for row in (*self._gathered_rows("trials"), *rows.values()) if row is not None)
+        complete = (row for row in (*self._gathered_trials(), *rows.values()) if row is not None)
         return {row["trial_id"]: StoredTrial(row["trial_id"], row["status"], row) for row in complete}
 
     def table(self, name: str, trial_id: str) -> pa.Table | None:
@@ -142,10 +141,8 @@ class TrialStore:
 
     def rows(self, table: str, trial_id: str) -> list[Row]:
         """Return a trial's rows of a table; none if there are none or they cannot be read."""
-        part = read_part(self.folder.read(f"{table}/{trial_id}.parquet"))
-        if part is None:
-            return [row for row in self._gathered_rows(table) if row["trial_id"] == trial_id]
-        return list(part.to_pylist(maps_as_pydicts="strict"))
+        part = self.table(table, trial_id)
+        return [] if part is None else list(part.to_pylist(maps_as_pydicts="strict"))
 
     def gathered(self, table: str) -> bytes | None:
         """Return a whole table as one Parquet file, with each trial once; None if it has no rows."""
@@ -167,20 +164,20 @@ class TrialStore:
 
     def _gathered_part(self, table: str, column: str, value: str) -> pa.Table | None:
         """Return the rows of the part that an export wrote with this value in a column."""
-        if table not in self._whole:
-            self._whole[table] = read_part(self.folder.read(f"{table}/{GATHERED}"))
-        whole = self._whole[table]
+        whole = self._gathered_table(table)
         return None if whole is None else whole.filter(pc.equal(whole.column(column), value))
 
-    def _gathered_rows(self, table: str) -> list[Row]:
-        """Return the rows of the part that an export wrote, read once; none if there is no such part."""
+    def _gathered_table(self, table: str) -> pa.Table | None:
+        """Return the part that an export wrote, which is read once; None if there is none."""
         if table not in self._gathered:
-            part = read_part(self.folder.read(f"{table}/{GATHERED}"))
-            rows = [] if part is None else part.to_pylist(maps_as_pydicts="strict")
-            self._gathered[table] = (
-                rows if table != "trials" else [self._upgraded(row, GATHERED) for row in rows]
-            )
+            self._gathered[table] = read_part(self.folder.read(f"{table}/{GATHERED}"))
         return self._gathered[table]
+
+    def _gathered_trials(self) -> list[Row]:
+        """Return the trials of the part that an export wrote; none if there is no such part."""
+        whole = self._gathered_table("trials")
+        rows = [] if whole is None else whole.to_pylist(maps_as_pydicts="strict")
+        return [self._upgraded(row, GATHERED) for row in rows]
 
     def _part_names(self, table: str) -> list[str]:
         """Return the names of a table's parts, without files that are still being written."""
@@ -286,38 +283,30 @@ def read_part(content: bytes | None, *, columns: Sequence[str] | None = None) ->
 
 
 def _reference_rows(data: TaskData) -> Iterable[Row]:
-    """Yield the test recordings' events, with one empty row for a recording without events."""
+    """Yield the test recordings' events."""
     for recording in data.test:
-        shared = {
-            "data_fingerprint": data.fingerprint,
-            "recording": recording.name,
-            "duration_s": recording.reference.duration_s,
-            "tolerance_s": recording.tolerance_s,
-            "is_segments": isinstance(recording.reference, SegmentList),
-        }
-        reference = recording.reference
-        if len(reference) == 0:
-            yield {**shared, "channel": None, "time_s": None}
-        for time_s, channel in zip(reference.time_s, reference.channel, strict=True):
-            yield {**shared, "channel": data.channel_names[int(channel)], "time_s": float(time_s)}
+        yield from _event_rows(data, recording, recording.reference)
 
 
 def _validation_rows(data: TaskData) -> Iterable[Row]:
     """Yield the validation recordings' labels before noise, and their true events where these differ."""
     for recording in data.validation:
-        shared = {
-            "data_fingerprint": data.fingerprint,
-            "recording": recording.name,
-            "duration_s": recording.reference.duration_s,
-            "tolerance_s": recording.tolerance_s,
-            "is_segments": isinstance(recording.reference, SegmentList),
-        }
-        kinds = {"label": recording.label}
+        yield from _event_rows(data, recording, recording.label, kind="label")
         if recording.reference != recording.label:
-            kinds["reference"] = recording.reference
-        for kind, events in kinds.items():
-            if len(events) == 0:
-                yield {**shared, "kind": kind, "channel": None, "time_s": None}
-            for time_s, channel in zip(events.time_s, events.channel, strict=True):
-                name = data.channel_names[int(channel)]
-                yield {**shared, "kind": kind, "channel": name, "time_s": float(time_s)}
+            yield from _event_rows(data, recording, recording.reference, kind="reference")
+
+
+def _event_rows(data: TaskData, recording: Recording, events: EventList, **columns: str) -> Iterable[Row]:
+    """Yield the events of a recording, with one empty row for a recording without events."""
+    shared = {
+        "data_fingerprint": data.fingerprint,
+        "recording": recording.name,
+        "duration_s": events.duration_s,
+        "tolerance_s": recording.tolerance_s,
+        "is_segments": isinstance(events, SegmentList),
+        **columns,
+    }
+    if len(events) == 0:
+        yield {**shared, "channel": None, "time_s": None}
+    for time_s, channel in zip(events.time_s, events.channel, strict=True):
+        yield {**shared, "channel": data.channel_names[int(channel)], "time_s": float(time_s)}

@@ -31,6 +31,11 @@ class Resources:
     cpus: float = 1.0
     gpus: float = 0.0
 
+    @property
+    def threads(self) -> int:
+        """Number of threads of a trial, >= 1: its whole cores."""
+        return max(1, int(self.cpus))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study:

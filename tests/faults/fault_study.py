@@ -219,7 +219,10 @@ def expected(study: Study) -> dict[str, dict[str, Any]]:
             host="",
             started_at=datetime.now(UTC),
         )
-        found[trial.trial_id] = {"row": results(record.row), "events": [dict(row) for row in record.tables["events"]]}
+        found[trial.trial_id] = {
+            "row": results(record.row),
+            "events": [dict(row) for row in record.tables["events"]],
+        }
     return found
 
 

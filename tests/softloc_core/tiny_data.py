@@ -3,7 +3,9 @@
 import numpy as np
 
 from softloc_core.events import EventList
+from softloc_core.losses import Ramp
 from softloc_core.tasks import Recording, TaskData
+from softloc_core.trial import TrialConfig
 
 HOP_S = 0.01
 N_BANDS = 8
@@ -19,6 +21,40 @@ TRAINING = {
     "gain_db": 3.0,
     "band_gain_db": 1.0,
 }
+
+CONFIG = TrialConfig(
+    task="drums",
+    data="rendered",
+    split="only",
+    fold=0,
+    features="none",
+    network="compact",
+    loss="softloc",
+    loss_options=(),
+    measure="squared",
+    softness_s=0.05,
+    alpha=Ramp(low=0.2, high=0.9, start=0.2, stop=0.9),
+    noise="normal",
+    noise_options=(),
+    label_noise_s=0.0,
+    noise_draw=0,
+    validation_labels="misaligned",
+    excerpt_s=1.0,
+    rate_variation=0.0,
+    rate_centre=1.0,
+    rate_share=1.0,
+    stacking=0.0,
+    initial_empty_prob=0.8,
+    decoding="auto",
+    decoding_options=(),
+    ensemble_options=(),
+    tolerance_s=0.05,
+    seed=0,
+    replicate=0,
+    threads=1,
+    **TRAINING,
+)
+"""The configuration of a trial on this task."""
 
 
 def tiny_recording(name: str, *, n_frames: int = 400) -> Recording:

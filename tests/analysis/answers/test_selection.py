@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -13,18 +10,12 @@ import pytest
 
 from analysis.answers.selection import Selection, select
 from analysis.testing import SimulatedDesign
-
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "analysis_intervals.py"
+from tests.benchmark_scripts import load_benchmark
 
 
 @pytest.fixture(scope="module")
 def benchmark() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("analysis_intervals", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["analysis_intervals"] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_benchmark("analysis_intervals")
 
 
 def test_the_gain_of_the_best_of_equal_candidates_is_the_mean_of_the_largest_noise():

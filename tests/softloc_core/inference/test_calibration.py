@@ -27,7 +27,7 @@ def rule(**changes):
         "decoders": decoders,
         "offset_s": 0.0,
         "calibrate_offset": True,
-        "only_if_better": True,
+        "is_calibrated": True,
         "tolerance_s": TOLERANCE_S,
     }
     return DecodingRule(**{**fields, **changes})
@@ -90,7 +90,7 @@ def test_the_parameters_are_measures_of_the_trial():
     ("changes", "named"),
     [
         ({}, "decoding: calibrated"),
-        ({"decoders": (LocalMass(0.3, 0.05),), "only_if_better": False}, "calibrate_offset"),
+        ({"decoders": (LocalMass(0.3, 0.05),), "is_calibrated": False}, "calibrate_offset"),
     ],
 )
 def test_a_calibration_needs_validation_recordings(changes, named):

@@ -220,7 +220,7 @@ def test_the_offset_is_calibrated_with_the_ensemble():
         decoders=(detector.decoder,),
         offset_s=0.0,
         calibrate_offset=True,
-        only_if_better=False,
+        is_calibrated=False,
         tolerance_s=0.05,
     )
     predictions = detector.predictions(Lights(), [late], device=CPU)

@@ -1,32 +1,20 @@
 """A detector that sees only lengths and statistics of the training labels must score near chance."""
 
-import importlib.util
-import sys
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 
 from softloc_core.events import EventList, SegmentList
 from softloc_core.tasks import TASKS, Recording, TaskData
+from tests.benchmark_scripts import load_benchmark
 from tests.recorded_data import FOLDERS, recorded
 
-SCRIPT = Path(__file__).parents[3] / "benchmarks" / "blind_detector.py"
 HOP_S, MOST_RECORDINGS = 0.01, 40
 
 
-def _module() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("blind_detector", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["blind_detector"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-BLIND = _module()
+BLIND = load_benchmark("blind_detector")
 RENDERED = [(task.name, source, split) for task, source, split, _ in BLIND.cases(None, only=None)]
 RECORDED = [
     (task.name, source, split)

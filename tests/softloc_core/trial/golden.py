@@ -23,47 +23,16 @@ from softloc_core.decoding import DECODERS, FrameClass, decode
 from softloc_core.events import EventList, FrameGrid, SegmentList
 from softloc_core.features import FRONT_ENDS
 from softloc_core.label_noise import NOISES, misaligned
-from softloc_core.losses import LOSSES, Ramp
+from softloc_core.losses import LOSSES
 from softloc_core.networks import network_version
 from softloc_core.tasks import TASKS, Recording, Task, TaskData
 from softloc_core.trial import TrialConfig
 from softloc_core.trial.run import TrialRun
 from softloc_core.trial.versions import DECODING_VERSION, TRAINING_VERSION
-from tests.softloc_core.tiny_data import HOP_S, TRAINING, tiny_data, tiny_recording
+from tests.softloc_core.tiny_data import CONFIG as TINY_CONFIG, HOP_S, tiny_data, tiny_recording
 
 FILE = Path(__file__).with_name("golden.json")
-CONFIG = TrialConfig(
-    task="drums",
-    data="rendered",
-    split="only",
-    fold=0,
-    features="none",
-    network="compact",
-    loss="softloc",
-    loss_options=(),
-    measure="squared",
-    softness_s=0.05,
-    alpha=Ramp(low=0.2, high=0.9, start=0.2, stop=0.9),
-    noise="normal",
-    noise_options=(),
-    label_noise_s=0.03,
-    noise_draw=0,
-    validation_labels="misaligned",
-    excerpt_s=1.0,
-    rate_variation=0.0,
-    rate_centre=1.0,
-    rate_share=1.0,
-    stacking=0.0,
-    initial_empty_prob=0.8,
-    decoding="calibrated",
-    decoding_options=(),
-    ensemble_options=(),
-    tolerance_s=0.05,
-    seed=0,
-    replicate=0,
-    threads=1,
-    **{**TRAINING, "iterations": 20},
-)
+CONFIG = replace(TINY_CONFIG, label_noise_s=0.03, decoding="calibrated", iterations=20)
 
 
 def results() -> dict[str, dict[str, Any]]:

@@ -300,7 +300,6 @@ class TestPilot:
             [config],
             {config.data_request(): data},
             at_once=2,
-            threads=1,
             device="cpu",
             target_s=0.01,
         )
